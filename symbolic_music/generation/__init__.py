@@ -1,0 +1,1 @@
+"""Sampling music from a model under its grammar. Knows nothing of training."""

@@ -1,0 +1,1 @@
+"""What a Hub repository holds: cards and the folders that are published."""

@@ -1,0 +1,1 @@
+"""How music is judged: pure functions over Scores."""

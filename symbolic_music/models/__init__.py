@@ -1,0 +1,1 @@
+"""Model families, one folder each, plus their registration. They know ids only, never what an id means."""

@@ -1,0 +1,1 @@
+"""Event names to ids and back. Knows nothing of models."""

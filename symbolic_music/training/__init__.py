@@ -1,0 +1,1 @@
+"""Training a model on packed blocks and evaluating it on a split."""

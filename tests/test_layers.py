@@ -1,0 +1,65 @@
+"""The layers of CONTRIBUTING.md, kept by walking every import statement of the package."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "symbolic_music"
+LAYERS = {
+    "_extras": -1,
+    "score": 0,
+    "events": 1,
+    "tokenization": 2,
+    "models": 3,
+    "data": 4,
+    "generation": 4,
+    "metrics": 4,
+    "training": 5,
+    "scaling": 5,
+    "hub": 5,
+    "cli": 6,
+    "__main__": 7,
+    "__init__": 7,
+    "_registration": 7,
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def folder_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imported_modules(path: Path) -> list[str]:
+    """Absolute names of every module the file imports, at top level or inside a function."""
+    package = ["symbolic_music", *path.relative_to(PACKAGE).parts[:-1]]
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names += [f"{module}.{alias.name}" for alias in node.names]
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downwards(path):
+    own = folder_of(path)
+    for name in imported_modules(path):
+        parts = name.split(".")
+        if parts[0] != "symbolic_music" or len(parts) < 2 or parts[1] == own:
+            continue
+        assert parts[1] in LAYERS, f"{path} imports {name}, which has no layer"
+        assert LAYERS[parts[1]] < LAYERS[own], f"{path} ({own}) imports upwards or sideways: {name}"
+
+
+@pytest.mark.parametrize("family", ["music_transformer"])
+def test_a_model_family_imports_only_torch_transformers_and_itself(family):
+    for path in sorted((PACKAGE / "models" / family).glob("*.py")):
+        for name in imported_modules(path):
+            top = name.split(".")[0]
+            own = name.startswith(f"symbolic_music.models.{family}.")
+            assert own or top in {"torch", "transformers", "math", "typing", "collections", "dataclasses"}, name
