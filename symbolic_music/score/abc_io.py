@@ -1,0 +1,235 @@
+"""ABC notation -> Scores: tune books, and single tunes through the abc2midi program that symusic ships.
+
+abc2midi runs as a process of its own: its warnings never reach this process's output, and a tune that makes it crash
+or hang is refused by name. Knows nothing of limits on length or of what the Scores are used for.
+"""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from symusic.core import ControlChangeTick, NoteTickList
+from symusic.core import ScoreTick as Score
+from symusic.factory import _ABC2MIDI
+
+from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.storage import read_bounded
+from symbolic_music.score.transforms import delay
+
+ABC2MIDI_SECONDS = 10.0
+"""A tune takes about 4 ms; one that takes this long never ends."""
+# Fields that a tune book may state once for all its tunes (ABC 2.1, section 2.2.2).
+_BOOK_FIELD = re.compile(r"(?:[ABCDFGHILMmNORrSUZ]:|%%)")
+_FIELD = re.compile(r"[A-Za-z+]:")
+_REFERENCE = re.compile(r"X:", re.MULTILINE)
+# An include would have abc2midi open any file that the tune names.
+_INCLUDE = re.compile(r"^(?:%%\s*abc-include|I:\s*abc-include).*$", re.MULTILINE | re.IGNORECASE)
+_MUSIC_TOKEN = re.compile(
+    r'"[^"]*"|![^!|\s]*!|\+[a-z]+\+|\{[^}]*\}|\[[A-Za-z]:[^\]]*\]|\[\||:*\|+[:\]]*|::|%.*|(?P<note>[A-Ga-gxzZ])|.'
+)
+_BARLINE = re.compile(r":*\||::")
+# abc2midi plays these as many short notes, or shortens the note; a Score is to hold the note as written.
+_ORNAMENTS = frozenset(
+    ["T", "~", "."]
+    + [f"!{name}!" for name in ("trill", "trill(", "trill)", "roll", "ornament", "staccato", "arpeggio", "mordent")]
+    + [f"!{name}!" for name in ("lowermordent", "uppermordent", "pralltriller", "turn", "invertedturn", "slide")]
+)
+# Undefined in MIDI 1.0 and unknown to ABC, so no tune uses it: it marks the tick of the first barline.
+_BARLINE_CONTROL = 119
+_BARLINE_MARK = f"[I:MIDI control {_BARLINE_CONTROL} 1]"
+
+
+def split_tune_book(text: str) -> list[str]:
+    """Split a tune book into tunes, in order; each is a text that stands alone.
+
+    A tune begins at its `X:` line and ends at the next empty line after its `K:` (ABC 2.1, section 2.2.1), or at the
+    next `X:`. Fields before the first `X:` apply to every tune: they are put right behind each `X:`.
+
+    Returns:
+        The tunes; a text without any `X:` is one tune if it has a `K:`, and no tune otherwise.
+    """
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    starts = [match.start() for match in re.finditer(r"^[ \t]*X:", text, re.MULTILINE)]
+    if not starts:
+        return [f"X:1\n{text}"] if re.search(r"^K:", text, re.MULTILINE) else []
+    book_fields = [line for line in text[: starts[0]].split("\n") if _BOOK_FIELD.match(line)]
+    bounds = zip(starts, [*starts[1:], len(text)], strict=True)
+    return [_tune(text[start:end].lstrip(), book_fields) for start, end in bounds]
+
+
+def _tune(text: str, book_fields: list[str]) -> str:
+    reference, *lines = text.split("\n")
+    kept, in_body = [reference, *book_fields], False
+    for line in lines:
+        if not line.strip():
+            if in_body:
+                break
+            continue
+        in_body = in_body or line.startswith("K:")
+        kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+def abc_field(text: str, letter: str) -> str:
+    """The first value of an information field of a tune, such as its key "K" or title "T"; "" where it has none."""
+    match = re.search(rf"^{letter}:([^%\n]*)", text, re.MULTILINE)
+    return match[1].strip() if match else ""
+
+
+def abc_title(text: str) -> str:
+    """The title of a tune as written in its first `T:` field; "" where it has none."""
+    return abc_field(text, "T")
+
+
+def abc_key(text: str) -> str:
+    """The key of a tune as written in its first `K:` field ("Ador", "G"); "" where it has none."""
+    return abc_field(text, "K")
+
+
+def parse_abc_tune(text: str, chord_symbols: bool = False) -> Score:
+    """Play one ABC tune into a Score in ticks: the notes as written, repeats played out.
+
+    Grace notes, trills, rolls and staccato leave the written note unchanged, and fermatas do not stretch the bar, so
+    that notes stay on the meter's grid. An upbeat is set at the end of a whole first bar, so that the bars counted
+    from tick 0 are the bars written.
+
+    Args:
+        text: one tune; a missing `X:` is supplied.
+        chord_symbols: whether to also play chord symbols ("Am") as an accompaniment in tracks of its own, the way
+            abc2midi makes it up. Off by default: those notes are not written in the tune.
+
+    Raises:
+        ScoreError: unreadable, timed_out, crashed or no_notes.
+    """
+    if "\0" in text:
+        raise ScoreError(Refusal.UNREADABLE, None, "expected ABC text, found NUL bytes")
+    if not re.search(r"^X:", text, re.MULTILINE):
+        text = f"X:1\n{text}"
+    score = read_midi(_run_abc2midi(_prepare(text), chord_symbols))
+    if score.note_num() == 0:
+        raise ScoreError(Refusal.NO_NOTES, None, "expected an ABC tune with notes, found none")
+    return _align_upbeat(_undo_abc2midi_gap(score))
+
+
+def _run_abc2midi(text: str, chord_symbols: bool) -> bytes:
+    """The MIDI bytes abc2midi makes of a tune, in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="abc2midi-") as folder:
+        tune, midi = Path(folder, "tune.abc"), Path(folder, "tune.mid")
+        tune.write_bytes(text.encode("utf-8", "replace"))
+        command = [str(_ABC2MIDI), "tune.abc", "-o", "tune.mid", "-silent", "-NFER", "-NGRA"]
+        command += [] if chord_symbols else ["-NGUI"]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=ABC2MIDI_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ScoreError(Refusal.TIMED_OUT, None, f"abc2midi took over {ABC2MIDI_SECONDS:.0f} s") from error
+        if done.returncode < 0:
+            raise ScoreError(Refusal.CRASHED, None, f"abc2midi ended by signal {-done.returncode}")
+        if not midi.exists():
+            raise ScoreError(Refusal.UNREADABLE, None, "expected an ABC tune with X: and K:; abc2midi made no MIDI")
+        return midi.read_bytes()
+
+
+def _prepare(text: str) -> str:
+    """The tune without includes and ornaments, its first barline marked by a control change."""
+    lines, in_body, mark = [], False, _BARLINE_MARK
+    for line in _INCLUDE.sub("", text).split("\n"):
+        if in_body and not line.startswith("%") and not _FIELD.match(line):
+            line, mark = _prepare_music(line, mark)
+        in_body = in_body or line.startswith("K:")
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _prepare_music(line: str, mark: str) -> tuple[str, str]:
+    """One line of music without ornaments, and the mark still to be set ("" once it is in)."""
+    kept, seen_note = [], False
+    for token in _MUSIC_TOKEN.finditer(line):
+        seen_note = seen_note or token["note"] is not None
+        if mark and seen_note and _BARLINE.match(token[0]):
+            kept.append(mark)
+            mark = ""
+        if token[0] not in _ORNAMENTS:
+            kept.append(token[0])
+    return "".join(kept), mark
+
+
+def _undo_abc2midi_gap(score: Score) -> Score:
+    """abc2midi starts each note one tick late, so that it never meets the one before; give it back."""
+    score = score.copy()
+    for track in score.tracks:
+        notes = track.notes.numpy()
+        if len(track.notes) and notes["time"].min() >= 1:
+            track.notes = NoteTickList.from_numpy(
+                notes["time"] - np.int32(1), notes["duration"] + np.int32(1), notes["pitch"], notes["velocity"]
+            )
+    return score
+
+
+def _align_upbeat(score: Score) -> Score:
+    """Delay a tune whose first barline comes before a whole bar, until that barline is where the second bar starts."""
+    marks = [control.time for track in score.tracks for control in track.controls if _is_mark(control)]
+    for track in score.tracks:
+        track.controls = track.controls.filter(lambda control: not _is_mark(control), inplace=False)
+    meter = next((meter for meter in score.time_signatures if meter.time == 0), None)
+    if not marks or meter is None:
+        return score
+    bar = 4 * score.ticks_per_quarter * meter.numerator // meter.denominator
+    return delay(score, bar - min(marks)) if 0 < min(marks) < bar else score
+
+
+def _is_mark(control: ControlChangeTick) -> bool:
+    return control.number == _BARLINE_CONTROL
+
+
+def decode_abc(data: bytes) -> str:
+    """ABC bytes as text: UTF-8 or UTF-16 where they are that, Latin-1 (the encoding of older tune books) otherwise."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def iter_abc_tunes(path: Path | str, chord_symbols: bool = False) -> Iterator[tuple[str, Score | ScoreError]]:
+    """Every tune of a tune book as (tune text, Score, or why there is none), in the book's order.
+
+    Args:
+        path: an ABC file of one or many tunes.
+        chord_symbols: as for `parse_abc_tune`.
+
+    Raises:
+        ScoreError: the file cannot be read, or holds no tune.
+    """
+    tunes = split_tune_book(decode_abc(read_bounded(path)))
+    if not tunes:
+        raise ScoreError(Refusal.NOT_MUSIC, path, "expected ABC tunes, each with an X: or K: line, found none")
+    for number, tune in enumerate(tunes, start=1):
+        try:
+            yield tune, parse_abc_tune(tune, chord_symbols)
+        except ScoreError as error:
+            yield tune, ScoreError(error.refusal, path, f"tune {number} ({abc_title(tune)}): {error.detail}")
+
+
+def read_abc(path: Path | str, chord_symbols: bool = False) -> list[Score]:
+    """The Scores of every usable tune of an ABC file.
+
+    Raises:
+        ScoreError: the file cannot be read, or not one of its tunes can; then the first tune's reason.
+    """
+    outcomes = [outcome for _, outcome in iter_abc_tunes(path, chord_symbols)]
+    scores = [outcome for outcome in outcomes if not isinstance(outcome, ScoreError)]
+    if not scores:
+        raise next(outcome for outcome in outcomes if isinstance(outcome, ScoreError))
+    return scores

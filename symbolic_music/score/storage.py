@@ -1,0 +1,54 @@
+"""Reading files of bounded size and writing files whole or not at all. Knows nothing of music."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from symbolic_music.score.errors import Refusal, ScoreError
+
+MAX_FILE_BYTES = 16 * 2**20
+"""Nothing larger is read: a long orchestral MIDI file has about 1 MB, a tune book of thousands of tunes about 5 MB."""
+
+
+def read_bounded(path: Path | str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a regular file that is neither empty nor larger than `max_bytes`.
+
+    Raises:
+        ScoreError: missing_file, empty_file, file_too_large or unreadable (a folder, a device, no permission).
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ScoreError(Refusal.MISSING_FILE, path, "expected a music file, found nothing")
+    if not path.is_file():
+        raise ScoreError(Refusal.UNREADABLE, path, "expected a file, found a folder or a device")
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise ScoreError(Refusal.UNREADABLE, path, error.strerror or "the file cannot be read") from error
+    if not data:
+        raise ScoreError(Refusal.EMPTY_FILE, path, "expected music, found 0 bytes")
+    if len(data) > max_bytes:
+        raise ScoreError(Refusal.FILE_TOO_LARGE, path, f"expected at most {max_bytes:,} bytes, found more")
+    return data
+
+
+def write_atomically(path: Path | str, data: bytes) -> None:
+    """Write `data` to `path` through a temporary file beside it, so that a reader never sees half a file."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        # mkstemp makes the file private; the result gets the permissions any new file would have.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
