@@ -1,0 +1,48 @@
+"""The contract that every representation of a Score as named events keeps. Knows nothing of ids or models."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from symusic.core import ScoreTick
+
+from symbolic_music.events.grammar import EventGrammar
+
+
+class EncodingError(ValueError):
+    """A Score that a codec cannot represent; the message says which bar and why."""
+
+
+class DecodingError(ValueError):
+    """An event sequence that is not a complete, canonical piece; the message names the first offending event."""
+
+
+class ScoreCodec(Protocol):
+    """A Score as a sequence of named events.
+
+    Members keep, and `tests/contracts/test_codecs.py` proves:
+
+    - `decode(encode(score))` equals `quantise(score)` note for note;
+    - `encode(decode(events)) == events` for every sequence that `grammar()` accepts;
+    - `events` is deterministic.
+    """
+
+    codec_type: str
+
+    @property
+    def events(self) -> list[str]:
+        """The vocabulary in a fixed order, without special tokens."""
+
+    def quantise(self, score: ScoreTick) -> ScoreTick:
+        """The nearest Score that the codec can write: its grid, its bins, one canonical order."""
+
+    def encode(self, score: ScoreTick) -> list[str]:
+        """Events of `quantise(score)`; raises `EncodingError`."""
+
+    def decode(self, events: Sequence[str]) -> ScoreTick:
+        """The Score that the events write; raises `DecodingError`."""
+
+    def grammar(self) -> EventGrammar:
+        """Exactly the sequences that `decode` accepts."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready settings from which an equal codec can be built."""

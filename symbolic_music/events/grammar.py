@@ -1,0 +1,131 @@
+"""Finite automata over events: which event may follow. Knows neither Scores nor ids.
+
+A grammar is a few small deterministic automata that read the same sequence side by side; a sequence is accepted when
+every one of them accepts it. Their product would have millions of states; side by side they have a few thousand.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+FORBIDDEN = -1
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """One deterministic automaton.
+
+    Attributes:
+        name: what it watches over, for messages.
+        transitions: (states, events) int16; the state after an event, or `FORBIDDEN`.
+        initial: the state before the first event.
+        states: a description of each state, for messages.
+    """
+
+    name: str
+    transitions: np.ndarray
+    initial: int
+    states: tuple[str, ...]
+
+    def __post_init__(self):
+        num_states, _ = self.transitions.shape
+        if len(self.states) != num_states or not 0 <= self.initial < num_states:
+            raise ValueError(f"{self.name}: {num_states} states, {len(self.states)} names, initial {self.initial}")
+        if self.transitions.max() >= num_states or self.transitions.min() < FORBIDDEN:
+            raise ValueError(f"{self.name}: a transition leaves the {num_states} states")
+
+
+class AutomatonBuilder:
+    """Collects the transitions of one automaton by state and event name.
+
+    Args:
+        name: what the automaton watches over.
+        events: names of all events, in the order of their columns.
+        states: descriptions of the states; the first is the initial one.
+    """
+
+    def __init__(self, name: str, events: Sequence[str], states: Sequence[str]):
+        self.name = name
+        self.column = {event: index for index, event in enumerate(events)}
+        self.row = {state: index for index, state in enumerate(states)}
+        self.transitions = np.full((len(states), len(events)), FORBIDDEN, dtype=np.int16)
+
+    def add(self, state: str, events: Iterable[str], next_state: str) -> None:
+        """Allow `events` in `state`, leading to `next_state`."""
+        self.transitions[self.row[state], [self.column[event] for event in events]] = self.row[next_state]
+
+    def add_all(self, states: Iterable[str], event: str, next_state: str) -> None:
+        """Allow `event` in each of `states`, leading to `next_state`."""
+        self.transitions[[self.row[state] for state in states], self.column[event]] = self.row[next_state]
+
+    def stay_on(self, events: Iterable[str]) -> None:
+        """Let `events` pass in every state without changing it: this automaton does not watch them."""
+        columns = [self.column[event] for event in events]
+        self.transitions[:, columns] = np.arange(len(self.row), dtype=np.int16)[:, None]
+
+    def build(self) -> Automaton:
+        """The finished automaton."""
+        return Automaton(self.name, self.transitions, 0, tuple(self.row))
+
+
+class EventGrammar:
+    """Automata that read the same events side by side.
+
+    The first automaton watches the order of event types; its `final_state` is reached exactly by complete sequences,
+    and the others never block its shortest way there, so `distance_to_end` counts the events still needed.
+
+    Args:
+        events: names of all events, special tokens included, in the order of the automata's columns.
+        automata: the automata; the first one carries the end.
+        final_state: index, in the first automaton, of the state after the end of a piece.
+    """
+
+    def __init__(self, events: Sequence[str], automata: Sequence[Automaton], final_state: int):
+        self.events = list(events)
+        self.automata = tuple(automata)
+        self.final_state = final_state
+        self._column = {event: index for index, event in enumerate(self.events)}
+
+    def explain(self, events: Sequence[str]) -> str | None:
+        """Why a sequence is not a complete piece: the first wrong event, or None when it is accepted."""
+        states = [automaton.initial for automaton in self.automata]
+        for index, event in enumerate(events):
+            column = self._column.get(event)
+            if column is None:
+                return f"event {index} is {event!r}, which is not in the vocabulary"
+            for which, automaton in enumerate(self.automata):
+                next_state = int(automaton.transitions[states[which], column])
+                if next_state == FORBIDDEN:
+                    return (
+                        f"event {index} is {event!r}, which may not follow here "
+                        f"({automaton.name}: {automaton.states[states[which]]})"
+                    )
+                states[which] = next_state
+        if states[0] != self.final_state:
+            return (
+                f"the sequence stops after {len(events)} events, before its end ({self.automata[0].states[states[0]]})"
+            )
+        return None
+
+    def accepts(self, events: Sequence[str]) -> bool:
+        """Whether the sequence, special tokens included, is a complete piece."""
+        return self.explain(events) is None
+
+    def distance_to_end(self) -> np.ndarray:
+        """Fewest events from each state of the first automaton to its final state, (states,) int64.
+
+        Raises:
+            ValueError: when a state can never reach the end, which would strand generation there.
+        """
+        transitions = self.automata[0].transitions
+        distance = np.full(len(transitions), np.iinfo(np.int64).max // 2)
+        distance[self.final_state] = 0
+        for _ in range(len(transitions)):
+            nearest = np.where(transitions == FORBIDDEN, distance.max(), distance[transitions]).min(axis=1) + 1
+            distance = np.minimum(distance, nearest)
+        stranded = np.flatnonzero(distance >= len(transitions))
+        if len(stranded):
+            names = [self.automata[0].states[state] for state in stranded]
+            raise ValueError(f"no way from these states to the end: {names}")
+        return distance

@@ -1,0 +1,102 @@
+"""Codec and corpus to a `tokenizer.json` that stock `AutoTokenizer` loads. Knows nothing of models.
+
+The text a tokenizer reads is event names, with or without spaces between them. A normalizer maps each name to one
+private-use character, the BPE model runs on those characters, and a decoder maps them back.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import miditok
+from symusic.core import ScoreTick
+from tokenizers import Regex, Tokenizer, decoders, normalizers
+from transformers import PreTrainedTokenizerFast
+
+from symbolic_music.events.remi import RemiCodec
+from symbolic_music.tokenization.processing_music import (
+    FIRST_EVENT_CHARACTER,
+    MIDITOK_FILE,
+    SPECIAL_TOKENS,
+    MusicProcessor,
+)
+
+# MidiTok's BPE works on these characters: chr(33 + id) for a base token.
+MIDITOK_FIRST_CHARACTER = 33
+
+
+def build_remi_tokenizer(
+    scores: Iterable[ScoreTick], vocab_size: int, model_max_length: int = 1_000_000
+) -> MusicProcessor:
+    """Train REMI + BPE on Scores and wrap it.
+
+    Args:
+        scores: the training split, and nothing but the training split.
+        vocab_size: ids in all, the base events included.
+        model_max_length: longest sequence the tokenizer accepts without a warning.
+
+    Returns:
+        A processor whose `midi_tokenizer` is the trained MidiTok tokenizer; `save_processor` writes both.
+    """
+    codec = RemiCodec()
+    base = codec.midi_tokenizer._vocab_base
+    if vocab_size <= len(base):
+        raise ValueError(f"vocab_size is {vocab_size}; it must exceed the {len(base)} base tokens")
+    texts = ["".join(chr(MIDITOK_FIRST_CHARACTER + base[event]) for event in codec.encode(score)) for score in scores]
+    if not texts:
+        raise ValueError("no Scores to train the tokenizer on")
+    codec.midi_tokenizer.train(vocab_size=vocab_size, model="BPE", iterator=texts)
+    return MusicProcessor(fast_tokenizer(codec.midi_tokenizer, model_max_length=model_max_length), codec)
+
+
+def save_processor(processor: MusicProcessor, folder: str | Path) -> None:
+    """Write a processor and, beside it, MidiTok's own file, so that MidiTok's users can load the same tokenizer."""
+    processor.save_pretrained(folder)
+    processor.codec.midi_tokenizer.save(Path(folder) / MIDITOK_FILE)
+
+
+def fast_tokenizer(midi_tokenizer: miditok.REMI, **kwargs) -> PreTrainedTokenizerFast:
+    """A trained MidiTok tokenizer as a stock fast tokenizer over event names, with the same ids."""
+    if midi_tokenizer.config.encode_ids_split != "no":
+        raise ValueError(
+            f"encode_ids_split is {midi_tokenizer.config.encode_ids_split!r}; only 'no' can be told in text"
+        )
+    base = midi_tokenizer._vocab_base
+    characters = {
+        chr(MIDITOK_FIRST_CHARACTER + index): name if name in SPECIAL_TOKENS.values() else _event_character(index)
+        for name, index in base.items()
+    }
+    state = json.loads(midi_tokenizer._model.to_str())
+    model = state["model"]
+
+    def rename(text: str) -> str:
+        return "".join(characters[character] for character in text)
+
+    model["vocab"] = {rename(token): index for token, index in model["vocab"].items()}
+    model["merges"] = [[rename(part) for part in merge] for merge in model["merges"]]
+    state["added_tokens"] = []
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+
+    # Longest first, so that Pitch_60 is not read as Pitch_6 and a 0.
+    names = sorted(set(base) - set(SPECIAL_TOKENS.values()), key=lambda name: (-len(name), name))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Replace(name, _event_character(base[name])) for name in names]
+        + [normalizers.Replace(Regex(r"\s+"), "")]
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace(_event_character(base[name]), f"{name} ") for name in names]
+        + [decoders.Replace(name, f"{name} ") for name in SPECIAL_TOKENS.values()]
+        + [decoders.Fuse(), decoders.Strip(" ", 0, 1)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+        model_input_names=["input_ids", "attention_mask"],
+        **SPECIAL_TOKENS,
+        **kwargs,
+    )
+
+
+def _event_character(index: int) -> str:
+    return chr(FIRST_EVENT_CHARACTER + index)

@@ -1,0 +1,150 @@
+"""`MusicProcessor`: Scores to ids and ids to Scores, saved and loaded as one folder. Knows nothing of models."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from symusic.core import ScoreTick
+from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+
+from symbolic_music.events.codec import DecodingError, ScoreCodec
+from symbolic_music.events.remi import RemiCodec
+from symbolic_music.score.files import read_scores
+from symbolic_music.tokenization.token_grammar import TokenGrammar
+
+SPECIAL_TOKENS = {"pad_token": "PAD_None", "bos_token": "BOS_None", "eos_token": "EOS_None"}
+# Event number i is the private-use character chr(FIRST_EVENT_CHARACTER + i) inside the tokenizer.
+FIRST_EVENT_CHARACTER = 0xE000
+MIDITOK_FILE = "miditok.json"
+CODECS = {RemiCodec.codec_type: RemiCodec}
+
+ScoreLike = ScoreTick | str | PathLike
+
+
+class MusicProcessor(ProcessorMixin):
+    """A codec and a tokenizer in one object.
+
+    Args:
+        tokenizer: a stock fast tokenizer over event names.
+        codec: a codec, or the settings of one as `ScoreCodec.to_dict` gives them.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, codec: ScoreCodec | dict[str, Any], chat_template=None):
+        super().__init__(tokenizer, chat_template=chat_template)
+        self.codec = _build_codec(codec) if isinstance(codec, dict) else codec
+        names = [*SPECIAL_TOKENS.values(), *self.codec.events]
+        self._character = {name: chr(FIRST_EVENT_CHARACTER + index) for index, name in enumerate(names)}
+
+    def __call__(  # type: ignore[override]
+        self,
+        scores: ScoreLike | Sequence[ScoreLike],
+        add_bos: bool = True,
+        add_eos: bool = True,
+        padding: bool = True,
+        return_tensors: str | None = "pt",
+    ) -> BatchFeature:
+        """Scores or music files to model inputs.
+
+        Args:
+            scores: one Score or path, or several; a path must hold exactly one piece.
+            add_bos: whether to begin each sequence with the BOS id.
+            add_eos: whether to end each sequence with the EOS id; leave it out to continue a piece.
+            padding: whether to pad to the longest sequence, on the left.
+            return_tensors: as in transformers.
+
+        Returns:
+            `input_ids` and `attention_mask`, each (number of scores, longest sequence).
+
+        Raises:
+            ScoreError: when a file cannot be used.
+            EncodingError: when a Score cannot be encoded.
+        """
+        many = scores if isinstance(scores, (list, tuple)) else [scores]
+        ids = [self.encode_score(_to_score(score), add_bos, add_eos) for score in many]
+        features = self.tokenizer.pad({"input_ids": ids}, padding=padding, return_tensors=return_tensors)
+        return BatchFeature(dict(features))
+
+    def encode_score(self, score: ScoreTick, add_bos: bool = True, add_eos: bool = True) -> list[int]:
+        """Ids of one Score."""
+        return self.encode_events(self.codec.encode(score), add_bos, add_eos)
+
+    def encode_events(self, events: Sequence[str], add_bos: bool = True, add_eos: bool = True) -> list[int]:
+        """Ids of event names; what `tokenizer(" ".join(events))` gives, without searching the text for names."""
+        text = "".join([self._character[event] for event in events])
+        ids = [token.id for token in self.tokenizer.backend_tokenizer.model.tokenize(text)] if text else []
+        return [self.tokenizer.bos_token_id] * add_bos + ids + [self.tokenizer.eos_token_id] * add_eos
+
+    def ids_to_events(self, ids: Sequence[int] | np.ndarray) -> list[str]:
+        """Event names of ids, special tokens included."""
+        grammar = self.grammar()
+        return [grammar.grammar.events[event] for token in _to_list(ids) for event in grammar.token_events[token]]
+
+    def decode(self, ids: Sequence[int] | np.ndarray, *args: Any, **kwargs: Any) -> ScoreTick:
+        """The Score that one sequence of ids writes; padding is skipped.
+
+        Raises:
+            DecodingError: when the ids are not one complete piece from BOS to EOS.
+        """
+        pad = self.tokenizer.pad_token_id
+        tokens = [token for token in _to_list(ids) if token != pad]
+        complaint = self.grammar().explain(tokens)
+        if complaint is not None:
+            raise DecodingError(complaint)
+        return self.codec.decode(self.ids_to_events(tokens)[1:-1])
+
+    def batch_decode(self, ids: Sequence[Sequence[int]] | np.ndarray, *args: Any, **kwargs: Any) -> list[ScoreTick]:
+        """The Scores of a batch of id sequences; see `decode`."""
+        return [self.decode(sequence) for sequence in ids]
+
+    def count_events(self, ids: Sequence[int] | np.ndarray) -> dict[str, int]:
+        """Notes and bars begun in a sequence of ids."""
+        tokens = np.asarray(_to_list(ids), dtype=np.int64)
+        grammar = self.grammar()
+        return {"notes": int(grammar.notes_per_token[tokens].sum()), "bars": int(grammar.bars_per_token[tokens].sum())}
+
+    def grammar(self) -> TokenGrammar:
+        """The codec's grammar over this tokenizer's ids."""
+        return self._token_grammar
+
+    @cached_property
+    def _token_grammar(self) -> TokenGrammar:
+        return TokenGrammar(self.codec.grammar(), self._token_events())
+
+    def _token_events(self) -> list[tuple[int, ...]]:
+        """For each id, the columns of the events it stands for."""
+        event_grammar = self.codec.grammar()
+        column = {event: index for index, event in enumerate(event_grammar.events)}
+        events: list[tuple[int, ...]] = [()] * len(self.tokenizer)
+        for token, index in self.tokenizer.get_vocab().items():
+            if token in column:
+                events[index] = (column[token],)
+            else:
+                events[index] = tuple(ord(character) - FIRST_EVENT_CHARACTER for character in token)
+        return events
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `processor_config.json` holds."""
+        return {"processor_class": type(self).__name__, "codec": self.codec.to_dict()}
+
+
+def _build_codec(settings: dict[str, Any]) -> ScoreCodec:
+    codec_type = settings.get("codec_type")
+    if codec_type not in CODECS:
+        raise ValueError(f"codec_type is {codec_type!r}; expected one of {sorted(CODECS)}")
+    return CODECS[codec_type].from_dict(settings)
+
+
+def _to_score(score: ScoreLike) -> ScoreTick:
+    if isinstance(score, ScoreTick):
+        return score
+    pieces = read_scores(Path(score))
+    if len(pieces) != 1:
+        raise ValueError(f"{score} holds {len(pieces)} pieces; read it with read_scores() and choose one")
+    return pieces[0]
+
+
+def _to_list(ids: Any) -> list[int]:
+    return ids.tolist() if hasattr(ids, "tolist") else list(ids)

@@ -1,0 +1,143 @@
+"""An event grammar lifted to the ids of a tokenizer, merged tokens included, as tables. Knows nothing of models.
+
+Each id stands for one or more events. Running every automaton over the events of every id from every state gives a
+table `next_state[state, id]`; a step while sampling is then one gather for the states and one for the mask, whatever
+the size of the batch or the vocabulary.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from symbolic_music.events.grammar import FORBIDDEN, EventGrammar
+
+
+class TokenGrammar:
+    """Tables of a grammar over token ids. V is the vocabulary, A the number of automata, S all their states together.
+
+    Args:
+        grammar: the automata over events.
+        token_events: for each id, the event columns it stands for; an empty sequence marks an id never allowed.
+
+    Attributes:
+        next_state: (S, V) int16; the rows of all automata stacked. An entry is a row of the same automaton, or
+            `FORBIDDEN`.
+        initial_state: (A,) int16; the row of each automaton before the first token.
+        tokens_to_end: (S,) int64; fewest tokens from a row of the first automaton to the end of a piece; 0 elsewhere.
+    """
+
+    def __init__(self, grammar: EventGrammar, token_events: Sequence[Sequence[int]]):
+        offsets = np.cumsum([0, *(len(automaton.transitions) for automaton in grammar.automata)])
+        if offsets[-1] > np.iinfo(np.int16).max:
+            raise ValueError(f"{offsets[-1]} grammar states do not fit the int16 tables")
+        self.grammar = grammar
+        self.token_events = [tuple(events) for events in token_events]
+        self.initial_state = np.array(
+            [offset + automaton.initial for offset, automaton in zip(offsets, grammar.automata, strict=False)],
+            np.int16,
+        )
+        self.next_state = np.concatenate(
+            [
+                _lift(automaton.transitions, self.token_events, offset)
+                for offset, automaton in zip(offsets, grammar.automata, strict=False)
+            ]
+        )
+        distance = grammar.distance_to_end()
+        self.tokens_to_end = np.zeros(len(self.next_state), dtype=np.int64)
+        self.tokens_to_end[: len(distance)] = distance
+        self.final_row = grammar.final_state
+
+    @property
+    def num_automata(self) -> int:
+        """How many rows describe one state."""
+        return len(self.initial_state)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids."""
+        return self.next_state.shape[1]
+
+    @cached_property
+    def allowed_rows(self) -> np.ndarray:
+        """(S, V) bool: what each row allows by itself."""
+        return self.next_state != FORBIDDEN
+
+    def count_per_token(self, event_type: str) -> np.ndarray:
+        """How many events of a type each id holds, (V,) int64; "Pitch" counts notes, "Bar" counts bars."""
+        is_type = np.array([event.partition("_")[0] == event_type for event in self.grammar.events])
+        return np.array([int(is_type[list(events)].sum()) for events in self.token_events])
+
+    @cached_property
+    def notes_per_token(self) -> np.ndarray:
+        """Notes begun in each id, (V,) int64."""
+        return self.count_per_token("Pitch")
+
+    @cached_property
+    def bars_per_token(self) -> np.ndarray:
+        """Bars begun in each id, (V,) int64."""
+        return self.count_per_token("Bar")
+
+    def advance(self, states: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """States after one token.
+
+        Args:
+            states: (B, A) rows.
+            ids: (B,) token ids.
+
+        Returns:
+            (B, A) int16 rows; `FORBIDDEN` where an automaton does not allow the token, and from then on.
+        """
+        following = self.next_state[states, ids[:, None]]
+        return np.where(states == FORBIDDEN, np.int16(FORBIDDEN), following)
+
+    def allowed(self, states: np.ndarray) -> np.ndarray:
+        """Ids every automaton allows: states (..., A) to a mask (..., V) bool. A forbidden state allows nothing."""
+        mask = np.ones((*states.shape[:-1], self.vocab_size), dtype=bool)
+        for which in range(self.num_automata):
+            rows = states[..., which]
+            mask &= self.allowed_rows[rows] & (rows != FORBIDDEN)[..., None]
+        return mask
+
+    def scan(self, ids: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
+        """States before each token of a batch of sequences.
+
+        Args:
+            ids: (B, T) token ids.
+            states: (B, A) rows before the first token; None starts every sequence at the beginning.
+
+        Returns:
+            (B, T, A) int16 rows.
+        """
+        num_sequences, length = ids.shape
+        if states is None:
+            states = np.broadcast_to(self.initial_state, (num_sequences, self.num_automata))
+        before = np.empty((num_sequences, length, self.num_automata), dtype=np.int16)
+        for step in range(length):
+            before[:, step] = states
+            states = self.advance(states, ids[:, step])
+        return before
+
+    def explain(self, ids: Sequence[int]) -> str | None:
+        """Why ids are not a complete piece, in words, or None when they are one."""
+        unknown = [token for token in ids if not 0 <= token < self.vocab_size]
+        if unknown:
+            return f"id {unknown[0]} is outside the vocabulary of {self.vocab_size}"
+        events = [self.grammar.events[event] for token in ids for event in self.token_events[token]]
+        return self.grammar.explain(events)
+
+
+def _lift(transitions: np.ndarray, token_events: Sequence[tuple[int, ...]], offset: int) -> np.ndarray:
+    """One automaton over ids: (states, V) int16 rows counted from `offset`, or `FORBIDDEN`."""
+    num_states, num_events = transitions.shape
+    # One row per event, and a trap as last state, so that what is forbidden inside a token stays forbidden.
+    by_event = np.full((num_events, num_states + 1), num_states, dtype=np.intp)
+    by_event[:, :num_states] = np.where(transitions == FORBIDDEN, num_states, transitions).T
+    lifted = np.full((len(token_events), num_states), num_states, dtype=np.intp)
+    for token, events in enumerate(token_events):
+        if events:
+            states = by_event[events[0]]
+            for event in events[1:]:
+                states = by_event[event].take(states)
+            lifted[token] = states[:num_states]
+    return np.where(lifted == num_states, FORBIDDEN, lifted + offset).astype(np.int16).T.copy()
