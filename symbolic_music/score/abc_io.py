@@ -32,12 +32,10 @@ _MUSIC_TOKEN = re.compile(
     r'"[^"]*"|![^!|\s]*!|\+[a-z]+\+|\{[^}]*\}|\[[A-Za-z]:[^\]]*\]|\[\||:*\|+[:\]]*|::|%.*|(?P<note>[A-Ga-gxzZ])|.'
 )
 _BARLINE = re.compile(r":*\||::")
-# abc2midi plays these as many short notes, or shortens the note; a Score is to hold the note as written.
-_ORNAMENTS = frozenset(
-    ["T", "~", "."]
-    + [f"!{name}!" for name in ("trill", "trill(", "trill)", "roll", "ornament", "staccato", "arpeggio", "mordent")]
-    + [f"!{name}!" for name in ("lowermordent", "uppermordent", "pralltriller", "turn", "invertedturn", "slide")]
-)
+# abc2midi plays the first four as several short notes and halves the others; a Score holds the note as written.
+_ORNAMENTS = frozenset(["T", "~", "R", "!trill!", ".", "!breath!"])
+# By default abc2midi starts each note of a chord 10 ticks after the one before.
+_TOGETHER = "%%MIDI chordattack 0"
 # Undefined in MIDI 1.0 and unknown to ABC, so no tune uses it: it marks the tick of the first barline.
 _BARLINE_CONTROL = 119
 _BARLINE_MARK = f"[I:MIDI control {_BARLINE_CONTROL} 1]"
@@ -46,7 +44,7 @@ _BARLINE_MARK = f"[I:MIDI control {_BARLINE_CONTROL} 1]"
 def split_tune_book(text: str) -> list[str]:
     """Split a tune book into tunes, in order; each is a text that stands alone.
 
-    A tune begins at its `X:` line and ends at the next empty line after its `K:` (ABC 2.1, section 2.2.1), or at the
+    A tune begins at its `X:` line and ends at the first empty line after music (ABC 2.1, section 2.2.1), or at the
     next `X:`. Fields before the first `X:` apply to every tune: they are put right behind each `X:`.
 
     Returns:
@@ -63,15 +61,21 @@ def split_tune_book(text: str) -> list[str]:
 
 def _tune(text: str, book_fields: list[str]) -> str:
     reference, *lines = text.split("\n")
-    kept, in_body = [reference, *book_fields], False
+    kept, has_key, has_music = [reference, *book_fields], False, False
     for line in lines:
         if not line.strip():
-            if in_body:
+            if has_music:
                 break
             continue
-        in_body = in_body or line.startswith("K:")
+        has_key = has_key or line.startswith("K:")
+        has_music = has_music or (has_key and _is_music(line))
         kept.append(line)
     return "\n".join(kept) + "\n"
+
+
+def _is_music(line: str) -> bool:
+    """Whether a line after the tune's `K:` holds notes rather than a field, a directive or a comment."""
+    return not line.startswith("%") and not _FIELD.match(line)
 
 
 def abc_field(text: str, letter: str) -> str:
@@ -144,20 +148,22 @@ def _prepare(text: str) -> str:
     """The tune without includes and ornaments, its first barline marked by a control change."""
     lines, in_body, mark = [], False, _BARLINE_MARK
     for line in _INCLUDE.sub("", text).split("\n"):
-        if in_body and not line.startswith("%") and not _FIELD.match(line):
+        if in_body and _is_music(line):
             line, mark = _prepare_music(line, mark)
         in_body = in_body or line.startswith("K:")
         lines.append(line)
-    return "\n".join(lines)
+    return "\n".join([lines[0], _TOGETHER, *lines[1:]])
 
 
 def _prepare_music(line: str, mark: str) -> tuple[str, str]:
     """One line of music without ornaments, and the mark still to be set ("" once it is in)."""
-    kept, seen_note = [], False
+    kept: list[str] = []
+    seen_note = False
     for token in _MUSIC_TOKEN.finditer(line):
         seen_note = seen_note or token["note"] is not None
         if mark and seen_note and _BARLINE.match(token[0]):
-            kept.append(mark)
+            # A segno or coda sign before the barline belongs to it.
+            kept.insert(len(kept) - (kept[-1] in ("S", "O")), mark)
             mark = ""
         if token[0] not in _ORNAMENTS:
             kept.append(token[0])
@@ -169,10 +175,9 @@ def _undo_abc2midi_gap(score: Score) -> Score:
     score = score.copy()
     for track in score.tracks:
         notes = track.notes.numpy()
-        if len(track.notes) and notes["time"].min() >= 1:
-            track.notes = NoteTickList.from_numpy(
-                notes["time"] - np.int32(1), notes["duration"] + np.int32(1), notes["pitch"], notes["velocity"]
-            )
+        track.notes = NoteTickList.from_numpy(
+            notes["time"] - np.int32(1), notes["duration"] + np.int32(1), notes["pitch"], notes["velocity"]
+        )
     return score
 
 

@@ -55,9 +55,9 @@ def meter_is_sound(numerator: int, denominator: int) -> bool:
 
 
 def note_ends(track: TrackTick) -> np.ndarray:
-    """The tick at which each note of a track ends, shape (notes,), int64."""
+    """The tick at which each note of a track ends, shape (notes,), int64; a note without length takes one tick."""
     notes = track.notes.numpy()
-    return notes["time"].astype(np.int64) + notes["duration"]
+    return notes["time"].astype(np.int64) + np.maximum(notes["duration"], 1)
 
 
 def last_note_end(score: Score) -> int:
@@ -84,6 +84,8 @@ def meters_in_force(score: Score) -> list[tuple[int, int, int]]:
 
 def _meter_spans(score: Score) -> list[MeterSpan]:
     end = last_note_end(score)
+    if end <= 0:
+        return []
     changes = [change for change in meters_in_force(score) if change[0] < end]
     ends = [change[0] for change in changes[1:]] + [end]
     return [MeterSpan(tick, until, *meter) for (tick, *meter), until in zip(changes, ends, strict=True)]
