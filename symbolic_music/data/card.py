@@ -1,0 +1,106 @@
+"""The card of a prepared dataset: what it holds, where it came from, how it was split. Knows only the summary."""
+
+from typing import Any
+
+import yaml
+
+from symbolic_music.data.splits import SPLITS, SplitBy
+
+_SPLIT_WORDS = {
+    SplitBy.GROUP: (
+        "Whole near-duplicate groups are dealt to the splits by a hash of their content: settings of one tune, in "
+        "whatever key, are never both trained on and held out."
+    ),
+    SplitBy.RANDOM: (
+        "**Pieces are dealt at random: settings of one tune lie on both sides. Losses on these splits are "
+        "flattered by leakage; this dataset exists to measure by how much.**"
+    ),
+}
+
+
+def dataset_card(summary: dict[str, Any], command: str) -> str:
+    """The README.md of a dataset folder: YAML that `load_dataset` reads, then words for people.
+
+    Args:
+        summary: what `prepare_dataset` returns.
+        command: what was typed to make the dataset; "" leaves the section out.
+    """
+    names = ", ".join(sorted({entry["source"] for entry in summary["sources"]}))
+    sections = [
+        _header(summary),
+        f"# Symbolic music: {names}",
+        "Pieces as MIDI, one a row, made by `symbolic-music-hf`.",
+        _splits_section(summary),
+        _skipped_section(summary["skipped"]),
+        _sources_section(summary["sources"]),
+        _columns_section(),
+    ]
+    if command:
+        sections.append(f"## Made with\n\n    {command}")
+    return "\n\n".join(sections) + "\n"
+
+
+def _header(summary: dict[str, Any]) -> str:
+    files = [
+        {"split": split, "path": f"data/{split}-*.parquet"} for split in SPLITS if split in summary["splits"]
+    ]
+    header = {
+        "license": "other",
+        "license_name": "see-the-license-column",
+        "tags": ["music", "midi", "symbolic-music"],
+        "size_categories": [_size_category(sum(count["pieces"] for count in summary["splits"].values()))],
+        "configs": [{"config_name": "default", "data_files": files}],
+    }
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---"
+
+
+def _size_category(pieces: int) -> str:
+    bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+    return next((name for bound, name in bounds if pieces < bound), "n>1M")
+
+
+def _splits_section(summary: dict[str, Any]) -> str:
+    settings, groups = summary["plan"]["settings"], summary["groups"]
+    rows = [
+        f"| {split} | {count['pieces']:,} | {count['groups']:,} | {count['notes']:,} | {count['bars']:,} "
+        f"| {count['hours']:,} |"
+        for split, count in summary["splits"].items()
+    ]
+    return "\n".join(
+        [
+            "## Splits",
+            "",
+            "| split | pieces | near-duplicate groups | notes | bars | hours |",
+            "|---|---:|---:|---:|---:|---:|",
+            *rows,
+            "",
+            _SPLIT_WORDS[SplitBy(settings["split_by"])],
+            "",
+            f"- split by: `{settings['split_by']}`, seed {settings['seed']}",
+            f"- split hash: `{summary['split_hash']}` (SHA-256 over the sorted lines \"split content-digest\")",
+            f"- groups: {groups['count']:,}, the largest with {groups['largest']:,} pieces; "
+            f"{groups['pieces_with_a_near_duplicate']:,} pieces have a near duplicate; pieces are linked at a MinHash "
+            f"Jaccard similarity of {settings['threshold']} or more over runs of six pitch intervals",
+            f"- links not followed, because a group would have grown too large: {groups['refused_links']:,}",
+        ]
+    )
+
+
+def _skipped_section(skipped: dict[str, int]) -> str:
+    rows = [f"| {reason} | {count:,} |" for reason, count in skipped.items()]
+    table = ["| reason | count |", "|---|---:|", *rows] if rows else ["Nothing was skipped."]
+    return "\n".join(["## Skipped", "", *table, "", "Each is named in `skipped.jsonl`."])
+
+
+def _sources_section(sources: list[dict[str, Any]]) -> str:
+    rows = [f"| {entry['source']} | {entry['pieces']:,} | {entry['license']} |" for entry in sources]
+    return "\n".join(["## Sources and licences", "", "| source | pieces | licence |", "|---|---:|---|", *rows])
+
+
+def _columns_section() -> str:
+    return (
+        "## Columns\n\n"
+        "`midi` (bytes of a MIDI file), `source`, `name` (file and tune), `license`, `group` (near-duplicate group), "
+        "`notes`, `bars`, `seconds`, `programs` (General MIDI numbers from 0; drums are -1), `key` (as the file writes "
+        "it, or empty), `meter` (the first one)."
+    )

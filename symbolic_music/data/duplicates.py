@@ -1,0 +1,201 @@
+"""Near-duplicate groups: which pieces are settings of the same music, whatever their key, tempo and ornaments.
+
+A piece becomes the set of its shingles: runs of six successive pitch intervals of each track's top line. Intervals
+forget the key; leaving durations out forgets the tempo and the dotted rhythms in which tune books differ; a set
+forgets how often a part is repeated. Sets are compared by their MinHash signatures (Broder 1997), candidates come
+from locality-sensitive hashing. Knows nothing of files, rows or splits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from symusic import Score
+
+from symbolic_music._extras import require
+
+SHINGLE_INTERVALS = 6
+NUM_PERMUTATIONS = 256
+MINHASH_SEED = 1
+BAND_ROWS = 2
+"""256 permutations in 128 bands of 2 find 99.8% of the pairs of the folk corpus with Jaccard >= 0.15."""
+MAX_BUCKET = 64
+"""Larger buckets hold a run common to a whole style; their members are compared in a chain, not all with all."""
+DEFAULT_THRESHOLD = 0.15
+"""Lowest Jaccard similarity of a link. On the folk corpus unrelated tunes lie below 0.10; between 0.12 and 0.15 half
+of the pairs share a strain ("The Rakes of Mallo." and "The Rakes Of Mallow": 0.12); above 0.15 nearly all do."""
+_PAIRS_AT_ONCE = 65_536
+
+_HASH_FACTORS = np.random.default_rng(0x5EED).integers(1, 2**63, SHINGLE_INTERVALS, dtype=np.uint64) | np.uint64(1)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Near-duplicate groups of n pieces.
+
+    Args:
+        labels: (n,) int64, the index of each piece's first group member.
+        links: (m, 2) int64, the pairs of pieces at or above the threshold, most similar first.
+        similarities: (m,) float64, estimated Jaccard similarity of each link.
+        refused_links: how many links were not followed because the group would have grown beyond its limit.
+    """
+
+    labels: np.ndarray
+    links: np.ndarray
+    similarities: np.ndarray
+    refused_links: int
+
+
+def shingles(score: Score) -> np.ndarray:
+    """The shingles of a piece as sorted unique hashes, uint32; empty only when it has fewer than two notes.
+
+    Drums have no pitch intervals: they count, as runs of instruments, only in pieces of nothing but drums.
+    """
+    pitched = [_top_line(track) for track in score.tracks if not track.is_drum]
+    found = [_hash_runs(np.diff(line)) for line in pitched]
+    if not any(len(hashes) for hashes in found):
+        found = [_hash_runs(track.notes.numpy()["pitch"].astype(np.int64)) for track in score.tracks if track.is_drum]
+    return np.unique(np.concatenate([*found, np.empty(0, np.uint32)]))
+
+
+def signature(hashes: np.ndarray) -> np.ndarray:
+    """MinHash signature (NUM_PERMUTATIONS,) uint32 of a set of shingles."""
+    minhash = _empty_minhash().copy()
+    minhash.update_batch(hashes.tolist())
+    return minhash.hashvalues
+
+
+def find_groups(
+    signatures: np.ndarray, is_empty: np.ndarray, threshold: float = DEFAULT_THRESHOLD, max_group: int | None = None
+) -> Groups:
+    """Group pieces that are linked, directly or through others, by a similarity at or above the threshold.
+
+    Links are followed from the most similar down (Kruskal), and none that would make a group larger than
+    `max_group`: a giant group chained together by ever weaker links cannot be dealt to any split.
+
+    Args:
+        signatures: (n, NUM_PERMUTATIONS) uint32.
+        is_empty: (n,) bool, pieces without any shingle; each is a group of its own.
+        threshold: lowest estimated Jaccard similarity of a link, in (0, 1].
+        max_group: largest group in pieces; default 1% of the pieces, but at least 50.
+
+    Raises:
+        ValueError: for a threshold outside (0, 1].
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"expected a threshold in (0, 1], got {threshold}")
+    count = len(signatures)
+    limit = max(50, count // 100) if max_group is None else max_group
+    members = np.flatnonzero(~is_empty)
+    pairs, similarities = _similar_pairs(signatures[members], threshold)
+    links = members[pairs]
+    labels, refused = _join(count, links, limit)
+    return Groups(labels=labels, links=links, similarities=similarities, refused_links=refused)
+
+
+def _top_line(track) -> np.ndarray:
+    """The highest pitch at each onset of a track, in time, int64."""
+    notes = track.notes.numpy()
+    onsets, pitches = notes["time"], notes["pitch"].astype(np.int64)
+    order = np.lexsort((-pitches, onsets))
+    first = np.diff(onsets[order], prepend=-1) != 0
+    return pitches[order][first]
+
+
+def _hash_runs(values: np.ndarray) -> np.ndarray:
+    """Hashes of all runs of SHINGLE_INTERVALS values; of the whole where it is shorter; uint32.
+
+    Runs that stay on one note are left out: every repeated bass note makes them, whatever the piece.
+    """
+    if 0 < len(values) < SHINGLE_INTERVALS:
+        values = np.pad(values, (0, SHINGLE_INTERVALS - len(values)))
+    if not len(values):
+        return np.empty(0, np.uint32)
+    runs = np.lib.stride_tricks.sliding_window_view(values, SHINGLE_INTERVALS)
+    runs = runs[(runs != 0).any(axis=1)]
+    mixed = (runs.astype(np.uint64) * _HASH_FACTORS).sum(axis=1, dtype=np.uint64)
+    return (mixed >> np.uint64(32)).astype(np.uint32)
+
+
+def _identity(value: int) -> int:
+    return value
+
+
+_EMPTY_MINHASH = None
+
+
+def _empty_minhash():
+    """A MinHash of the empty set; made once, since drawing its permutations costs more than using them."""
+    global _EMPTY_MINHASH
+    if _EMPTY_MINHASH is None:
+        _EMPTY_MINHASH = require("datasketch").MinHash(
+            num_perm=NUM_PERMUTATIONS, seed=MINHASH_SEED, hashfunc=_identity, scheme="affine32"
+        )
+    return _EMPTY_MINHASH
+
+
+def _similar_pairs(signatures: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """All candidate pairs (m, 2) at or above the threshold and their similarities (m,), most similar first.
+
+    Bands are sorted one after the other: datasketch's MinHashLSH keeps a Python set for each bucket of each band, which
+    is 23 million sets for the 178,000 files of the Lakh MIDI dataset.
+    """
+    found: dict[tuple[int, int], float] = {}
+    for start in range(0, NUM_PERMUTATIONS, BAND_ROWS):
+        for pairs in _candidates(signatures[:, start : start + BAND_ROWS]):
+            similarity = (signatures[pairs[:, 0]] == signatures[pairs[:, 1]]).mean(axis=1)
+            kept = similarity >= threshold
+            found.update(zip(map(tuple, pairs[kept].tolist()), similarity[kept].tolist(), strict=True))
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    pairs = np.array([pair for pair, _ in ordered], dtype=np.int64).reshape(-1, 2)
+    return pairs, np.array([similarity for _, similarity in ordered], dtype=np.float64)
+
+
+def _candidates(band: np.ndarray) -> Iterator[np.ndarray]:
+    """Pairs (k, 2), lower index first, of rows that agree in a band (n, BAND_ROWS) uint32; at most n * MAX_BUCKET."""
+    keys = np.ascontiguousarray(band).view(np.uint64).ravel()
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
+    waiting: list[np.ndarray] = []
+    size = 0
+    for bucket in np.split(order, starts[1:]):
+        if len(bucket) > 1:
+            waiting.append(_bucket_pairs(bucket))
+            size += len(waiting[-1])
+        if size >= _PAIRS_AT_ONCE:
+            yield np.concatenate(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _bucket_pairs(bucket: np.ndarray) -> np.ndarray:
+    """All pairs of a small bucket; each neighbouring pair of a large one. The stable sort left it in rising order."""
+    if len(bucket) > MAX_BUCKET:
+        return np.stack([bucket[:-1], bucket[1:]], axis=1)
+    left, right = np.triu_indices(len(bucket), 1)
+    return np.stack([bucket[left], bucket[right]], axis=1)
+
+
+def _join(count: int, links: np.ndarray, limit: int) -> tuple[np.ndarray, int]:
+    """Follow links in order; returns each piece's group as its lowest member's index, and the links not followed."""
+    parent = list(range(count))
+    size = [1] * count
+    refused = 0
+
+    def find(piece: int) -> int:
+        while parent[piece] != piece:
+            parent[piece] = parent[parent[piece]]
+            piece = parent[piece]
+        return piece
+
+    for left, right in links.tolist():
+        low, high = sorted((find(left), find(right)))
+        if low == high:
+            continue
+        if size[low] + size[high] > limit:
+            refused += 1
+            continue
+        parent[high] = low
+        size[low] += size[high]
+    return np.array([find(piece) for piece in range(count)], dtype=np.int64), refused

@@ -1,0 +1,105 @@
+"""From a work unit to the rows of a dataset: what is said about a piece, and why a piece is left out.
+
+Runs in worker processes. Knows nothing of groups, splits or where rows are written.
+"""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from symusic.core import ScoreTick as Score
+
+from symbolic_music.data.corpora import WorkUnit
+from symbolic_music.data.duplicates import shingles, signature
+from symbolic_music.score.bars import count_bars
+from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
+from symbolic_music.score.errors import ScoreError
+from symbolic_music.score.midi_io import midi_bytes
+
+DRUMS = -1
+"""Stands for drums in the column `programs`."""
+_KEYS_BY_FIFTHS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
+_MINOR_SHIFT = 3  # A minor has no sharps, and A lies three fifths above C
+
+
+def unit_rows(unit: WorkUnit, limits: ScoreLimits) -> list[dict[str, Any]]:
+    """Read a unit; one row for each Score in it, usable or refused.
+
+    A usable row has the columns of the dataset except `group`, and `digest`, `signature` and `has_shingles`; a refused one
+    has `source`, `name`, `refusal` and `detail`.
+    """
+    try:
+        scores = unit.read()
+    except ScoreError as error:
+        return [refused_row(unit, unit.name, error.refusal, error.detail)]
+    names = [unit.name] if len(scores) == 1 else [f"{unit.name}#{n}" for n in range(1, len(scores) + 1)]
+    return [_score_row(unit, name, score, limits) for name, score in zip(names, scores, strict=True)]
+
+
+def refused_row(unit: WorkUnit, name: str, refusal: str, detail: str) -> dict[str, Any]:
+    """A row that only says why there is none."""
+    return {"source": unit.source, "name": name, "refusal": str(refusal), "detail": " ".join(detail.split())}
+
+
+def content_digest(score: Score) -> str:
+    """SHA-256 (hexadecimal) of what sounds: notes, programs, tempos, meters, keys; not of titles or track names."""
+    digest = hashlib.sha256(f"tpq {score.ticks_per_quarter}\n".encode())
+    for track in sorted(_track_bytes(track) for track in score.tracks if len(track.notes)):
+        digest.update(track)
+    for tempo in score.tempos:
+        digest.update(f"tempo {tempo.time} {tempo.mspq}\n".encode())
+    for meter in score.time_signatures:
+        digest.update(f"meter {meter.time} {meter.numerator}/{meter.denominator}\n".encode())
+    for key in score.key_signatures:
+        digest.update(f"key {key.time} {key.key} {key.tonality}\n".encode())
+    return digest.hexdigest()
+
+
+def key_name(score: Score) -> str:
+    """The first key signature in words, "G" or "Em"; "" without one, or with one that is no key."""
+    if not len(score.key_signatures):
+        return ""
+    first = score.key_signatures[0]
+    place = first.key + 7 + (_MINOR_SHIFT if first.tonality else 0)
+    if not -7 <= first.key <= 7:
+        return ""
+    if first.tonality:
+        return (*_KEYS_BY_FIFTHS, "G#", "D#", "A#")[place] + "m"
+    return _KEYS_BY_FIFTHS[place]
+
+
+def _score_row(unit: WorkUnit, name: str, score: Score, limits: ScoreLimits) -> dict[str, Any]:
+    refusal = check_score(score, limits)
+    if refusal is not None:
+        return refused_row(unit, name, refusal, "read, but outside the limits for a piece")
+    hashes = shingles(score)
+    key = unit.key()
+    return {
+        "midi": midi_bytes(score),
+        "source": unit.source,
+        "name": name,
+        "license": unit.license,
+        "notes": score.note_num(),
+        "bars": count_bars(score),
+        "seconds": play_seconds(score),
+        "programs": sorted({DRUMS if t.is_drum else t.program for t in score.tracks if len(t.notes)}),
+        "key": key_name(score) if key is None else key,
+        "meter": _first_meter(score),
+        "digest": content_digest(score),
+        "signature": signature(hashes),
+        "has_shingles": len(hashes) > 0,
+    }
+
+
+def _first_meter(score: Score) -> str:
+    if not len(score.time_signatures):
+        return ""
+    first = score.time_signatures[0]
+    return f"{first.numerator}/{first.denominator}"
+
+
+def _track_bytes(track) -> bytes:
+    notes = track.notes.numpy()
+    columns = [notes[name].astype(np.int64) for name in ("time", "pitch", "duration", "velocity")]
+    table = np.stack(columns)[:, np.lexsort(columns[::-1])]
+    return f"track {DRUMS if track.is_drum else track.program}\n".encode() + table.tobytes()

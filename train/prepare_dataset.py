@@ -1,0 +1,97 @@
+"""Read a corpus or a folder of music into a Hub-layout Parquet dataset whose splits do not leak.
+
+    python train/prepare_dataset.py --corpus folk --output data/folk
+    python train/prepare_dataset.py --midi-dir ~/midi --output data/mine
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from symbolic_music._extras import MissingExtraError
+from symbolic_music.data.corpora import (
+    ABC_SUFFIXES,
+    MIDI_SUFFIXES,
+    NAMED_CORPORA,
+    UNKNOWN_LICENSE,
+    CorpusError,
+    WorkUnit,
+    list_corpus,
+    list_dataset,
+    list_directory,
+)
+from symbolic_music.data.duplicates import DEFAULT_THRESHOLD
+from symbolic_music.data.prepare import SKIPPED_FILE, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", action="append", default=[], help=f"one of {', '.join(sorted(NAMED_CORPORA))}")
+    parser.add_argument("--midi-dir", type=Path, action="append", default=[], help="MIDI files, recursively")
+    parser.add_argument("--abc-dir", type=Path, action="append", default=[], help="ABC tune books, recursively")
+    parser.add_argument("--music-dir", type=Path, action="append", default=[], help="MIDI, ABC and MusicXML files")
+    parser.add_argument("--dataset", action="append", default=[], help="Hub id or folder with a `midi` column")
+    parser.add_argument("--license", default=UNKNOWN_LICENSE, help="of the files in folders, for the card")
+    parser.add_argument("--output", type=Path, required=True, help="the dataset folder to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace a dataset made with other arguments")
+    parser.add_argument("--num-workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--timeout", type=float, default=20.0, help="seconds to read one file")
+    parser.add_argument("--limit", type=int, help="read only the first N files, tunes or rows")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--split-by", choices=[str(choice) for choice in SplitBy], default=str(SplitBy.GROUP))
+    parser.add_argument("--validation-fraction", type=float, default=0.05)
+    parser.add_argument("--test-fraction", type=float, default=0.05)
+    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, help="near-duplicate similarity")
+    arguments = parser.parse_args()
+    for name in ("num_workers", "limit"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            parser.error(f"--{name.replace('_', '-')}: expected a number above 0, got {value}")
+    return arguments
+
+
+def list_units(arguments: argparse.Namespace) -> list[WorkUnit]:
+    """Everything the arguments name, in the order corpora, folders, datasets."""
+    units = [unit for name in arguments.corpus for unit in list_corpus(name)]
+    for folders, suffixes in ((arguments.midi_dir, MIDI_SUFFIXES), (arguments.abc_dir, ABC_SUFFIXES)):
+        units += [unit for folder in folders for unit in list_directory(folder, suffixes, arguments.license)]
+    units += [unit for folder in arguments.music_dir for unit in list_directory(folder, license=arguments.license)]
+    units += [unit for name in arguments.dataset for unit in list_dataset(name, arguments.license)]
+    if not units:
+        raise CorpusError("nothing to read: give --corpus, --midi-dir, --abc-dir, --music-dir or --dataset")
+    return units[: arguments.limit]
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    settings = PrepareSettings(
+        timeout=arguments.timeout,
+        split_by=SplitBy(arguments.split_by),
+        fractions=SplitFractions(arguments.validation_fraction, arguments.test_fraction),
+        seed=arguments.seed,
+        threshold=arguments.threshold,
+    )
+    summary = prepare_dataset(
+        list_units(arguments),
+        arguments.output,
+        settings,
+        num_workers=arguments.num_workers,
+        overwrite=arguments.overwrite,
+        command=shlex.join(["python", *sys.argv]),
+    )
+    for split, count in summary["splits"].items():
+        print(f"{split}: {count['pieces']:,} pieces in {count['groups']:,} near-duplicate groups")
+    for reason, count in summary["skipped"].items():
+        print(f"skipped, {reason}: {count:,} (see {arguments.output / SKIPPED_FILE})")
+    print(f"split hash {summary['split_hash']}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (CorpusError, MissingExtraError, OSError, PrepareError, SplitError) as error:
+        print(f"prepare_dataset: {error}", file=sys.stderr)
+        sys.exit(2)
