@@ -24,11 +24,6 @@ TINY_TRANSFORMER = {
     "num_attention_heads": 4,
     "max_position_embeddings": 128,
 }
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 128,
-}
 
 
 @dataclass(frozen=True)
