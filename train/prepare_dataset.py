@@ -1,7 +1,7 @@
 """Read a corpus or a folder of music into a Hub-layout Parquet dataset whose splits do not leak.
 
-    python train/prepare_dataset.py --corpus folk --output data/folk
-    python train/prepare_dataset.py --midi-dir ~/midi --output data/mine
+python train/prepare_dataset.py --corpus folk --output data/folk
+python train/prepare_dataset.py --midi-dir ~/midi --output data/mine
 """
 
 import argparse
@@ -28,6 +28,7 @@ from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
 
 
 def parse_arguments() -> argparse.Namespace:
+    """What the user typed; a number out of range ends with exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", action="append", default=[], help=f"one of {', '.join(sorted(NAMED_CORPORA))}")
     parser.add_argument("--midi-dir", type=Path, action="append", default=[], help="MIDI files, recursively")
@@ -66,6 +67,7 @@ def list_units(arguments: argparse.Namespace) -> list[WorkUnit]:
 
 
 def main() -> None:
+    """Parse, list, prepare, report."""
     arguments = parse_arguments()
     settings = PrepareSettings(
         timeout=arguments.timeout,

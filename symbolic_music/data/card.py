@@ -41,9 +41,7 @@ def dataset_card(summary: dict[str, Any], command: str) -> str:
 
 
 def _header(summary: dict[str, Any]) -> str:
-    files = [
-        {"split": split, "path": f"data/{split}-*.parquet"} for split in SPLITS if split in summary["splits"]
-    ]
+    files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in SPLITS if split in summary["splits"]]
     header = {
         "license": "other",
         "license_name": "see-the-license-column",
@@ -77,7 +75,7 @@ def _splits_section(summary: dict[str, Any]) -> str:
             _SPLIT_WORDS[SplitBy(settings["split_by"])],
             "",
             f"- split by: `{settings['split_by']}`, seed {settings['seed']}",
-            f"- split hash: `{summary['split_hash']}` (SHA-256 over the sorted lines \"split content-digest\")",
+            f'- split hash: `{summary["split_hash"]}` (SHA-256 over the sorted lines "split content-digest")',
             f"- groups: {groups['count']:,}, the largest with {groups['largest']:,} pieces; "
             f"{groups['pieces_with_a_near_duplicate']:,} pieces have a near duplicate; pieces are linked at a MinHash "
             f"Jaccard similarity of {settings['threshold']} or more over runs of six pitch intervals",
@@ -101,6 +99,6 @@ def _columns_section() -> str:
     return (
         "## Columns\n\n"
         "`midi` (bytes of a MIDI file), `source`, `name` (file and tune), `license`, `group` (near-duplicate group), "
-        "`notes`, `bars`, `seconds`, `programs` (General MIDI numbers from 0; drums are -1), `key` (as the file writes "
-        "it, or empty), `meter` (the first one)."
+        "`notes`, `bars`, `seconds`, `programs` (General MIDI numbers from 0; drums are -1), `key` (as the file "
+        "writes it, or empty), `meter` (the first one)."
     )

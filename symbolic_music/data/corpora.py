@@ -232,7 +232,9 @@ def _units_of_file(path: Path, source: str, name: Path, license: str) -> list[Wo
     except ScoreError:
         return [whole]
     return [
-        TuneUnit(source=source, name=f"{name.as_posix()}#{number} {abc_title(tune)}".strip(), license=license, text=tune)
+        TuneUnit(
+            source=source, name=f"{name.as_posix()}#{number} {abc_title(tune)}".strip(), license=license, text=tune
+        )
         for number, tune in enumerate(tunes, start=1)
     ] or [whole]
 

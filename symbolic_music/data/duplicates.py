@@ -8,9 +8,12 @@ from locality-sensitive hashing. Knows nothing of files, rows or splits.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
-from symusic import Score
+from symusic.core import ScoreTick as Score
+from symusic.core import TrackTick
 
 from symbolic_music._extras import require
 
@@ -93,7 +96,7 @@ def find_groups(
     return Groups(labels=labels, links=links, similarities=similarities, refused_links=refused)
 
 
-def _top_line(track) -> np.ndarray:
+def _top_line(track: TrackTick) -> np.ndarray:
     """The highest pitch at each onset of a track, in time, int64."""
     notes = track.notes.numpy()
     onsets, pitches = notes["time"], notes["pitch"].astype(np.int64)
@@ -121,24 +124,19 @@ def _identity(value: int) -> int:
     return value
 
 
-_EMPTY_MINHASH = None
-
-
-def _empty_minhash():
+@cache
+def _empty_minhash() -> Any:
     """A MinHash of the empty set; made once, since drawing its permutations costs more than using them."""
-    global _EMPTY_MINHASH
-    if _EMPTY_MINHASH is None:
-        _EMPTY_MINHASH = require("datasketch").MinHash(
-            num_perm=NUM_PERMUTATIONS, seed=MINHASH_SEED, hashfunc=_identity, scheme="affine32"
-        )
-    return _EMPTY_MINHASH
+    return require("datasketch").MinHash(
+        num_perm=NUM_PERMUTATIONS, seed=MINHASH_SEED, hashfunc=_identity, scheme="affine32"
+    )
 
 
 def _similar_pairs(signatures: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """All candidate pairs (m, 2) at or above the threshold and their similarities (m,), most similar first.
 
-    Bands are sorted one after the other: datasketch's MinHashLSH keeps a Python set for each bucket of each band, which
-    is 23 million sets for the 178,000 files of the Lakh MIDI dataset.
+    Bands are sorted one after the other: datasketch's MinHashLSH keeps a Python set for each bucket of each band,
+    which is 23 million sets for the 178,000 files of the Lakh MIDI dataset.
     """
     found: dict[tuple[int, int], float] = {}
     for start in range(0, NUM_PERMUTATIONS, BAND_ROWS):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from symusic.core import ScoreTick as Score
+from symusic.core import TrackTick
 
 from symbolic_music.data.corpora import WorkUnit
 from symbolic_music.data.duplicates import shingles, signature
@@ -25,8 +26,8 @@ _MINOR_SHIFT = 3  # A minor has no sharps, and A lies three fifths above C
 def unit_rows(unit: WorkUnit, limits: ScoreLimits) -> list[dict[str, Any]]:
     """Read a unit; one row for each Score in it, usable or refused.
 
-    A usable row has the columns of the dataset except `group`, and `digest`, `signature` and `has_shingles`; a refused one
-    has `source`, `name`, `refusal` and `detail`.
+    A usable row has the columns of the dataset except `group`, and `digest`, `signature` and `has_shingles`; a refused
+    one has `source`, `name`, `refusal` and `detail`.
     """
     try:
         scores = unit.read()
@@ -98,7 +99,7 @@ def _first_meter(score: Score) -> str:
     return f"{first.numerator}/{first.denominator}"
 
 
-def _track_bytes(track) -> bytes:
+def _track_bytes(track: TrackTick) -> bytes:
     notes = track.notes.numpy()
     columns = [notes[name].astype(np.int64) for name in ("time", "pitch", "duration", "velocity")]
     table = np.stack(columns)[:, np.lexsort(columns[::-1])]

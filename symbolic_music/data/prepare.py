@@ -10,7 +10,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -150,7 +150,7 @@ def prepare_dataset(
     command: str = "",
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Read all units and write the dataset folder `output`; goes on where an interrupted run with the same plan stopped.
+    """Read all units and write the dataset folder `output`, going on where a run with the same plan was interrupted.
 
     Args:
         units: what to read, in the order in which the rows are to come.
@@ -201,9 +201,7 @@ def _is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
     complete = (output / CARD_FILE).exists() and (output / SUMMARY_FILE).exists()
     found = output / SUMMARY_FILE if complete else output / WORK_FOLDER / _PLAN_FILE
     if not found.exists():
-        strangers = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
-        if output.exists() and (strangers or not output.is_dir()) and strangers != [WORK_FOLDER]:
-            raise PrepareError(f"{output}: expected a new or empty folder, found {', '.join(strangers[:3]) or 'a file'}")
+        _check_free(output)
         return False
     earlier = json.loads(found.read_text())
     earlier = earlier["plan"] if complete else earlier
@@ -218,6 +216,14 @@ def _is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
         path = output / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return False
+
+
+def _check_free(output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise PrepareError(f"{output}: expected a folder, found a file")
+    strangers = sorted({path.name for path in output.iterdir()} - {WORK_FOLDER}) if output.exists() else []
+    if strangers:
+        raise PrepareError(f"{output}: expected a new or empty folder, found {', '.join(strangers[:3])}")
 
 
 def _difference(earlier: dict[str, Any], plan: dict[str, Any]) -> str:
@@ -258,17 +264,22 @@ def _read_all(
     done = len(units) - sum(map(len, spans))
     flat = (unit for span in spans for unit in span)
     function = partial(unit_rows, limits=settings.limits)
-    outcomes = map_in_order(function, flat, num_workers, settings.timeout)
-    with tqdm(total=len(units), initial=done, unit="unit", desc="read", disable=not progress) as bar:
+    with (
+        closing(map_in_order(function, flat, num_workers, settings.timeout)) as outcomes,
+        tqdm(total=len(units), initial=done, unit="unit", desc="read", disable=not progress) as bar,
+    ):
         for start, span in zip(missing, spans, strict=True):
             rows: list[dict[str, Any]] = []
             for unit in span:
-                outcome = next(outcomes)
-                failed = isinstance(outcome, Failure)
-                rows += [refused_row(unit, unit.name, outcome.refusal, outcome.detail)] if failed else outcome
+                rows += _rows_of(unit, next(outcomes))
                 bar.update()
             _write_shard(_shard_path(work, start), rows)
-    outcomes.close()
+
+
+def _rows_of(unit: WorkUnit, outcome: list[dict[str, Any]] | Failure) -> list[dict[str, Any]]:
+    if isinstance(outcome, Failure):
+        return [refused_row(unit, unit.name, outcome.refusal, outcome.detail)]
+    return outcome
 
 
 def _shard_path(work: Path, start: int) -> Path:

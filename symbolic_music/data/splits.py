@@ -41,8 +41,7 @@ class SplitFractions:
     def __post_init__(self) -> None:
         if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
             raise SplitError(
-                "expected fractions >= 0 with a sum below 1, "
-                f"got validation={self.validation} and test={self.test}"
+                f"expected fractions >= 0 with a sum below 1, got validation={self.validation} and test={self.test}"
             )
 
 
@@ -109,7 +108,7 @@ def _split_at(place: float, fractions: SplitFractions) -> str:
 
 
 def _fill_empty_splits(split_of: dict[str, str], places: dict[str, float], fractions: SplitFractions) -> None:
-    """Give a wanted split that got nothing, as happens in small corpora, the lowest-hashed group of the fullest one."""
+    """Give a wanted split that got nothing, as in small corpora, the group with the lowest hash of the fullest one."""
     wanted = ["train", *(split for split in SPLITS[1:] if getattr(fractions, split) > 0)]
     if len(split_of) < len(wanted):
         raise SplitError(

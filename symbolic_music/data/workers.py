@@ -7,7 +7,7 @@ what the function does.
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ class Failure:
 
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], num_workers: int, timeout: float
-) -> Iterator[Result | Failure]:
+) -> Generator[Result | Failure, None, None]:
     """Apply a function to every item; yield one result or Failure for each, in the order of the items.
 
     Args:
