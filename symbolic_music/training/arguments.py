@@ -1,0 +1,258 @@
+"""What a training run is told: model size, data and training, from a YAML file and flags through one parser.
+
+A YAML file's keys are the flags' names; flags given on the command line win over the file. Knows what the arguments
+mean, not how they are acted on.
+"""
+
+import difflib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+import yaml
+from transformers import HfArgumentParser, TrainingArguments
+from transformers.hf_argparser import HfArg
+from transformers.utils import logging
+
+from symbolic_music._extras import MissingExtraError
+from symbolic_music.data.augment import AugmentationError
+from symbolic_music.data.pack import PackError
+from symbolic_music.models.device_precision import fast_bf16_available
+
+logger = logging.get_logger(__name__)
+
+USER_ERROR_EXIT_CODE = 2
+
+
+class TrainingError(ValueError):
+    """A run cannot start or go on for a reason the user can mend; the message is one line that names the value."""
+
+
+@dataclass
+class ModelArguments:
+    """The size of the model that is trained from scratch."""
+
+    model_type: str = field(default="music_transformer", metadata={"help": "A registered model family."})
+    hidden_size: int = field(default=192, metadata={"help": "Width of the residual stream."})
+    num_hidden_layers: int = field(default=6, metadata={"help": "Number of layers."})
+    num_attention_heads: int = field(default=6, metadata={"help": "Attention heads per layer."})
+    intermediate_size: int | None = field(
+        default=None, metadata={"help": "Width of the feed-forward layers; the family's own rule when left out."}
+    )
+    position_encoding: str = field(default="rotary", metadata={"help": "sinusoidal, learned or rotary."})
+    dropout: float = field(default=0.1, metadata={"help": "Dropout of the embeddings and of what each block adds."})
+
+    def config_kwargs(self) -> dict[str, Any]:
+        """The sizes as keyword arguments of a model configuration; what was left out is left to the configuration."""
+        kwargs = {
+            "hidden_size": self.hidden_size,
+            "num_hidden_layers": self.num_hidden_layers,
+            "num_attention_heads": self.num_attention_heads,
+            "intermediate_size": self.intermediate_size,
+            "position_encoding": self.position_encoding,
+            "dropout": self.dropout,
+        }
+        return {name: value for name, value in kwargs.items() if value is not None}
+
+
+@dataclass
+class DataArguments:
+    """The dataset, the tokenizer and how pieces become blocks of ids."""
+
+    dataset: str = field(default="", metadata={"help": "Dataset folder or Hub id, with train and validation splits."})
+    tokenizer: str = field(default="", metadata={"help": "Folder or Hub id of the music processor."})
+    block_size: int = field(default=512, metadata={"help": "Tokens per training block, which is the model's context."})
+    transpositions: list[int] = field(
+        default_factory=lambda: [0],
+        metadata={"help": "Semitones by which each training piece is shifted; 0 is itself."},
+    )
+    max_train_pieces: int | None = field(default=None, metadata={"help": "Train on the first N pieces only."})
+    max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on the first N pieces only."})
+
+    def __post_init__(self) -> None:
+        for name in ("dataset", "tokenizer"):
+            if not getattr(self, name):
+                raise TrainingError(f"--{name} is missing: give a folder or a Hub id")
+        if self.block_size < 2:
+            raise TrainingError(
+                f"--block_size must be at least 2 (one token to read, one to predict): {self.block_size}"
+            )
+
+
+@dataclass
+class MusicTrainingArguments(TrainingArguments):
+    """`transformers.TrainingArguments` with this project's defaults, the composite loss and the time budget.
+
+    Label smoothing is small by default: at 0.1 a perfectly confident model still pays 0.1 log V nats per token, which
+    costs bits per note (the figure models are chosen by) more than it regularises; 0.05 over the few tokens the
+    grammar allows costs about half of that and still keeps a small corpus from being learnt by heart with certainty.
+    """
+
+    output_dir: str = HfArg(default="", aliases=["--output"], help="Where the model, its checkpoints and reports go.")  # type: ignore[assignment]
+    label_smoothing: float = field(
+        default=0.05, metadata={"help": "Probability spread over the allowed tokens (all, without structural loss)."}
+    )
+    structural_loss_weight: float = field(
+        default=1.0, metadata={"help": "Weight of -log(probability mass on allowed tokens); 0 switches it off."}
+    )
+    max_minutes: float | None = field(
+        default=None, metadata={"help": "Wall-clock budget of the whole run; the schedule is fitted to it."}
+    )
+    resume: bool = field(
+        default=False, metadata={"help": "Go on from the last complete checkpoint in the output folder, if any."}
+    )
+    compile: bool = field(default=False, metadata={"help": "torch.compile the model where a compiler is found."})
+    sample_every: int = field(default=0, metadata={"help": "Write live samples every N evaluations; 0 is never."})
+    sample_bars: int = field(default=8, metadata={"help": "Bars per live sample."})
+
+    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate of AdamW."})
+    lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning-rate schedule."})
+    warmup_steps: float = field(default=0.02, metadata={"help": "Warm-up: steps, or below 1 a share of the run."})
+    weight_decay: float = field(default=0.1, metadata={"help": "Not on norms, biases and embeddings."})
+    adam_beta2: float = field(default=0.95, metadata={"help": "Second moment's decay, as usual for language models."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "Gradients are clipped to this norm."})
+    per_device_train_batch_size: int = field(default=16, metadata={"help": "Blocks per process and forward pass."})
+    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Blocks per process while validating."})
+    num_train_epochs: float = field(default=10.0, metadata={"help": "Passes over the training blocks."})
+    eval_strategy: str = field(default="steps", metadata={"help": "When to validate."})
+    eval_steps: float = field(default=250, metadata={"help": "Validate every N steps."})
+    save_steps: float = field(default=250, metadata={"help": "Checkpoint every N steps; a multiple of eval_steps."})
+    logging_steps: float = field(default=25, metadata={"help": "Log the training loss every N steps."})
+    save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept: the best and the last."})
+    load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best validation loss's model."})
+    metric_for_best_model: str | None = field(default="loss", metadata={"help": "Plain validation cross-entropy."})
+    include_num_input_tokens_seen: str = field(default="all", metadata={"help": "Count the tokens trained on."})
+    disable_tqdm: bool | None = field(default=True, metadata={"help": "One line per log instead of progress bars."})
+    remove_unused_columns: bool = field(default=False, metadata={"help": "The grammar's states are no model input."})
+    ddp_find_unused_parameters: bool | None = field(
+        default=False, metadata={"help": "Every parameter has a part in the loss; looking for others costs time."}
+    )
+    report_to: str = field(default="auto", metadata={"help": "auto: TensorBoard (and trackio) where installed."})
+    bf16: bool | None = field(  # type: ignore[assignment]
+        default=None, metadata={"help": "bfloat16; left out: where the device is fast at it."}
+    )
+    use_cpu: bool | None = field(  # type: ignore[assignment]
+        default=None, metadata={"help": "Train on the CPU; left out: where there is no GPU."}
+    )
+
+    def __post_init__(self) -> None:
+        if not self.output_dir:
+            raise TrainingError("--output is missing: give the folder for the model and its reports")
+        if not 0 <= self.label_smoothing < 1:
+            raise TrainingError(f"--label_smoothing must be in [0, 1): {self.label_smoothing}")
+        if self.structural_loss_weight < 0:
+            raise TrainingError(f"--structural_loss_weight must not be negative: {self.structural_loss_weight}")
+        if self.label_smoothing_factor:
+            raise TrainingError("--label_smoothing_factor is the Trainer's own; use --label_smoothing")
+        if self.max_minutes is not None and self.max_minutes <= 0:
+            raise TrainingError(f"--max_minutes must be positive: {self.max_minutes}")
+        if self.max_minutes is not None and self.lr_scheduler_type != "cosine":
+            raise TrainingError(f"--max_minutes fits a cosine schedule only, not {self.lr_scheduler_type!r}")
+        self._choose_device()
+        self.report_to = _installed_trackers() if self.report_to == "auto" else self.report_to  # type: ignore[assignment]
+        if self.compile:
+            self.torch_compile = self.torch_compile or compiler_available(self._device_type)
+        try:
+            super().__post_init__()
+        except ValueError as error:
+            raise TrainingError(" ".join(str(error).split())) from error
+
+    def _choose_device(self) -> None:
+        """Fill in `use_cpu` and `bf16` where they were left open; warn when bf16 is asked for where it is slow."""
+        if self.use_cpu is None:
+            self.use_cpu = not torch.accelerator.is_available()
+        self._device_type = "cpu" if self.use_cpu else str(torch.accelerator.current_accelerator())
+        fast = fast_bf16_available(torch.device(self._device_type))
+        if self.bf16 is None:
+            self.bf16 = fast and not self.fp16
+        elif self.bf16 and not fast:
+            logger.warning("bfloat16 is emulated on this device and can be many times slower; leave --bf16 out")
+
+
+def _installed_trackers() -> list[str]:
+    """The trackers that are installed, of those that work without an account."""
+    from transformers.integrations import is_tensorboard_available, is_trackio_available
+
+    return [
+        name
+        for name, available in (("tensorboard", is_tensorboard_available()), ("trackio", is_trackio_available()))
+        if available
+    ]
+
+
+def compiler_available(device_type: str) -> bool:
+    """Whether torch.compile works here; warns with the reason when it does not (no C++ compiler, most often)."""
+    try:
+        torch.compile(torch.sin)(torch.zeros(2, device=device_type))
+    except Exception as error:  # whatever the back end raises, the answer is to train without it
+        reason = str(error).strip().splitlines()[0]
+        logger.warning(f"torch.compile does not work here and is left out ({type(error).__name__}: {reason})")
+        return False
+    return True
+
+
+class _OneLineErrorParser(HfArgumentParser):
+    """Ends with one line instead of the usage of some 150 flags."""
+
+    def error(self, message: str) -> NoReturn:
+        raise TrainingError(message)
+
+
+def parse_arguments(
+    flags: Sequence[str] | None = None,
+) -> tuple[ModelArguments, DataArguments, MusicTrainingArguments]:
+    """Parse `--config FILE.yaml` and flags; flags win over the file.
+
+    Args:
+        flags: the command line without the program's name; `sys.argv` when None.
+
+    Raises:
+        TrainingError: one line that names the flag, key or file.
+    """
+    flags = list(sys.argv[1:] if flags is None else flags)
+    parser = _OneLineErrorParser(
+        [ModelArguments, DataArguments, MusicTrainingArguments],  # type: ignore[list-item]
+        description="Train a symbolic music model from scratch.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", help="YAML file whose keys are these flags' names; flags win over it.")
+    known, _ = parser.parse_known_args(flags)
+    if known.config is not None:
+        flags = [*_flags_of_file(Path(known.config), parser), *flags]
+    model, data, training, _ = parser.parse_args_into_dataclasses(flags, look_for_args_file=False)
+    return model, data, training
+
+
+def _flags_of_file(path: Path, parser: HfArgumentParser) -> list[str]:
+    """A YAML file as flags, so that its values pass the same checks as the command line's."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TrainingError(f"{path}: no such file; --config wants a YAML file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TrainingError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict):
+        raise TrainingError(f"{path}: expected one mapping of flags to values, found {type(content).__name__}")
+    names = {action.dest for action in parser._actions} - {"help", "config"}
+    flags = []
+    for key, value in content.items():
+        if key not in names:
+            close = difflib.get_close_matches(str(key), sorted(names), n=1)
+            raise TrainingError(f"{path}: unknown key {key!r}" + (f", did you mean {close[0]!r}?" if close else ""))
+        if value is not None:
+            flags += [f"--{key}", *(str(item) for item in (value if isinstance(value, list) else [value]))]
+    return flags
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End a script with one line and exit code 2 for what its user can mend; bugs keep their traceback."""
+    try:
+        yield
+    except (TrainingError, PackError, AugmentationError, MissingExtraError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(USER_ERROR_EXIT_CODE) from None

@@ -1,0 +1,116 @@
+"""From arguments to what a Trainer needs: processor, pieces, model, and the checkpoint to go on from.
+
+Knows where things are loaded from and turns what a user can get wrong into one line; knows nothing of training steps.
+"""
+
+from pathlib import Path
+
+from datasets import Dataset, DatasetDict, load_dataset
+from datasets.exceptions import DatasetNotFoundError
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import logging
+
+from symbolic_music.models import auto
+from symbolic_music.tokenization.processing_music import MusicProcessor
+from symbolic_music.training.arguments import DataArguments, ModelArguments, MusicTrainingArguments, TrainingError
+from symbolic_music.training.checkpoints import find_checkpoints
+
+logger = logging.get_logger(__name__)
+
+auto.register_configs()
+auto.register_models()
+
+
+def load_processor(name: str) -> MusicProcessor:
+    """A processor from a folder or the Hub."""
+    try:
+        return MusicProcessor.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{name}: no music processor could be loaded ({_one_line(error)})") from error
+
+
+def load_model(name: str) -> PreTrainedModel:
+    """A causal model from a folder or the Hub."""
+    try:
+        return AutoModelForCausalLM.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{name}: no model could be loaded ({_one_line(error)})") from error
+
+
+def load_splits(name: str) -> DatasetDict:
+    """The splits of a dataset folder or Hub dataset, with the columns of CONTRIBUTING.md."""
+    try:
+        return load_dataset(name)
+    except (FileNotFoundError, DatasetNotFoundError, ValueError) as error:
+        raise TrainingError(f"{name}: no dataset could be loaded ({_one_line(error)})") from error
+
+
+def choose_split(splits: DatasetDict, split: str, name: str, max_pieces: int | None = None) -> Dataset:
+    """One split, cut to its first pieces when asked.
+
+    Raises:
+        TrainingError: when the split is missing, empty or holds no `midi` column.
+    """
+    if split not in splits:
+        raise TrainingError(f"{name}: no split {split!r}; it has {', '.join(sorted(splits))}")
+    pieces = splits[split]
+    if "midi" not in pieces.column_names:
+        raise TrainingError(f"{name}: split {split!r} has no column 'midi'; it has {', '.join(pieces.column_names)}")
+    if max_pieces is not None:
+        pieces = pieces.select(range(min(max_pieces, len(pieces))))
+    if not len(pieces):
+        raise TrainingError(f"{name}: split {split!r} holds no pieces")
+    return pieces
+
+
+def training_splits(data: DataArguments) -> dict[str, Dataset]:
+    """The pieces to train on and to validate on, by split name."""
+    splits = load_splits(data.dataset)
+    return {
+        "train": choose_split(splits, "train", data.dataset, data.max_train_pieces),
+        "validation": choose_split(splits, "validation", data.dataset, data.max_validation_pieces),
+    }
+
+
+def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size: int) -> PreTrainedModel:
+    """A model with fresh weights for a processor's vocabulary.
+
+    Raises:
+        TrainingError: when the sizes contradict each other or the family is unknown.
+    """
+    tokenizer = processor.tokenizer
+    try:
+        config = AutoConfig.for_model(
+            arguments.model_type,
+            vocab_size=len(tokenizer),
+            max_position_embeddings=block_size,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            **arguments.config_kwargs(),
+        )
+        return AutoModelForCausalLM.from_config(config)
+    except ValueError as error:
+        raise TrainingError(f"--model_type {arguments.model_type}: {_one_line(error)}") from error
+
+
+def checkpoint_to_resume(args: MusicTrainingArguments) -> str | None:
+    """The checkpoint to go on from, or None for a fresh start.
+
+    Raises:
+        TrainingError: when the output folder holds a run already and `--resume` was not given.
+    """
+    if args.resume_from_checkpoint is not None:
+        return args.resume_from_checkpoint
+    complete, incomplete = find_checkpoints(Path(str(args.output_dir)))
+    for path in incomplete:
+        logger.warning(f"{path} is incomplete (its run was stopped while writing it) and is not used")
+    if not complete:
+        return None
+    if not args.resume:
+        raise TrainingError(f"{args.output_dir} holds checkpoints of a run; add --resume or choose another --output")
+    return str(complete[-1])
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

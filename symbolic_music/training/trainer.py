@@ -1,0 +1,238 @@
+"""`MusicTrainer`: transformers' Trainer with the composite loss, music's units and checkpoints that can be trusted.
+
+Knows blocks of ids with their grammar states, the loss and the tables that count notes and bars per id; knows nothing
+of files, Scores or what an id means.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer
+from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer_pt_utils import get_parameter_names
+from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
+
+from symbolic_music.tokenization.processing_music import MusicProcessor
+from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError
+from symbolic_music.training.checkpoints import mark_complete, read_marker, unmark
+from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss
+from symbolic_music.training.schedule import TimeBudget, cosine_factor
+
+_NO_DECAY_PATTERNS = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+
+
+class MusicTrainer(Trainer):
+    """Trains a causal model on blocks that carry the grammar's states.
+
+    Batches hold `input_ids` (B, T), `labels` (B, T) and `grammar_states` (B, T, A): the states *before* each token, so
+    that `grammar_states[:, t]` says what may stand at t, which the logits at t - 1 predict.
+
+    Logged besides the Trainer's `loss` (what is minimised): `nats_per_token` (plain cross-entropy) and
+    `structural_loss`, each a mean over all tokens since the last log and over all processes. Evaluation logs
+    `eval_loss` (plain cross-entropy in nats per token), `eval_structural_loss`, `eval_bits_per_note` and
+    `eval_bits_per_bar`, from sums over the whole split and all processes.
+
+    Args:
+        model: a causal model that takes `input_ids` and returns `.logits`.
+        args: see `MusicTrainingArguments`.
+        processing_class: the processor whose grammar the blocks' states belong to; saved with each checkpoint.
+        kwargs: as for `transformers.Trainer`.
+    """
+
+    args: MusicTrainingArguments  # type: ignore[assignment]
+    model: PreTrainedModel  # type: ignore[assignment]
+
+    # compute_loss divides by the number of items of the whole accumulated batch.
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: MusicTrainingArguments,
+        processing_class: MusicProcessor,
+        **kwargs: Any,
+    ):
+        super().__init__(model=model, args=args, processing_class=processing_class, **kwargs)
+        # The batch's number of predicted tokens is always wanted, whatever the model's forward accepts, and position 0
+        # of a block is never predicted.
+        self.model_accepts_loss_kwargs = True
+        self._loss_shifts_labels = True
+        grammar = processing_class.grammar()
+        self.allowed_tokens = AllowedTokens(grammar.allowed_rows, args.device)
+        self.notes_per_token = torch.from_numpy(grammar.notes_per_token).to(args.device)
+        self.bars_per_token = torch.from_numpy(grammar.bars_per_token).to(args.device)
+        self.budget = TimeBudget(args.max_minutes * 60) if args.max_minutes is not None else None
+        # Sums since the last log: nats, structural loss, tokens. On the device, so that no step waits for them.
+        self._sums_to_log = torch.zeros(3, dtype=torch.float64, device=args.device)
+
+    # ---- loss -------------------------------------------------------------------------------------------------------
+
+    def loss_parts(self, logits: Tensor, inputs: dict[str, Tensor], num_items: Tensor | int) -> LossParts:
+        """The composite loss of a batch.
+
+        Args:
+            logits: (B, T, V).
+            inputs: the batch.
+            num_items: see `composite_loss`.
+        """
+        return composite_loss(
+            logits[:, :-1],
+            inputs["labels"][:, 1:],
+            self.allowed_tokens(inputs["grammar_states"][:, 1:]),
+            self.args.label_smoothing,
+            self.args.structural_loss_weight,
+            num_items,
+        )
+
+    def compute_loss(  # type: ignore[override]
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, Any]:
+        """The composite loss over the items of the whole accumulated batch of all processes (see the base class)."""
+        outputs = model(input_ids=inputs["input_ids"], use_cache=False)
+        if num_items_in_batch is None:
+            num_items_in_batch = (inputs["labels"][:, 1:] != IGNORED_LABEL).sum()
+        parts = self.loss_parts(outputs.logits, inputs, num_items_in_batch)
+        if self.model.training:
+            count = torch.tensor(float(len(parts.nats)), device=parts.nats.device)
+            self._sums_to_log += torch.stack([parts.nats.sum(), parts.structural.sum(), count]).double()
+        # Data parallelism averages the gradients of the processes; each has its share of a sum over all of them.
+        loss = parts.total * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the plain loss and its structural part to each log of the training loss."""
+        if "loss" in logs:
+            nats, structural, tokens = self.accelerator.reduce(self._sums_to_log, reduction="sum").tolist()
+            self._sums_to_log = torch.zeros_like(self._sums_to_log)
+            if tokens:
+                logs["nats_per_token"] = nats / tokens
+                logs["structural_loss"] = structural / tokens
+        super().log(logs, start_time)
+
+    # ---- evaluation -------------------------------------------------------------------------------------------------
+
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """Sums over the whole split, gathered block by block, so that no mean of batch means enters.
+
+        Every block's tokens are scored given that block only: figures for choosing between models during training.
+        `training.evaluation.evaluate_split` scores whole pieces.
+        """
+        model: nn.Module = self.model
+        if not self.accelerator._models:
+            model = self.accelerator.prepare_model(model, evaluation_mode=True)
+        model.eval()
+        self.callback_handler.eval_dataloader = dataloader
+        sums = np.zeros(5)
+        num_blocks = 0
+        for inputs in dataloader:
+            inputs = self._prepare_inputs(inputs)
+            with torch.no_grad():
+                rows = self._block_sums(model, inputs)
+            # Blocks that a process got a second time to fill up its last batch are dropped here.
+            rows = self.accelerator.gather_for_metrics(rows)
+            sums += rows.double().sum(dim=0).cpu().numpy()
+            num_blocks += len(rows)
+            self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+        if not sums[2]:
+            raise TrainingError("nothing to evaluate: the validation split gives no block with a token to predict")
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in _metrics_of_sums(*sums).items()}
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=num_blocks)  # type: ignore[arg-type]
+
+    def _block_sums(self, model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+        """(B, 5) float64: nats, structural loss, tokens, notes and bars of each block's predicted tokens."""
+        targets = inputs["labels"][:, 1:]
+        kept = targets != IGNORED_LABEL
+        parts = self.loss_parts(model(input_ids=inputs["input_ids"], use_cache=False).logits, inputs, 1)
+        ids = targets.masked_fill(~kept, 0)
+        columns = torch.zeros(*targets.shape, 5, dtype=torch.float64, device=targets.device)
+        columns[..., 0][kept] = parts.nats.double()
+        columns[..., 1][kept] = parts.structural.double()
+        columns[..., 2] = kept.double()
+        columns[..., 3] = (self.notes_per_token[ids] * kept).double()
+        columns[..., 4] = (self.bars_per_token[ids] * kept).double()
+        return columns.sum(dim=1)
+
+    # ---- optimisation -----------------------------------------------------------------------------------------------
+
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """Weights of linear layers: not norms, biases or embeddings (a tied head is an embedding)."""
+        return get_parameter_names(model, [nn.LayerNorm, nn.RMSNorm, nn.Embedding], _NO_DECAY_PATTERNS)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None):
+        """The Trainer's schedule, or, with a time budget, a cosine over the share of steps or time that is spent."""
+        if self.budget is None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        budget, warmup_steps = self.budget, self.args.warmup_steps
+
+        def factor(step: int) -> float:
+            return cosine_factor(step, max(step / num_training_steps, budget.progress()), warmup_steps)
+
+        if self.lr_scheduler is None:
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)  # type: ignore[arg-type]
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    # ---- checkpoints ------------------------------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Save, then mark as complete, and only then delete older checkpoints: there is always a complete one."""
+        run_dir = self._get_output_dir(trial)
+        checkpoint = Path(run_dir) / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:
+            unmark(checkpoint)
+        limit, self.args.save_total_limit = self.args.save_total_limit, None
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.save_total_limit = limit
+        self.accelerator.wait_for_everyone()  # every process writes its own random state
+        if self.args.should_save:
+            mark_complete(checkpoint, elapsed_seconds=self.budget.elapsed() if self.budget else None)
+            rotate_checkpoints(
+                output_dir=run_dir,
+                save_total_limit=limit,
+                best_model_checkpoint=self.state.best_model_checkpoint,
+                use_mtime=True,
+            )
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        """Load a checkpoint that is complete; go on with the seconds its run had spent."""
+        marker = read_marker(Path(resume_from_checkpoint))
+        if marker is None:
+            raise TrainingError(f"{resume_from_checkpoint}: not a complete checkpoint")
+        if self.budget is not None:
+            self.budget.start(marker["elapsed_seconds"] or 0.0)
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        """Save model and processor, without the pickled arguments: a published folder should hold no pickle."""
+        super()._save(output_dir, state_dict)
+        if self.args.should_save:
+            (Path(output_dir or str(self.args.output_dir)) / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+
+
+def _metrics_of_sums(nats: float, structural: float, tokens: float, notes: float, bars: float) -> dict[str, float]:
+    """Means from sums; a split without notes or bars has no figure per note or bar."""
+    metrics = {"loss": nats / tokens, "structural_loss": structural / tokens, "tokens": tokens}
+    if notes:
+        metrics["bits_per_note"] = nats / math.log(2) / notes
+    if bars:
+        metrics["bits_per_bar"] = nats / math.log(2) / bars
+    return metrics

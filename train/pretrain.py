@@ -1,0 +1,81 @@
+"""Train a symbolic music model from scratch on a dataset folder or Hub dataset.
+
+    python train/pretrain.py --config train/configs/tiny.yaml --dataset DIR --tokenizer DIR --output DIR
+    accelerate launch train/pretrain.py --config train/configs/remi-folk.yaml --dataset DIR --tokenizer DIR \
+        --output DIR --max-minutes 60
+
+A YAML file's keys are the flags' names; flags win over it. `--help` lists them. Ends with the best model by validation
+loss, its processor, `training_summary.json` and `loss.png` in the output folder.
+
+On a CPU whose cores other processes use too, set `GOMP_SPINCOUNT=0`: threads that wait spinning slowed a step from 0.2
+to 2.4 s on two busy cores.
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from symbolic_music.data.collate import BlockCollator
+from symbolic_music.data.pack import pack_split
+from transformers import PrinterCallback, set_seed
+
+from symbolic_music.training.arguments import one_line_errors, parse_arguments
+from symbolic_music.training.callbacks import (
+    LiveSamplesCallback,
+    LossPlotCallback,
+    ProgressLineCallback,
+    TimeBudgetCallback,
+)
+from symbolic_music.training.preparation import build_model, checkpoint_to_resume, load_processor, training_splits
+from symbolic_music.training.samples import write_sample
+from symbolic_music.training.summary import training_summary, write_summary
+from symbolic_music.training.trainer import MusicTrainer
+
+
+def add_callbacks(trainer: MusicTrainer) -> None:
+    """The callbacks that a run's arguments ask for."""
+    args, output_dir = trainer.args, Path(trainer.args.output_dir)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(ProgressLineCallback(trainer.budget))
+    trainer.add_callback(LossPlotCallback())
+    if trainer.budget is not None:
+        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    if args.sample_every:
+        sample = partial(write_sample, trainer.processing_class, args.sample_bars)
+        trainer.add_callback(LiveSamplesCallback(sample, output_dir, args.sample_every, args.seed))
+
+
+def main() -> None:
+    """Parse, load, build the Trainer, train, save."""
+    started = time.monotonic()
+    model_args, data_args, training_args = parse_arguments()
+    checkpoint = checkpoint_to_resume(training_args)
+    set_seed(training_args.seed)
+
+    processor = load_processor(data_args.tokenizer)
+    splits = training_splits(data_args)
+    with training_args.main_process_first(desc="packing"):
+        train_blocks = pack_split(splits["train"], processor, data_args.block_size, data_args.transpositions)
+        validation_blocks = pack_split(splits["validation"], processor, data_args.block_size, [0])
+
+    trainer = MusicTrainer(
+        model=build_model(model_args, processor, data_args.block_size),
+        args=training_args,
+        processing_class=processor,
+        data_collator=BlockCollator(processor.grammar()),
+        train_dataset=train_blocks,
+        eval_dataset=validation_blocks,
+    )
+    add_callbacks(trainer)
+    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.save_model()
+    trainer.save_state()
+    if trainer.is_world_process_zero():
+        summary = training_summary(trainer, splits, time.monotonic() - started)
+        write_summary(summary, Path(training_args.output_dir))
+    trainer.end()
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
