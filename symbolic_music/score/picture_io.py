@@ -43,7 +43,7 @@ _PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", 
 _BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
 # Inches.
 _PAGE_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 14.0, 0.65, 0.25, 0.62, 0.2
-_SYSTEM_GAP, _LEGEND_ROW = 0.5, 0.27
+_SYSTEM_GAP, _LEGEND_ROW, _LEGEND_GAP = 0.5, 0.25, 0.32
 _LEGEND_COLUMNS = 5
 _DPI = 110
 
@@ -97,7 +97,7 @@ class Rows:
     def labelled_pitches(self) -> list[int]:
         """The natural notes for a tune's compass, C, E and G for a few voices, each C for an orchestra."""
         compass = len(self.pitches)
-        shown = {0, 2, 4, 5, 7, 9, 11} if compass <= 26 else {0, 4, 7} if compass <= 52 else {0}
+        shown = {0, 2, 4, 5, 7, 9, 11} if compass <= 32 else {0, 4, 7} if compass <= 52 else {0}
         return [pitch for pitch in self.pitches if pitch % 12 in shown]
 
 
@@ -171,7 +171,7 @@ class _Page:
     def __init__(self, systems: int, rows: int, legend_rows: int):
         self.system_height = min(max(0.1 * rows, 1.5), 4.2)
         self.legend_top = _TOP
-        self.music_top = _TOP + legend_rows * _LEGEND_ROW + _SYSTEM_GAP
+        self.music_top = _TOP + legend_rows * _LEGEND_ROW + _LEGEND_GAP
         self.height = self.music_top + systems * (self.system_height + _SYSTEM_GAP) - _SYSTEM_GAP + _BOTTOM
 
     def fraction(self, inches_from_top: float) -> float:
@@ -317,13 +317,15 @@ def _beats(bars: Bars, number: int, ticks_per_quarter: int) -> np.ndarray:
 
 
 def _draw_notes(axes: "Axes", notes: NoteTable, colours: np.ndarray, widest: int) -> None:
+    # Long notes first, so that short ones on the same pitch lie on top.
+    order = np.argsort(notes.start - notes.end, kind="stable")
+    left, right, row, part = notes.start[order], notes.end[order], notes.row[order], notes.part[order]
     # A sliver of white between repeated notes; short notes keep most of their length.
-    gap = np.minimum(widest / 700, (notes.end - notes.start) * 0.15)
-    left, right, low, high = notes.start, notes.end - gap, notes.row - 0.44, notes.row + 0.44
+    right = right - np.minimum(widest / 700, (right - left) * 0.15)
+    low, high = row - 0.44, row + 0.44
     corners = np.stack([left, low, left, high, right, high, right, low], axis=1).reshape(-1, 4, 2)
-    opacity = 0.35 + 0.65 * notes.velocity[:, None] / 127
-    rgb = colours[notes.part]
-    collection = require("matplotlib.collections").PolyCollection(
-        corners, facecolors=np.hstack([rgb, opacity]), edgecolors=rgb * 0.8, linewidths=0.5, zorder=3
-    )
-    axes.add_collection(collection)
+    # Opacity over white, mixed here: where voices meet, real transparency would show a colour no part has.
+    opacity = 0.35 + 0.65 * notes.velocity[order, None] / 127
+    tints = opacity * colours[part] + (1 - opacity)
+    polygons = require("matplotlib.collections").PolyCollection
+    axes.add_collection(polygons(corners, facecolors=tints, edgecolors=colours[part] * 0.8, linewidths=0.5, zorder=3))

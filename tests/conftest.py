@@ -1,0 +1,27 @@
+"""Fixtures that every test folder may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA_VARIABLE = "SYMBOLIC_MUSIC_SHARED_DATA"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """A function from a subpath to a folder of real music; a test is skipped, with the reason, where it is absent.
+
+    The music is not part of the repository: it lies where SYMBOLIC_MUSIC_SHARED_DATA says, or beside the checkout in
+    shared/data.
+    """
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    root = Path(os.environ.get(SHARED_DATA_VARIABLE, beside))
+
+    def find(subpath: str) -> Path:
+        folder = root / subpath
+        if not folder.exists():
+            pytest.skip(f"{folder} does not exist; set {SHARED_DATA_VARIABLE} to a folder that holds {subpath}")
+        return folder
+
+    return find
