@@ -14,8 +14,7 @@ import miditok
 import numpy as np
 from miditok.classes import TokSequence
 from miditok.constants import MIDI_INSTRUMENTS
-from symusic import Note, Track
-from symusic.core import ScoreTick
+from symusic.core import NoteTickList, ScoreTick, TrackTick
 
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.grammar import EventGrammar
@@ -188,18 +187,18 @@ def _to_tuple(value: Any) -> Any:
     return tuple(_to_tuple(item) for item in value) if isinstance(value, list) else value
 
 
-def _track_program(track: Track) -> int:
+def _track_program(track: TrackTick) -> int:
     return -1 if track.is_drum else track.program
 
 
-def _canonical_track(track: Track, factor: int) -> Track:
+def _canonical_track(track: TrackTick, factor: int) -> TrackTick:
     """Notes by onset and pitch, times multiplied by `factor`, and nothing but notes."""
     notes = track.notes.numpy()
     order = np.lexsort((notes["pitch"], notes["time"]))
     program = 0 if track.is_drum else track.program  # events tell drums from the rest, not one drum kit from another
     name = "Drums" if track.is_drum else MIDI_INSTRUMENTS[program]["name"]
-    canonical = Track(name=name, program=program, is_drum=track.is_drum)
-    canonical.notes = Note.from_numpy(
+    canonical = TrackTick(name=name, program=program, is_drum=track.is_drum)
+    canonical.notes = NoteTickList.from_numpy(
         time=notes["time"][order] * factor,
         duration=notes["duration"][order] * factor,
         pitch=notes["pitch"][order],

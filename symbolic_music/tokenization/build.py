@@ -52,6 +52,8 @@ def build_remi_tokenizer(
 def save_processor(processor: MusicProcessor, folder: str | Path) -> None:
     """Write a processor and, beside it, MidiTok's own file, so that MidiTok's users can load the same tokenizer."""
     processor.save_pretrained(folder)
+    if not isinstance(processor.codec, RemiCodec):
+        raise TypeError(f"{type(processor.codec).__name__} has no MidiTok tokenizer to save")
     processor.codec.midi_tokenizer.save(Path(folder) / MIDITOK_FILE)
 
 

@@ -62,7 +62,7 @@ class MusicProcessor(ProcessorMixin):
             ScoreError: when a file cannot be used.
             EncodingError: when a Score cannot be encoded.
         """
-        many = scores if isinstance(scores, (list, tuple)) else [scores]
+        many: Sequence[Any] = scores if isinstance(scores, (list, tuple)) else [scores]
         ids = [self.encode_score(_to_score(score), add_bos, add_eos) for score in many]
         features = self.tokenizer.pad({"input_ids": ids}, padding=padding, return_tensors=return_tensors)
         return BatchFeature(dict(features))

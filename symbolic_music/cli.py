@@ -1,0 +1,300 @@
+"""The `symbolic-music` command: parses, calls, prints. Everything it does can be done from Python."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from symbolic_music._extras import MissingExtraError
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
+    from transformers import PreTrainedModel
+
+    from symbolic_music.generation.compose import Composition
+    from symbolic_music.tokenization.processing_music import MusicProcessor
+
+USER_ERROR_EXIT_CODE = 2
+OUTPUT_FORMATS = ("mid", "wav", "png")
+SUMMARY_FILE = "summary.json"
+
+
+class UserError(Exception):
+    """Something the user can mend: one line on stderr and exit code 2."""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Ends a wrong command with one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0, or 2 for what the user can mend."""
+    try:
+        options = build_parser().parse_args(arguments)
+        options.run(options)
+    except KeyboardInterrupt:
+        print("symbolic-music: interrupted", file=sys.stderr)
+        return 130
+    except (UserError, MissingExtraError, OSError) as error:
+        print(f"symbolic-music: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = _OneLineParser(prog="symbolic-music", description="Compose, continue, render and inspect symbolic music.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_generate(commands)
+    _add_render(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add_generate(commands: Any) -> None:
+    parser = commands.add_parser("generate", help="compose pieces with a model, from nothing or continuing a file")
+    parser.add_argument("--model", required=True, metavar="PATH_OR_ID", help="model folder or Hub id")
+    parser.add_argument("--num-samples", type=int, default=4, metavar="N")
+    parser.add_argument(
+        "--bars", type=int, metavar="N", help="bars of each piece, prompt included; default: as many as fit"
+    )
+    parser.add_argument("--prompt", type=Path, metavar="FILE", help="MIDI, ABC or MusicXML file to continue")
+    parser.add_argument(
+        "--prompt-bars", type=int, default=4, metavar="N", help="bars of the prompt to keep (default 4)"
+    )
+    parser.add_argument("--temperature", type=float, default=1.0, help="0 takes the likeliest token (default 1.0)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="nucleus sampling (default 1.0: off)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--max-tokens", type=int, metavar="N", help="longest piece in tokens (default: the model's context)"
+    )
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pieces sampled at once (default 32)")
+    parser.add_argument("--no-grammar", action="store_true", help="sample from the bare model; pieces may be invalid")
+    parser.add_argument("--format", default="mid", help="comma-separated list of mid, wav, png (default mid)")
+    parser.add_argument("--output-dir", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps … (default: a GPU where there is one)")
+    parser.set_defaults(run=run_generate)
+
+
+def _add_render(commands: Any) -> None:
+    parser = commands.add_parser("render", help="a music file as sound or as a piano roll")
+    parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
+    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .png or .mid")
+    parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
+    parser.set_defaults(run=run_render)
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser("info", help="what a music file or a model folder holds")
+    parser.add_argument("target", metavar="FILE_OR_MODEL")
+    parser.set_defaults(run=run_info)
+
+
+def run_generate(options: argparse.Namespace) -> None:
+    """`symbolic-music generate`."""
+    from tqdm import tqdm
+
+    from symbolic_music.generation.compose import compose
+
+    formats = _formats(options.format)
+    sampling = _sampling_options(options)
+    prompt = _read_prompt(options)
+    model, processor = load_model(options.model, options.device)
+    started = time.perf_counter()
+    with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
+        try:
+            pieces = compose(
+                model,
+                processor,
+                options.num_samples,
+                prompt,
+                options.prompt_bars if prompt else None,
+                sampling,
+                progress.update,
+            )
+        except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
+            raise UserError(str(error)) from error
+    seconds = time.perf_counter() - started
+    summary = write_pieces(pieces, options.output_dir, formats, seconds)
+    valid = sum(piece.valid for piece in pieces)
+    print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
+    print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")
+
+
+def _sampling_options(options: argparse.Namespace):
+    from symbolic_music.generation.compose import SamplingOptions
+
+    if options.num_samples < 1:
+        raise UserError(f"--num-samples is {options.num_samples}; expected 1 or more")
+    if options.prompt and options.bars is not None and options.prompt_bars >= options.bars:
+        raise UserError(f"--prompt-bars is {options.prompt_bars}; expected fewer than --bars {options.bars}")
+    if options.prompt and options.prompt_bars < 1:
+        raise UserError(f"--prompt-bars is {options.prompt_bars}; expected 1 or more")
+    try:
+        return SamplingOptions(
+            num_bars=options.bars,
+            max_length=options.max_tokens,
+            temperature=options.temperature,
+            top_p=options.top_p,
+            use_grammar=not options.no_grammar,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _formats(text: str) -> list[str]:
+    formats = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in formats if name not in OUTPUT_FORMATS]
+    if unknown or not formats:
+        raise UserError(f"--format is {text!r}; expected a comma-separated list of {', '.join(OUTPUT_FORMATS)}")
+    return formats
+
+
+def _read_prompt(options: argparse.Namespace) -> "ScoreTick | None":
+    return _read_piece(options.prompt) if options.prompt else None
+
+
+def _read_piece(path: Path, number: int = 1) -> "ScoreTick":
+    from symbolic_music.score.checks import ScoreError
+    from symbolic_music.score.files import read_scores
+
+    try:
+        pieces = read_scores(path)
+    except ScoreError as error:
+        raise UserError(str(error)) from error
+    if not 1 <= number <= len(pieces):
+        raise UserError(f"{path} holds {len(pieces)} pieces; there is no number {number}")
+    return pieces[number - 1]
+
+
+def load_model(name: str, device: str | None = None) -> "tuple[PreTrainedModel, MusicProcessor]":
+    """A model for inference and its processor, from a folder or the Hub.
+
+    Raises:
+        UserError: when there is none, or the device does not exist.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoProcessor
+
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        processor = AutoProcessor.from_pretrained(name)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+        return model.eval().to(device), processor
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise UserError(f"cannot load a model from {name}: {str(error).strip().splitlines()[0]}") from error
+
+
+def write_pieces(
+    pieces: "Sequence[Composition]", folder: Path, formats: Sequence[str], seconds: float
+) -> dict[str, Any]:
+    """Write `sample_0000.mid` … and `summary.json`; returns the summary. Invalid pieces have no file."""
+    from symbolic_music.score.storage import write_atomically
+
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = []
+    for number, piece in enumerate(pieces):
+        stem = folder / f"sample_{number:04d}"
+        if piece.score:
+            for suffix in formats:
+                write_score(piece.score, stem.with_suffix(f".{suffix}"))
+        samples.append(
+            {
+                "file": f"{stem.name}.{formats[0]}" if piece.score else None,
+                "valid": piece.valid,
+                "notes": piece.num_notes,
+                "bars": piece.num_bars,
+                "seconds": round(play_seconds(piece.score), 3) if piece.score else 0.0,
+                "tokens": len(piece.ids),
+                "invalid_reason": piece.invalid_reason,
+            }
+        )
+    tokens = sum(len(piece.ids) for piece in pieces)
+    summary = {"samples": samples, "tokens_per_second": round(tokens / seconds, 1), "seconds": round(seconds, 3)}
+    write_atomically(folder / SUMMARY_FILE, (json.dumps(summary, indent=2) + "\n").encode())
+    return summary
+
+
+def play_seconds(score: "ScoreTick") -> float:
+    """Playing time in seconds."""
+    from symbolic_music.score.checks import play_seconds as seconds
+
+    return seconds(score)
+
+
+def write_score(score: "ScoreTick", path: Path) -> None:
+    """Write a Score in the format of the file name: .mid, .wav or .png."""
+    from symbolic_music.score.audio_io import write_wav
+    from symbolic_music.score.midi_io import write_midi
+    from symbolic_music.score.picture_io import write_piano_roll
+
+    writers = {".mid": write_midi, ".midi": write_midi, ".wav": write_wav, ".png": write_piano_roll}
+    if path.suffix.lower() not in writers:
+        raise UserError(
+            f"{path}: cannot write {path.suffix or 'a file without suffix'}; expected {', '.join(writers)}"
+        )
+    writers[path.suffix.lower()](score, path)
+
+
+def run_render(options: argparse.Namespace) -> None:
+    """`symbolic-music render`."""
+    write_score(_read_piece(options.file, options.tune), options.output)
+    print(f"written {options.output}")
+
+
+def run_info(options: argparse.Namespace) -> None:
+    """`symbolic-music info`."""
+    path = Path(options.target)
+    rows = _file_rows(path) if path.is_file() else _model_rows(options.target)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}")
+
+
+def _file_rows(path: Path) -> list[tuple[str, str]]:
+    from symbolic_music.score.checks import ScoreError
+    from symbolic_music.score.files import read_scores
+
+    try:
+        pieces = read_scores(path)
+    except ScoreError as error:
+        raise UserError(str(error)) from error
+    rows = [("file", str(path)), ("pieces", str(len(pieces)))]
+    for number, piece in enumerate(pieces, 1):
+        rows.append((f"piece {number}", _describe(piece)))
+    return rows
+
+
+def _describe(score: "ScoreTick") -> str:
+    from symbolic_music.score.programs import program_name
+    from symbolic_music.score.transforms import count_bars
+
+    programs = sorted({-1 if track.is_drum else track.program for track in score.tracks if len(track.notes)})
+    meters = list(dict.fromkeys(f"{meter.numerator}/{meter.denominator}" for meter in score.time_signatures))
+    return (
+        f"{score.note_num()} notes, {count_bars(score)} bars, {play_seconds(score):.1f} s, "
+        f"meter {' '.join(meters) or '4/4'}, {', '.join(program_name(program) for program in programs)}"
+    )
+
+
+def _model_rows(name: str) -> list[tuple[str, str]]:
+    model, processor = load_model(name, "cpu")
+    config = model.config
+    return [
+        ("model", name),
+        ("type", config.model_type),
+        ("parameters", f"{model.num_parameters():,}"),
+        ("size", f"{config.num_hidden_layers} layers of width {config.hidden_size}"),
+        ("context", f"{config.max_position_embeddings} tokens"),
+        ("vocabulary", f"{len(processor.tokenizer)} tokens over {len(processor.codec.events)} events"),
+        ("codec", processor.codec.codec_type),
+    ]

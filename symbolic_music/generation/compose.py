@@ -1,0 +1,163 @@
+"""New pieces from a model: from nothing, or continuing a given Score. Knows nothing of files or training."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from symusic.core import ScoreTick
+from transformers import LogitsProcessorList, PreTrainedModel
+
+from symbolic_music.events.codec import DecodingError
+from symbolic_music.generation.grammar_processor import GrammarError, GrammarLogitsProcessor
+from symbolic_music.score.transforms import count_bars, cut_bars
+from symbolic_music.tokenization.processing_music import MusicProcessor
+
+
+@dataclass(frozen=True)
+class Composition:
+    """One sampled piece.
+
+    Attributes:
+        ids: its tokens from BOS on, without padding.
+        score: the decoded Score, or None when the tokens are not a complete piece.
+        invalid_reason: why they are not, or None.
+        num_notes: notes begun in the tokens.
+        num_bars: bars begun in the tokens; a last note may sound beyond them.
+    """
+
+    ids: list[int]
+    score: ScoreTick | None
+    invalid_reason: str | None
+    num_notes: int
+    num_bars: int
+
+    @property
+    def valid(self) -> bool:
+        """Whether the tokens decode to a complete Score with none dropped or repaired."""
+        return self.score is not None
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How to sample.
+
+    Attributes:
+        num_bars: bars of each piece, prompt included; None leaves the end to the model.
+        max_length: longest piece in tokens, prompt included; None takes the model's context.
+        temperature: 0 takes the likeliest token each time.
+        top_p: smallest set of tokens with this much probability is sampled from.
+        use_grammar: False samples from the bare model; its pieces may be invalid.
+        batch_size: pieces sampled at once.
+        seed: of the first batch; the next batch takes the next number.
+    """
+
+    num_bars: int | None = None
+    max_length: int | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
+    use_grammar: bool = True
+    batch_size: int = 32
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.temperature < 0:
+            raise ValueError(f"temperature is {self.temperature}; expected 0 or more")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p}; expected more than 0 and at most 1")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; expected 1 or more")
+        if self.num_bars is not None and self.num_bars < 1:
+            raise ValueError(f"num_bars is {self.num_bars}; expected 1 or more")
+
+
+@torch.inference_mode()
+def compose(
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    num_samples: int = 1,
+    prompt: ScoreTick | None = None,
+    prompt_bars: int | None = None,
+    options: SamplingOptions | None = None,
+    on_batch: Callable[[int], Any] | None = None,
+) -> list[Composition]:
+    """Sample pieces.
+
+    Args:
+        model: a causal language model over the processor's ids.
+        processor: codec and tokenizer.
+        num_samples: how many pieces.
+        prompt: a Score to continue; None starts from nothing.
+        prompt_bars: how many bars of it to keep; None keeps all.
+        options: how to sample.
+        on_batch: called with the number of pieces after each batch, for progress bars.
+
+    Raises:
+        GrammarError: when the prompt leaves no room for more.
+        EncodingError: when the prompt has no notes.
+    """
+    options = options or SamplingOptions()
+    prompt_ids = encode_prompt(processor, prompt, prompt_bars) if prompt else [processor.tokenizer.bos_token_id]
+    max_length = options.max_length or model.config.max_position_embeddings
+    if len(prompt_ids) >= max_length:
+        raise GrammarError(
+            f"the prompt has {len(prompt_ids)} tokens; the limit is {max_length}, so nothing can follow"
+        )
+    pieces: list[Composition] = []
+    for first in range(0, num_samples, options.batch_size):
+        count = min(options.batch_size, num_samples - first)
+        torch.manual_seed(options.seed + first // options.batch_size)
+        batch = torch.tensor([prompt_ids] * count, device=model.device)
+        output = _sample(model, processor, batch, max_length, options)
+        pieces += [_composition(processor, ids) for ids in output.tolist()]
+        if on_batch is not None:
+            on_batch(count)
+    return pieces
+
+
+def _sample(
+    model: PreTrainedModel, processor: MusicProcessor, batch: torch.Tensor, max_length: int, options: SamplingOptions
+) -> torch.Tensor:
+    processors = LogitsProcessorList()
+    if options.use_grammar:
+        processors.append(GrammarLogitsProcessor(processor.grammar(), max_length, options.num_bars))
+    sampling: dict[str, Any] = {"do_sample": False}
+    if options.temperature > 0:
+        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    return model.generate(  # type: ignore[operator]
+        batch,
+        attention_mask=torch.ones_like(batch),
+        max_length=max_length,
+        logits_processor=processors,
+        pad_token_id=processor.tokenizer.pad_token_id,
+        eos_token_id=processor.tokenizer.eos_token_id,
+        **sampling,
+    )
+
+
+def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int | None = None) -> list[int]:
+    """Ids of the first bars of a Score, up to and including the opening of the bar where the model takes over.
+
+    Args:
+        processor: codec and tokenizer.
+        prompt: the Score to continue.
+        prompt_bars: how many bars to keep; None keeps all.
+    """
+    opening = cut_bars(prompt, 0, prompt_bars) if prompt_bars is not None else prompt
+    events = processor.codec.encode(opening)
+    num_bars = prompt_bars if prompt_bars is not None else count_bars(opening)
+    meter = next(event for event in reversed(events) if event.startswith("TimeSig_"))
+    missing = max(1, num_bars + 1 - events.count("Bar_None"))
+    return processor.encode_events([*events, *["Bar_None", meter] * missing], add_eos=False)
+
+
+def _composition(processor: MusicProcessor, ids: list[int]) -> Composition:
+    eos = processor.tokenizer.eos_token_id
+    if eos in ids:
+        ids = ids[: ids.index(eos) + 1]
+    counts = processor.count_events(ids)
+    try:
+        score, complaint = processor.decode(ids), None
+    except DecodingError as error:
+        score, complaint = None, str(error)
+    return Composition(ids, score, complaint, num_notes=counts["notes"], num_bars=counts["bars"])

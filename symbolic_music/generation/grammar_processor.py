@@ -1,0 +1,140 @@
+"""A `LogitsProcessor` that lets a model sample only what its token grammar allows. Knows nothing of Scores.
+
+The state of every sequence is a handful of table rows, so a step costs one gather for the states and one for the
+mask, on the device, whatever the size of the batch or of the vocabulary.
+"""
+
+import sys
+
+import torch
+from transformers import LogitsProcessor
+
+from symbolic_music.events.grammar import FORBIDDEN
+from symbolic_music.tokenization.token_grammar import TokenGrammar
+
+
+class GrammarError(ValueError):
+    """A prompt that the grammar does not accept, or a limit that leaves no room to finish a piece."""
+
+
+class GrammarLogitsProcessor(LogitsProcessor):
+    """Masks every token that the grammar forbids, and steers each sequence to a complete end before a limit.
+
+    One object serves one call of `generate()`; it works with sampling, beams, left padding and prompts.
+
+    Args:
+        grammar: the token grammar.
+        max_length: longest sequence in tokens, prompt included; every piece ends by then. None sets no limit.
+        num_bars: bars of every piece, prompt included: it ends in this bar, unless `max_length` comes first.
+    """
+
+    def __init__(self, grammar: TokenGrammar, max_length: int | None = None, num_bars: int | None = None):
+        self.grammar = grammar
+        self.max_length = max_length
+        self.num_bars = num_bars
+        self._tables: _Tables | None = None
+        self._history = torch.empty(0, 0, dtype=torch.long)
+        self._states = torch.empty(0, 0, dtype=torch.long)
+        self._bars = torch.empty(0, dtype=torch.long)
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:  # type: ignore[override]
+        """Scores (B, V) with minus infinity for every token that may not follow `input_ids` (B, T)."""
+        if self._tables is None or self._tables.device != scores.device:
+            self._tables = _Tables(self.grammar, scores.device)
+        self._follow(input_ids)
+        forbidden = self._tables.forbidden_rows[self._states].any(dim=1)
+        remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
+        closing = remaining <= self._tables.longest_way
+        if self.num_bars is not None:
+            forbidden |= self._outside_bars(closing)
+        if closing:
+            forbidden |= self._tables.tokens_to_end[self._states[:, 0]] > remaining - 1
+        forbidden = _fit_vocabulary(forbidden, scores.shape[-1])
+        return scores.masked_fill(forbidden, float("-inf"))
+
+    def _follow(self, input_ids: torch.Tensor) -> None:
+        """Bring the states up to date with `input_ids`, by one token where the sequences are the ones we know."""
+        previous = self._history
+        if previous.shape[0] and input_ids.shape[1] == previous.shape[1] + 1:
+            if input_ids.shape[0] == previous.shape[0] and torch.equal(input_ids[:, :-1], previous):
+                self._step(input_ids[:, -1])
+                self._history = input_ids
+                return
+            # Beam search reorders, repeats and drops sequences.
+            same = (input_ids[:, None, :-1] == previous[None]).all(dim=2)
+            if bool(same.any(dim=1).all()):
+                source = same.int().argmax(dim=1)
+                self._states, self._bars = self._states[source], self._bars[source]
+                self._step(input_ids[:, -1])
+                self._history = input_ids
+                return
+        self._scan(input_ids)
+        self._history = input_ids
+
+    def _step(self, tokens: torch.Tensor) -> None:
+        assert self._tables is not None
+        self._states = self._tables.next_state[self._states, tokens[:, None]].long()
+        if self.num_bars is not None:
+            self._bars = self._bars + self._tables.bars_per_token[tokens]
+
+    def _scan(self, input_ids: torch.Tensor) -> None:
+        """States after whole prompts; says which token is wrong, and whether there is room to finish."""
+        assert self._tables is not None
+        self._states = self._tables.initial_state.repeat(input_ids.shape[0], 1)
+        self._bars = torch.zeros(input_ids.shape[0], dtype=torch.long, device=input_ids.device)
+        for step in range(input_ids.shape[1]):
+            self._step(input_ids[:, step])
+            if bool((self._states == FORBIDDEN).any()):
+                row = int((self._states == FORBIDDEN).any(dim=1).nonzero()[0])
+                complaint = self.grammar.explain(input_ids[row, : step + 1].tolist())
+                raise GrammarError(f"prompt {row} is not music: {complaint}")
+        self._check_room(input_ids.shape[1])
+
+    def _check_room(self, length: int) -> None:
+        needed = int(self.grammar.tokens_to_end[self._states[:, 0].cpu()].max())
+        if self.max_length is not None and length + needed > self.max_length:
+            raise GrammarError(
+                f"a limit of {self.max_length} tokens leaves no room to finish a piece of {length} tokens; "
+                f"at least {length + needed} are needed"
+            )
+        if self.num_bars is not None and int(self._bars.max()) > self.num_bars:
+            raise GrammarError(f"the prompt has {int(self._bars.max())} bars, more than the {self.num_bars} asked for")
+
+    def _outside_bars(self, closing: bool) -> torch.Tensor:
+        """Tokens that would begin a bar too many, or end a piece in an earlier bar than the last."""
+        assert self._tables is not None
+        assert self.num_bars is not None
+        outside = self._bars[:, None] + self._tables.bars_per_token > self.num_bars
+        if not closing:
+            outside |= self._tables.ends_piece & (self._bars < self.num_bars)[:, None]
+        return outside
+
+
+class _Tables:
+    """A token grammar on a device."""
+
+    def __init__(self, grammar: TokenGrammar, device: torch.device):
+        def tensor(array):
+            return torch.from_numpy(array.copy()).to(device)
+
+        self.device = device
+        self.next_state = tensor(grammar.next_state)
+        self.forbidden_rows = ~tensor(grammar.allowed_rows)
+        self.initial_state = tensor(grammar.initial_state).long()
+        self.bars_per_token = tensor(grammar.bars_per_token)
+        order_rows = grammar.next_state[: len(grammar.grammar.automata[0].transitions)]
+        ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)
+        self.ends_piece = tensor(ends)
+        # A forbidden token is as far from the end as can be; the mask forbids it anyway.
+        self.tokens_to_end = tensor(grammar.tokens_to_end[order_rows])
+        self.longest_way = int(grammar.tokens_to_end.max()) + 1
+
+
+def _fit_vocabulary(forbidden: torch.Tensor, vocab_size: int) -> torch.Tensor:
+    """A model's vocabulary may be padded beyond the tokenizer's; nothing there is music."""
+    missing = vocab_size - forbidden.shape[1]
+    if missing < 0:
+        raise GrammarError(
+            f"the model has {vocab_size} tokens, the grammar {forbidden.shape[1]}: they do not belong together"
+        )
+    return torch.nn.functional.pad(forbidden, (0, missing), value=True) if missing else forbidden
