@@ -23,7 +23,8 @@ class MusicTransformerConfig(PreTrainedConfig):
         dropout: dropout of the embeddings and of what each block adds to the residual stream.
         attention_dropout: dropout of the attention weights. Any value above 0 keeps SDPA from its flash kernel on CPU.
         layer_norm_eps: epsilon of every LayerNorm.
-        initializer_range: standard deviation of the linear layers at the start (GPT-2); embeddings have their own.
+        initializer_range: standard deviation of the linear layers at the start (GPT-2); embeddings have
+            their own, see `EMBEDDED_STD` in the model's file.
         use_cache: whether `generate()` keeps keys and values.
         tie_word_embeddings: whether the head shares the token embeddings (Press & Wolf 2017).
         pad_token_id, bos_token_id, eos_token_id: ids of the special tokens; they must lie below `vocab_size`.
