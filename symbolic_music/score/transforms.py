@@ -4,6 +4,7 @@ Knows nothing of files or of events.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from symusic.core import (
@@ -157,9 +158,16 @@ def _cut_track(track: TrackTick, start: int, end: int) -> None:
 def _in_force(events: Iterable, start: int, end: int) -> list:
     """The events of [start, end), and at 0 the last one written up to `start`."""
     ordered = sorted(events, key=lambda event: event.time)
-    held = [event.shift_time(-event.time) for event in ordered if event.time <= start][-1:]
-    return held + [event.shift_time(-start) for event in ordered if start < event.time < end]
+    held = [_moved(event, 0) for event in ordered if event.time <= start][-1:]
+    return held + [_moved(event, event.time - start) for event in ordered if start < event.time < end]
 
 
 def _inside(events: Iterable, start: int, end: int) -> list:
-    return [event.shift_time(-start) for event in events if start <= event.time < end]
+    return [_moved(event, event.time - start) for event in events if start <= event.time < end]
+
+
+def _moved(event: Any, tick: int) -> Any:
+    """A copy of any timed event at `tick`. (symusic 0.6.0's `event.shift_time` returns its copy unshifted.)"""
+    moved = event.copy()
+    moved.time = tick
+    return moved
