@@ -14,7 +14,7 @@ import miditok
 import numpy as np
 from miditok.classes import TokSequence
 from miditok.constants import MIDI_INSTRUMENTS
-from symusic.core import NoteTickList, ScoreTick, TrackTick
+from symusic.core import NoteTickList, ScoreTick, TrackTick, TrackTickList
 
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.grammar import EventGrammar
@@ -130,7 +130,9 @@ class RemiCodec:
         """One order of tracks and notes, on the codec's finest grid, without what follows the last onset."""
         canonical = ScoreTick(self.ticks_per_quarter)
         tracks = [track for track in quantised.tracks if track.note_num() > 0]
-        canonical.tracks = [_canonical_track(track, factor) for track in sorted(tracks, key=_track_program)]
+        canonical.tracks = TrackTickList(
+            [_canonical_track(track, factor) for track in sorted(tracks, key=_track_program)]
+        )
         last_onset = max(track.notes[-1].time for track in canonical.tracks)
         for name in ("tempos", "time_signatures"):
             changes = getattr(quantised, name)
@@ -164,7 +166,8 @@ class RemiCodec:
         if complaint is not None:
             raise DecodingError(complaint)
         score = self.midi_tokenizer._tokens_to_score(TokSequence(tokens=list(events)))
-        score.tracks = [_canonical_track(track, 1) for track in sorted(score.tracks, key=_track_program)]
+        tracks = sorted(score.tracks, key=_track_program)
+        score.tracks = TrackTickList([_canonical_track(track, 1) for track in tracks])
         return score
 
     def grammar(self) -> EventGrammar:
@@ -197,11 +200,11 @@ def _canonical_track(track: TrackTick, factor: int) -> TrackTick:
     order = np.lexsort((notes["pitch"], notes["time"]))
     program = 0 if track.is_drum else track.program  # events tell drums from the rest, not one drum kit from another
     name = "Drums" if track.is_drum else MIDI_INSTRUMENTS[program]["name"]
-    canonical = TrackTick(name=name, program=program, is_drum=track.is_drum)
+    canonical = TrackTick(name, program, track.is_drum)
     canonical.notes = NoteTickList.from_numpy(
-        time=notes["time"][order] * factor,
-        duration=notes["duration"][order] * factor,
-        pitch=notes["pitch"][order],
-        velocity=notes["velocity"][order],
+        notes["time"][order] * factor,
+        notes["duration"][order] * factor,
+        notes["pitch"][order],
+        notes["velocity"][order],
     )
     return canonical
