@@ -15,10 +15,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-from symbolic_music.data.collate import BlockCollator
-from symbolic_music.data.pack import pack_split
 from transformers import PrinterCallback, set_seed
 
+from symbolic_music.data.collate import BlockCollator
+from symbolic_music.data.pack import pack_split
 from symbolic_music.training.arguments import one_line_errors, parse_arguments
 from symbolic_music.training.callbacks import (
     LiveSamplesCallback,
@@ -26,7 +26,13 @@ from symbolic_music.training.callbacks import (
     ProgressLineCallback,
     TimeBudgetCallback,
 )
-from symbolic_music.training.preparation import build_model, checkpoint_to_resume, load_processor, training_splits
+from symbolic_music.training.preparation import (
+    build_model,
+    checkpoint_to_resume,
+    choose_split,
+    load_processor,
+    load_splits,
+)
 from symbolic_music.training.samples import write_sample
 from symbolic_music.training.summary import training_summary, write_summary
 from symbolic_music.training.trainer import MusicTrainer
@@ -53,10 +59,12 @@ def main() -> None:
     set_seed(training_args.seed)
 
     processor = load_processor(data_args.tokenizer)
-    splits = training_splits(data_args)
+    splits = load_splits(data_args.dataset)
+    train = choose_split(splits, "train", data_args.dataset, data_args.max_train_pieces)
+    validation = choose_split(splits, "validation", data_args.dataset, data_args.max_validation_pieces)
     with training_args.main_process_first(desc="packing"):
-        train_blocks = pack_split(splits["train"], processor, data_args.block_size, data_args.transpositions)
-        validation_blocks = pack_split(splits["validation"], processor, data_args.block_size, [0])
+        train_blocks = pack_split(train, processor, data_args.block_size, data_args.transpositions)
+        validation_blocks = pack_split(validation, processor, data_args.block_size, [0])
 
     trainer = MusicTrainer(
         model=build_model(model_args, processor, data_args.block_size),

@@ -12,7 +12,7 @@ from transformers.utils import logging
 
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
-from symbolic_music.training.arguments import DataArguments, ModelArguments, MusicTrainingArguments, TrainingError
+from symbolic_music.training.arguments import ModelArguments, MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import find_checkpoints
 
 logger = logging.get_logger(__name__)
@@ -61,15 +61,6 @@ def choose_split(splits: DatasetDict, split: str, name: str, max_pieces: int | N
     if not len(pieces):
         raise TrainingError(f"{name}: split {split!r} holds no pieces")
     return pieces
-
-
-def training_splits(data: DataArguments) -> dict[str, Dataset]:
-    """The pieces to train on and to validate on, by split name."""
-    splits = load_splits(data.dataset)
-    return {
-        "train": choose_split(splits, "train", data.dataset, data.max_train_pieces),
-        "validation": choose_split(splits, "validation", data.dataset, data.max_validation_pieces),
-    }
 
 
 def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size: int) -> PreTrainedModel:

@@ -10,6 +10,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 import torch
 from datasets import Dataset
 
+from symbolic_music.data.pieces import content_digest
+from symbolic_music.data.splits import split_hash
+from symbolic_music.score.midi_io import read_midi
 from symbolic_music.training.trainer import MusicTrainer
 
 SUMMARY_FILE = "training_summary.json"
@@ -32,12 +36,12 @@ _PACKAGES = (
 )
 
 
-def training_summary(trainer: MusicTrainer, splits: dict[str, Dataset], wall_seconds: float) -> dict[str, Any]:
+def training_summary(trainer: MusicTrainer, splits: Mapping[str, Dataset], wall_seconds: float) -> dict[str, Any]:
     """Everything needed to repeat a run and to quote its figures.
 
     Args:
         trainer: after training.
-        splits: the pieces trained on and validated on, by split name.
+        splits: all splits of the dataset, whole.
         wall_seconds: of this process, from its start to here.
     """
     state, args, model = trainer.state, trainer.args, trainer.model
@@ -45,7 +49,7 @@ def training_summary(trainer: MusicTrainer, splits: dict[str, Dataset], wall_sec
     return {
         "command": shlex.join(["python", *sys.argv]),
         "commit": git_commit(Path(__file__).parent),
-        "split_hashes": {name: split_hash(split) for name, split in sorted(splits.items())},
+        "split_hash": dataset_hash(splits),
         "pieces": {name: len(split) for name, split in sorted(splits.items())},
         "tokenizer_hash": tokenizer_hash(trainer.processing_class),
         "model_type": model.config.model_type,
@@ -77,10 +81,13 @@ def write_summary(summary: dict[str, Any], output_dir: Path) -> Path:
     return path
 
 
-def split_hash(split: Dataset) -> str:
-    """SHA-256 over the pieces of a split, whatever their order: over the sorted SHA-256 of each piece's MIDI bytes."""
-    pieces = sorted(hashlib.sha256(midi).digest() for midi in split["midi"])
-    return hashlib.sha256(b"".join(pieces)).hexdigest()
+def dataset_hash(splits: Mapping[str, Dataset]) -> str:
+    """The split hash that the dataset's card quotes, taken again from the pieces: `data.splits.split_hash`."""
+    names, digests = [], []
+    for name, pieces in splits.items():
+        names += [name] * len(pieces)
+        digests += [content_digest(read_midi(midi)) for midi in pieces["midi"]]
+    return split_hash(names, digests)
 
 
 def tokenizer_hash(processor: Any) -> str:

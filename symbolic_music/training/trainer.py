@@ -221,6 +221,12 @@ class MusicTrainer(Trainer):
             self.budget.start(marker["elapsed_seconds"] or 0.0)
         super()._load_from_checkpoint(resume_from_checkpoint, model)
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Warn of missing weights, but not of those that are tied to weights that are there."""
+        tied = self.model.all_tied_weights_keys
+        load_result.missing_keys[:] = [name for name in load_result.missing_keys if name not in tied]
+        super()._issue_warnings_after_load(load_result)
+
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Save model and processor, without the pickled arguments: a published folder should hold no pickle."""
         super()._save(output_dir, state_dict)

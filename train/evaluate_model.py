@@ -1,0 +1,73 @@
+"""Score a model on every piece of a split: nats per token, bits per note and per bar, each piece read whole.
+
+    python train/evaluate_model.py --model DIR --dataset DIR --split test --output evaluation.json
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.training.evaluation import evaluate_split, write_evaluation
+from symbolic_music.training.preparation import choose_split, load_model, load_processor, load_splits
+from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What the user typed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True, help="folder or Hub id of model and processor")
+    parser.add_argument("--dataset", required=True, help="dataset folder or Hub id")
+    parser.add_argument("--split", default="test", help="the split to score")
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--max-pieces", type=int, help="score the first N pieces only")
+    parser.add_argument("--context-length", type=int, help="tokens read at once; the model's own when left out")
+    parser.add_argument("--batch-size", type=int, default=8, help="windows per forward pass")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Load, score, write, report."""
+    arguments = parse_arguments()
+    splits = load_splits(arguments.dataset)
+    pieces = choose_split(splits, arguments.split, arguments.dataset, arguments.max_pieces)
+    processor = load_processor(arguments.model)
+    model = load_model(arguments.model).to(arguments.device)
+    evaluation = evaluate_split(
+        model,
+        processor,
+        pieces,
+        context_length=arguments.context_length,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+    )
+    evaluation |= {
+        "model": arguments.model,
+        "dataset": arguments.dataset,
+        "split": arguments.split,
+        "split_hash": dataset_hash(splits),
+        "tokenizer_hash": tokenizer_hash(processor),
+        "machine": machine_class(model.device),
+        "seed": arguments.seed,
+    }
+    write_evaluation(evaluation, arguments.output)
+    interval = evaluation["bits_per_note_interval"]
+    print(f"{evaluation['pieces']:,} pieces, {evaluation['notes']:,} notes; refused: {evaluation['refused'] or 'none'}")
+    print(f"{evaluation['nats_per_token']:.4f} nats/token, perplexity {evaluation['perplexity_per_token']:.2f}")
+    if interval is not None:
+        print(
+            f"{evaluation['bits_per_note']:.3f} bits/note "
+            f"[{interval['low']:.3f}, {interval['high']:.3f}], {evaluation['bits_per_bar']:.2f} bits/bar"
+        )
+    print(f"{evaluation['allowed_mass']:.5f} of the probability on allowed tokens")
+    for bars, figures in evaluation["bits_per_note_by_bar"].items():
+        if figures["notes"]:
+            print(f"bars {bars}: {figures['bits_per_note']:.3f} bits/note over {figures['notes']:,} notes")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
