@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from symusic.core import ScoreTick as Score
+from symusic.core import TextMetaTick, TextMetaTickList
 
 from symbolic_music._extras import MissingExtraError, require
-from symbolic_music.score.checks import play_seconds
+from symbolic_music.score.bars import last_note_end
+from symbolic_music.score.checks import DEFAULT_TEMPO, play_seconds
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.midi_io import midi_bytes
 from symbolic_music.score.storage import write_atomically
@@ -22,6 +24,7 @@ PEAK = 10 ** (-1 / 20)
 """Loudest sample after normalising: -1 dB below full scale, room for a player's own resampling to overshoot."""
 MAX_SECONDS = 3_600.0
 """No longer piece is synthesised: an hour of stereo takes 1.3 GB."""
+_TAIL_SECONDS = 2.0
 _SOUNDFONT = "TimGM6mb.sf2"
 # The resampler works on blocks of 10 s; by a second away the ringing from a block's edge is below 16-bit resolution.
 _BLOCK_SECONDS = 10
@@ -36,14 +39,14 @@ def synthesise(score: Score, sample_rate: int = 44_100) -> np.ndarray:
         sample_rate: samples per second, in hertz.
 
     Returns:
-        float32 of shape (2, samples), the louder peak at -1 dB of full scale; the last notes are left to ring.
+        float32 of shape (2, samples), the louder peak at -1 dB of full scale; the last notes ring for two seconds.
 
     Raises:
         ScoreError: no_notes when nothing sounds, too_long above an hour, corrupt_timing without a clock.
         MissingExtraError: the extra "audio" is not installed.
     """
     _check_playable(score)
-    audio, rendered_rate = _render_unclipped(score)
+    audio, rendered_rate = _render_unclipped(_with_tail(score))
     if not audio.any():
         raise ScoreError(Refusal.NO_NOTES, None, "expected notes that sound, found only silence")
     audio = _resample(audio, rendered_rate, sample_rate)
@@ -74,6 +77,19 @@ def _check_playable(score: Score) -> None:
         raise ScoreError(
             Refusal.TOO_LONG, None, f"expected at most {MAX_SECONDS:.0f} s to play, found {seconds:.0f} s"
         )
+
+
+def _with_tail(score: Score) -> Score:
+    """The Score up to two seconds after its last note: the renderer stops at the last event, whatever still sounds.
+
+    Events beyond are left out, for one stray controller could make the sound hours long.
+    """
+    end = last_note_end(score)
+    tempo = max(((tempo.time, tempo.qpm) for tempo in score.tempos if tempo.time < end), default=(0, DEFAULT_TEMPO))[1]
+    silence = end + round(_TAIL_SECONDS * tempo / 60 * score.ticks_per_quarter)
+    tailed = score.clip(0, silence)
+    tailed.markers = TextMetaTickList([TextMetaTick(silence, "end")])
+    return tailed
 
 
 def _render_unclipped(score: Score) -> tuple[np.ndarray, int]:

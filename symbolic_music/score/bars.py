@@ -6,6 +6,8 @@ import numpy as np
 from symusic.core import ScoreTick as Score
 from symusic.core import TrackTick
 
+from symbolic_music.score.errors import Refusal, ScoreError
+
 METER_DENOMINATORS = (1, 2, 4, 8, 16, 32, 64)
 MAX_METER_NUMERATOR = 64
 
@@ -44,14 +46,18 @@ class MeterSpan:
         return -(-(self.end - self.start) * self.denominator // (4 * ticks_per_quarter * self.numerator))
 
     def edges(self, ticks_per_quarter: int) -> np.ndarray:
-        """First tick of each bar, shape (count,): exact fractions rounded down, so that no error accumulates."""
-        numbers = np.arange(self.count(ticks_per_quarter), dtype=np.int64)
+        """First tick of each bar and the end of the last one as if whole, shape (count + 1,).
+
+        Exact fractions rounded down, so that no error accumulates.
+        """
+        numbers = np.arange(self.count(ticks_per_quarter) + 1, dtype=np.int64)
         return self.start + numbers * (4 * ticks_per_quarter * self.numerator) // self.denominator
 
 
-def meter_is_sound(numerator: int, denominator: int) -> bool:
-    """Whether notation can write the meter: 1 to 64 over a power of two up to 64."""
-    return 1 <= numerator <= MAX_METER_NUMERATOR and denominator in METER_DENOMINATORS
+def meter_is_sound(numerator: int, denominator: int, ticks_per_quarter: int) -> bool:
+    """Whether notation can write the meter (1 to 64 over a power of two up to 64) and its bar lasts a tick or more."""
+    written = 1 <= numerator <= MAX_METER_NUMERATOR and denominator in METER_DENOMINATORS
+    return written and 4 * ticks_per_quarter * numerator >= denominator
 
 
 def note_ends(track: TrackTick) -> np.ndarray:
@@ -69,11 +75,11 @@ def meters_in_force(score: Score) -> list[tuple[int, int, int]]:
     """Each change of meter as (tick, numerator, denominator), from tick 0 on.
 
     4/4 holds before the first (Standard MIDI Files 1.0); of several at one tick the last counts; one that repeats the
-    meter in force changes nothing, so it does not restart the bar; meters notation cannot write are ignored.
+    meter in force changes nothing, so it does not restart the bar; meters that are not sound are ignored.
     """
     written = {0: (4, 4)}
     for meter in sorted(score.time_signatures, key=lambda meter: meter.time):
-        if meter_is_sound(meter.numerator, meter.denominator):
+        if meter_is_sound(meter.numerator, meter.denominator, score.ticks_per_quarter):
             written[max(meter.time, 0)] = (meter.numerator, meter.denominator)
     changes: list[tuple[int, int, int]] = []
     for tick, fraction in written.items():
@@ -83,6 +89,9 @@ def meters_in_force(score: Score) -> list[tuple[int, int, int]]:
 
 
 def _meter_spans(score: Score) -> list[MeterSpan]:
+    if score.ticks_per_quarter <= 0:
+        detail = f"expected ticks per quarter note above 0, found {score.ticks_per_quarter}"
+        raise ScoreError(Refusal.CORRUPT_TIMING, None, detail)
     end = last_note_end(score)
     if end <= 0:
         return []
@@ -92,7 +101,11 @@ def _meter_spans(score: Score) -> list[MeterSpan]:
 
 
 def count_bars(score: Score) -> int:
-    """Bars up to the end of the last note, the last counted as whole; 0 without notes. Costs no memory per bar."""
+    """Bars up to the end of the last note, the last counted as whole; 0 without notes. Costs no memory per bar.
+
+    Raises:
+        ScoreError: corrupt_timing, when the ticks per quarter note are not positive.
+    """
     return sum(span.count(score.ticks_per_quarter) for span in _meter_spans(score))
 
 
@@ -100,12 +113,15 @@ def bar_table(score: Score) -> Bars:
     """The bars of a Score in ticks, up to the end of the last note; the last bar is whole.
 
     A change of meter starts a bar: the bar it interrupts is cut short there, and keeps its own meter.
+
+    Raises:
+        ScoreError: corrupt_timing, when the ticks per quarter note are not positive.
     """
     spans = _meter_spans(score)
     counts = [span.count(score.ticks_per_quarter) for span in spans]
     edges = [span.edges(score.ticks_per_quarter) for span in spans]
-    starts = np.concatenate([*edges, np.empty(0, np.int64)])
+    starts = np.concatenate([*(edge[:-1] for edge in edges), np.empty(0, np.int64)])
     numerators = np.repeat(np.array([span.numerator for span in spans], np.int64), counts)
     denominators = np.repeat(np.array([span.denominator for span in spans], np.int64), counts)
-    ends = np.append(starts[1:], starts[-1:] + 4 * score.ticks_per_quarter * numerators[-1:] // denominators[-1:])
+    ends = np.concatenate([starts[1:], edges[-1][-1:] if edges else starts])
     return Bars(starts, ends - starts, numerators, denominators)

@@ -65,7 +65,7 @@ def check_score(score: Score, limits: ScoreLimits) -> Refusal | None:
         return Refusal.NO_NOTES
     if not timing_is_sound(score, limits):
         return Refusal.CORRUPT_TIMING
-    if not all(meter_is_sound(meter.numerator, meter.denominator) for meter in score.time_signatures):
+    if not all(meter_is_sound(meter.numerator, meter.denominator, score.tpq) for meter in score.time_signatures):
         return Refusal.BAD_METER
     if notes < limits.min_notes:
         return Refusal.TOO_FEW_NOTES

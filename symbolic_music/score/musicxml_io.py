@@ -1,6 +1,7 @@
 """MusicXML file -> Score in ticks, through music21 (pip extra "corpus"). Knows nothing of engraving."""
 
 import io
+import re
 import warnings
 import zipfile
 import zlib
@@ -25,9 +26,19 @@ def read_musicxml(path: Path | str) -> Score:
     data = read_bounded(path)
     if path.suffix.lower() == ".mxl":
         data = _unzip(data, path)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        data = _to_utf8(data)
+    if b"<!ENTITY" in data:
+        # No MusicXML needs one, and nested ones grow without bound ("billion laughs").
+        raise ScoreError(Refusal.UNREADABLE, path, "expected MusicXML without entity declarations")
     if b"<score-partwise" not in data and b"<score-timewise" not in data:
         raise ScoreError(Refusal.NOT_MUSIC, path, "expected MusicXML with <score-partwise>, found none")
     return read_midi(_to_midi(data, path))
+
+
+def _to_utf8(data: bytes) -> bytes:
+    """UTF-16, which older notation programs wrote, as UTF-8; the declaration of the encoding goes."""
+    return re.sub(r"<\?xml.*?\?>", "", data.decode("utf-16", "replace"), count=1).encode()
 
 
 def _unzip(data: bytes, path: Path) -> bytes:

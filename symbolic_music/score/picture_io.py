@@ -126,9 +126,6 @@ def write_piano_roll(score: Score, path: Path | str, title: str | None = None) -
         ScoreError: no_notes when there is nothing to draw, corrupt_timing without a clock.
         MissingExtraError: the extra "audio" is not installed.
     """
-    if score.ticks_per_quarter <= 0:
-        detail = f"expected ticks per quarter note above 0, found {score.ticks_per_quarter}"
-        raise ScoreError(Refusal.CORRUPT_TIMING, None, detail)
     if score.note_num() == 0:
         raise ScoreError(Refusal.NO_NOTES, None, "expected notes to draw, found none")
     figure = _draw_page(score, title if title is not None else _first_track_name(score))

@@ -21,16 +21,22 @@ def read_bounded(path: Path | str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         raise ScoreError(Refusal.MISSING_FILE, path, "expected a music file, found nothing")
     if not path.is_file():
         raise ScoreError(Refusal.UNREADABLE, path, "expected a file, found a folder or a device")
+    # The size is asked first, and held to while reading, for a file may grow in between.
+    size = path.stat().st_size
     try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        data = b"" if size > max_bytes else _read(path, max_bytes + 1)
     except OSError as error:
         raise ScoreError(Refusal.UNREADABLE, path, error.strerror or "the file cannot be read") from error
+    if max(size, len(data)) > max_bytes:
+        raise ScoreError(Refusal.FILE_TOO_LARGE, path, f"expected at most {max_bytes:,} bytes, found {size:,}")
     if not data:
         raise ScoreError(Refusal.EMPTY_FILE, path, "expected music, found 0 bytes")
-    if len(data) > max_bytes:
-        raise ScoreError(Refusal.FILE_TOO_LARGE, path, f"expected at most {max_bytes:,} bytes, found more")
     return data
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(max_bytes)
 
 
 def write_atomically(path: Path | str, data: bytes) -> None:

@@ -27,6 +27,7 @@ def test_a_tune_of_four_bars_is_usable():
         (scale(meters=[(0, 0, 4)]), Refusal.BAD_METER),
         (scale(meters=[(0, 4, 3)]), Refusal.BAD_METER),
         (scale(meters=[(0, 99, 4)]), Refusal.BAD_METER),
+        (scale(meters=[(0, 1, 8)], tpq=1), Refusal.BAD_METER),
     ],
 )
 def test_each_fault_has_its_name(score, refusal):

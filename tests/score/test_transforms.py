@@ -70,6 +70,16 @@ def test_bars_that_are_no_whole_number_of_ticks_do_not_drift():
     assert bars.starts.tolist() == [0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15, 16, 18, 19, 21, 22, 24, 25, 27, 28]
 
 
+def test_the_last_bar_is_whole():
+    bars = bar_table(make_score([(0, 2, 60)], meters=[(0, 3, 8)], tpq=1))
+    assert (bars.starts.tolist(), bars.lengths.tolist()) == ([0, 1], [1, 2])
+
+
+def test_a_score_without_clock_has_no_bars():
+    with pytest.raises(ScoreError, match="corrupt_timing"):
+        bar_table(scale(tpq=0))
+
+
 def test_no_notes_no_bars():
     assert count_bars(make_score([])) == len(bar_table(make_score([]))) == 0
 
