@@ -29,8 +29,8 @@ class Augmentation:
     Args:
         transpositions: semitones; 0 is the piece as it is.
         tempo_factors: 1.0 is the piece as it is, 2.0 twice as fast.
-        pitch_range: lowest and highest pitch that a transposed copy may reach, such as those of the corpus. A copy that
-            does not fit is moved by an octave, and left out if that does not fit either.
+        pitch_range: lowest and highest pitch that a transposed copy may reach, such as those of the corpus. A copy
+            that does not fit is moved by an octave, and left out if that does not fit either.
 
     Raises:
         AugmentationError: for no copy at all, one asked for twice, a factor that is not positive, or an empty range.

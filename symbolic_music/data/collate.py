@@ -1,4 +1,4 @@
-"""Blocks of ids to batches of tensors with the grammar's state before every token. Knows nothing of losses or models."""
+"""Blocks of ids to batches of tensors with the grammar's state before every token. Knows nothing of losses."""
 
 from collections.abc import Sequence
 from typing import Any

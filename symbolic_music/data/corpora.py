@@ -23,7 +23,9 @@ from symbolic_music.score.midi_io import read_midi
 from symbolic_music.score.storage import read_bounded
 
 ABC_SUFFIXES = (".abc",)
-MIDI_SUFFIXES = (".mid", ".midi")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar")
+MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
+MUSICXML_MODULES = ("music21.converter", "music21.midi.translate")
 UNKNOWN_LICENSE = "not stated; ask the owner of the files"
 
 FOLK_BOOKS = ("airdsAirs", "oneills1850", "ryansMammoth")
@@ -67,6 +69,10 @@ class WorkUnit:
         """The key as the unit's own notation writes it; None where only the Score can say."""
         return None
 
+    def modules(self) -> tuple[str, ...]:
+        """Modules that `read` imports only when it needs them, and that take seconds to import."""
+        return ()
+
 
 @dataclass(frozen=True)
 class FileUnit(WorkUnit):
@@ -82,6 +88,10 @@ class FileUnit(WorkUnit):
         """Name, size and time of last change: 178,000 files must not be read twice only to compare them."""
         status = self.path.stat()
         return f"{self.source}\t{self.name}\t{status.st_size}\t{status.st_mtime_ns}"
+
+    def modules(self) -> tuple[str, ...]:
+        """music21, for MusicXML."""
+        return MUSICXML_MODULES if self.path.suffix.lower() in MUSICXML_SUFFIXES else ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,10 @@ class RowUnit(WorkUnit):
     def stamp(self) -> str:
         """Name and the fingerprint of the dataset."""
         return f"{self.source}\t{self.name}\t{_open_split(self.dataset, self.split)._fingerprint}"
+
+    def modules(self) -> tuple[str, ...]:
+        """The library that opens the dataset."""
+        return ("datasets",)
 
 
 def list_corpus(name: str) -> list[WorkUnit]:

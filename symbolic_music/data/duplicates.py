@@ -24,9 +24,12 @@ BAND_ROWS = 2
 """256 permutations in 128 bands of 2 find 99.8% of the pairs of the folk corpus with Jaccard >= 0.15."""
 MAX_BUCKET = 64
 """Larger buckets hold a run common to a whole style; their members are compared in a chain, not all with all."""
-DEFAULT_THRESHOLD = 0.15
-"""Lowest Jaccard similarity of a link. On the folk corpus unrelated tunes lie below 0.10; between 0.12 and 0.15 half
-of the pairs share a strain ("The Rakes of Mallo." and "The Rakes Of Mallow": 0.12); above 0.15 nearly all do."""
+DEFAULT_THRESHOLD = 0.12
+"""Lowest estimated Jaccard similarity of a link.
+
+On the folk corpus unrelated tunes lie below 0.10, about half of the pairs between 0.12 and 0.15 share a strain
+("Because He Was a Bonnie Lad" and "The bonny Lad.": 0.14), and nearly all above 0.15 do. The standard deviation of the
+estimate is 0.025 there. At 0.12 the largest of 3,414 groups has 8 tunes; at 0.10 chains of up to 31 begin."""
 _PAIRS_AT_ONCE = 65_536
 
 _HASH_FACTORS = np.random.default_rng(0x5EED).integers(1, 2**63, SHINGLE_INTERVALS, dtype=np.uint64) | np.uint64(1)

@@ -173,6 +173,7 @@ def prepare_dataset(
         raise PrepareError("nothing to read: expected at least one file, tune or row")
     plan = make_plan(units, settings)
     if _is_complete(output, plan, overwrite):
+        shutil.rmtree(output / WORK_FOLDER, ignore_errors=True)
         return json.loads((output / SUMMARY_FILE).read_text())
     with _work_folder(output, plan) as work:
         _read_all(units, work, settings, num_workers, progress)
@@ -229,8 +230,10 @@ def _check_free(output: Path) -> None:
 def _difference(earlier: dict[str, Any], plan: dict[str, Any]) -> str:
     """The first value in which two plans differ, in words."""
     before, now = _flatten(earlier), _flatten(plan)
-    key = next(key for key in sorted({**before, **now}) if before.get(key) != now.get(key))
-    return f"{key}: {before.get(key)} there, {now.get(key)} now"
+    different = [key for key in sorted({**before, **now}) if before.get(key) != now.get(key)]
+    # Two hashes of listings tell a user nothing, so any other difference is named first.
+    key = min(different, key=lambda key: key == "listing")
+    return "other files to read" if key == "listing" else f"{key}: {before.get(key)} there, {now.get(key)} now"
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -264,8 +267,9 @@ def _read_all(
     done = len(units) - sum(map(len, spans))
     flat = (unit for span in spans for unit in span)
     function = partial(unit_rows, limits=settings.limits)
+    modules = sorted({"datasketch", *(name for span in spans for unit in span for name in unit.modules())})
     with (
-        closing(map_in_order(function, flat, num_workers, settings.timeout)) as outcomes,
+        closing(map_in_order(function, flat, num_workers, settings.timeout, modules)) as outcomes,
         tqdm(total=len(units), initial=done, unit="unit", desc="read", disable=not progress) as bar,
     ):
         for start, span in zip(missing, spans, strict=True):

@@ -7,8 +7,9 @@ what the function does.
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from importlib import import_module
 from typing import Any, TypeVar
 
 from symbolic_music._extras import require
@@ -35,7 +36,11 @@ class Failure:
 
 
 def map_in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], num_workers: int, timeout: float
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    num_workers: int,
+    timeout: float,
+    modules: Sequence[str] = (),
 ) -> Generator[Result | Failure, None, None]:
     """Apply a function to every item; yield one result or Failure for each, in the order of the items.
 
@@ -43,12 +48,14 @@ def map_in_order(
         function: picklable, as are items and results.
         num_workers: worker processes, at least 1.
         timeout: seconds for one item; a worker that takes longer is killed and replaced.
+        modules: what the function imports when first used; imported before the clock of the first item runs.
     """
     pebble = require("pebble")
     # fork would copy a process with running threads; forkserver starts clean and imports the package once.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function_module(function)])
-    pool = pebble.ProcessPool(max_workers=num_workers, initializer=_silence, context=context)
+    wanted = [function_module(function), *modules]
+    context.set_forkserver_preload(["__main__", *wanted])
+    pool = pebble.ProcessPool(max_workers=num_workers, initializer=_start_worker, initargs=(wanted,), context=context)
     waiting: deque[Any] = deque()
     try:
         for item in items:
@@ -80,8 +87,11 @@ def _outcome(future: Any, timeout: float) -> Any:
         return Failure(Refusal.CRASHED, f"{type(error).__name__}: {error}")
 
 
-def _silence() -> None:
-    """Send a worker's output to nowhere: the parsers report on files that end up in the list of skipped ones."""
+def _start_worker(modules: Sequence[str]) -> None:
+    """Import what the items need, and send the output to nowhere: parsers complain of files that are listed anyway."""
+    # Preloading does this once for all workers, but only if no earlier pool of this process started the server.
+    for name in modules:
+        import_module(name)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

@@ -1,0 +1,267 @@
+import fcntl
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+from made_up_music import melody_score, random_melody
+from symusic.core import ScoreTick
+
+from symbolic_music.data import prepare
+from symbolic_music.data.corpora import RowUnit, WorkUnit, list_dataset, list_directory
+from symbolic_music.data.duplicates import shingles
+from symbolic_music.data.pieces import content_digest, key_name
+from symbolic_music.data.prepare import COLUMNS, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
+from symbolic_music.score.midi_io import read_midi, write_midi
+
+
+@dataclass(frozen=True)
+class HostileUnit(WorkUnit):
+    """A file whose parser hangs, dies, or raises what nobody expects."""
+
+    def read(self):
+        if self.name == "hang":
+            time.sleep(600)
+        if self.name == "die":
+            os._exit(11)
+        raise RuntimeError("a parser's surprise")
+
+    def stamp(self):
+        return self.name
+
+
+def prepared(folder, output, num_workers=1, **settings):
+    units = list_directory(folder, license="made up")
+    return prepare_dataset(units, output, PrepareSettings(**settings), num_workers=num_workers, progress=False)
+
+
+def bytes_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_prepared_folder_loads_and_holds_what_the_card_says(midi_folder, tmp_path):
+    summary = prepared(midi_folder(30), tmp_path / "out")
+    dataset = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert set(dataset) == {"train", "validation", "test"}
+    assert dataset["train"].features == COLUMNS
+    assert {split: len(rows) for split, rows in dataset.items()} == {
+        split: count["pieces"] for split, count in summary["splits"].items()
+    }
+    assert sum(map(len, dataset.values())) == 30
+    row = dataset["train"][0]
+    assert read_midi(row["midi"]).note_num() == row["notes"] == 48
+    assert (row["bars"], row["seconds"], row["programs"], row["meter"], row["key"]) == (6, 12.0, [0], "4/4", "")
+    assert (row["source"], row["license"]) == ("music", "made up")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert summary["split_hash"] in card
+    assert "made up" in card
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
+        "data",
+        "prepare.json",
+        "skipped.jsonl",
+    ]
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(midi_folder, tmp_path):
+    folder = midi_folder(40)
+    prepared(folder, tmp_path / "one", num_workers=1)
+    prepared(folder, tmp_path / "three", num_workers=3)
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "three")
+
+
+def test_many_files_and_row_groups_keep_every_row_in_order(midi_folder, tmp_path, monkeypatch):
+    folder = midi_folder(30)
+    for name, value in (("UNITS_PER_SHARD", 7), ("ROWS_PER_FILE", 10), ("ROWS_PER_GROUP", 4)):
+        monkeypatch.setattr(prepare, name, value)
+    summary = prepared(folder, tmp_path / "out")
+    files = sorted(path.name for path in (tmp_path / "out" / "data").glob("train-*"))
+    number = -(-summary["splits"]["train"]["pieces"] // 10)
+    assert files == [f"train-{i:05d}-of-{number:05d}.parquet" for i in range(number)]
+    names = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))["name"]
+    assert list(names) == sorted(names)
+    assert len(names) == summary["splits"]["train"]["pieces"]
+
+
+def test_every_skipped_file_is_counted_and_named_by_its_reason(midi_folder, tmp_path):
+    folder = midi_folder(6)
+    (folder / "empty.mid").write_bytes(b"")
+    (folder / "text.mid").write_text("this is no MIDI file")
+    write_midi(melody_score([60, 62]), folder / "two_notes.mid")
+    renamed = melody_score(random_melody(0))
+    renamed.tracks[0].name = "the same notes under another name"
+    write_midi(renamed, folder / "zz_copy.mid")
+    summary = prepared(folder, tmp_path / "out")
+    assert summary["skipped"] == {"duplicate": 1, "empty_file": 1, "not_music": 1, "too_few_notes": 1}
+    lines = [json.loads(line) for line in (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()]
+    assert {(line["name"], line["refusal"]) for line in lines} == {
+        ("empty.mid", "empty_file"),
+        ("text.mid", "not_music"),
+        ("two_notes.mid", "too_few_notes"),
+        ("zz_copy.mid", "duplicate"),
+    }
+    assert lines[-1]["detail"] == "same music as music/piece0000.mid"
+
+
+def test_hanging_and_dying_parsers_cost_one_file_each(midi_folder, tmp_path):
+    hostile = [HostileUnit("made up", name, "none") for name in ("hang", "die", "raise")]
+    units = [*hostile, *list_directory(midi_folder(6))]
+    summary = prepare_dataset(units, tmp_path / "out", PrepareSettings(timeout=2), num_workers=2, progress=False)
+    assert summary["skipped"] == {"crashed": 2, "timed_out": 1}
+    lines = [json.loads(line) for line in (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()]
+    assert [line["detail"] for line in lines] == [
+        "not read within 2 s",
+        "the reader's process died with exit code 11",
+        "RuntimeError: a parser's surprise",
+    ]
+    assert sum(count["pieces"] for count in summary["splits"].values()) == 6
+
+
+def test_transposed_copies_share_a_group_and_a_split(tmp_path):
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for seed in range(12):
+        for shift in (0, 2, 7):
+            write_midi(melody_score(random_melody(seed) + shift), folder / f"tune{seed:02d}+{shift}.mid")
+    summary = prepared(folder, tmp_path / "out", fractions=SplitFractions(0.3, 0.3))
+    assert summary["groups"]["sizes"] == {"3": 12}
+    dataset = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    for rows in dataset.values():
+        tunes = [name.partition("+")[0] for name in rows["name"]]
+        assert all(tunes.count(tune) == 3 for tune in tunes)
+        assert len({(group, tune) for group, tune in zip(rows["group"], tunes, strict=True)}) == len(set(tunes))
+
+
+def test_a_random_split_leaks_and_says_so(tmp_path):
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for seed in range(20):
+        for shift in (0, 5):
+            write_midi(melody_score(random_melody(seed) + shift), folder / f"{seed}+{shift}.mid")
+    prepared(folder, tmp_path / "out", split_by=SplitBy.RANDOM, fractions=SplitFractions(0.2, 0.2))
+    dataset = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert set(dataset["train"]["group"]) & set(dataset["test"]["group"])
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "split by: `random`" in card
+    assert "flattered by leakage" in card
+
+
+def test_a_finished_dataset_is_left_alone_and_another_plan_refused(midi_folder, tmp_path):
+    folder, output = midi_folder(8), tmp_path / "out"
+    first = prepared(folder, output)
+    changed = (output / "README.md").stat().st_mtime_ns
+    assert prepared(folder, output) == first
+    assert (output / "README.md").stat().st_mtime_ns == changed
+    with pytest.raises(PrepareError, match=r"settings\.seed: 0 there, 1 now"):
+        prepared(folder, output, seed=1)
+    midi_folder(1, first_seed=50)
+    with pytest.raises(PrepareError, match="units: 8 there, 9 now"):
+        prepared(folder, output)
+    summary = prepare_dataset(list_directory(folder), output, PrepareSettings(seed=1), overwrite=True, progress=False)
+    assert sum(count["pieces"] for count in summary["splits"].values()) == 9
+
+
+def test_foreign_folders_are_not_touched(midi_folder, tmp_path):
+    folder = midi_folder(4)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(PrepareError, match=r"expected a new or empty folder, found thesis\.txt"):
+            prepare_dataset(
+                list_directory(folder), tmp_path / "mine", PrepareSettings(), overwrite=overwrite, progress=False
+            )
+    with pytest.raises(PrepareError, match="expected a folder, found a file"):
+        prepared(folder, tmp_path / "mine" / "thesis.txt")
+
+
+def test_two_runs_do_not_write_to_one_folder(midi_folder, tmp_path):
+    work = tmp_path / "out" / ".work"
+    work.mkdir(parents=True)
+    with (work / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PrepareError, match="another run is writing there"):
+            prepared(midi_folder(4), tmp_path / "out")
+
+
+def test_a_full_disk_leaves_no_dataset_and_the_next_run_goes_on(midi_folder, tmp_path, monkeypatch):
+    folder, output = midi_folder(8), tmp_path / "out"
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def read_nothing(*_):
+        yield from ()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "_write_skipped", full)
+        with pytest.raises(OSError, match="No space left"):
+            prepared(folder, output)
+    assert [path.name for path in output.iterdir()] == [".work"]
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "map_in_order", read_nothing)
+        prepared(folder, output)
+    assert len(load_dataset(str(output), cache_dir=str(tmp_path / "cache"))) == 3
+
+
+def test_nothing_usable_says_why(tmp_path):
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "a.mid").write_bytes(b"")
+    with pytest.raises(PrepareError, match=r"not one usable piece: skipped for empty_file \(1\)"):
+        prepared(tmp_path / "music", tmp_path / "out")
+    with pytest.raises(PrepareError, match="nothing to read"):
+        prepare_dataset([], tmp_path / "out", PrepareSettings())
+
+
+def test_too_little_music_for_the_splits_is_one_clear_line(midi_folder, tmp_path):
+    with pytest.raises(SplitError, match="2 near-duplicate groups cannot fill 3 splits"):
+        prepared(midi_folder(2), tmp_path / "out")
+
+
+def test_a_prepared_dataset_can_be_prepared_again(midi_folder, tmp_path):
+    prepared(midi_folder(8), tmp_path / "first")
+    units = list_dataset(str(tmp_path / "first"))
+    assert all(isinstance(unit, RowUnit) for unit in units)
+    assert {unit.license for unit in units} == {"made up"}
+    summary = prepare_dataset(units, tmp_path / "second", PrepareSettings(), progress=False)
+    assert sum(count["pieces"] for count in summary["splits"].values()) == 8
+
+
+@pytest.mark.parametrize("settings", [{"timeout": 0}, {"threshold": 1.5}])
+def test_settings_are_checked(settings):
+    with pytest.raises(PrepareError, match="expected a"):
+        PrepareSettings(**settings)
+
+
+def test_digest_knows_music_and_not_names():
+    score = melody_score(random_melody(0))
+    named = score.copy()
+    named.tracks[0].name = "Title"
+    faster = melody_score(random_melody(0), tempo=130)
+    other = melody_score(random_melody(0), program=40)
+    assert content_digest(score) == content_digest(named)
+    assert len({content_digest(piece) for piece in (score, faster, other)}) == 3
+    assert shingles(score).tolist() == shingles(faster).tolist()
+
+
+@pytest.mark.parametrize(
+    ("fifths", "minor", "name"),
+    [(0, 0, "C"), (0, 1, "Am"), (-7, 0, "Cb"), (7, 0, "C#"), (-7, 1, "Abm"), (7, 1, "A#m"), (1, 1, "Em"), (9, 0, "")],
+)
+def test_keys_have_names(fifths, minor, name):
+    from symusic.core import KeySignatureTick
+
+    score = ScoreTick(480)
+    assert key_name(score) == ""
+    score.key_signatures.append(KeySignatureTick(0, fifths, minor))
+    assert key_name(score) == name
+
+
+def test_output_may_be_a_relative_path(midi_folder, tmp_path, monkeypatch):
+    folder = midi_folder(6)
+    monkeypatch.chdir(tmp_path)
+    prepared(folder, Path("out"))
+    assert (tmp_path / "out" / "README.md").exists()
