@@ -5,7 +5,7 @@ private-use character, the BPE model runs on those characters, and a decoder map
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import miditok
@@ -14,6 +14,8 @@ from tokenizers import Regex, Tokenizer, decoders, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from symbolic_music.events.remi import RemiCodec
+from symbolic_music.score.checks import ScoreError
+from symbolic_music.score.transforms import transpose
 from symbolic_music.tokenization.processing_music import (
     FIRST_EVENT_CHARACTER,
     MIDITOK_FILE,
@@ -26,13 +28,15 @@ MIDITOK_FIRST_CHARACTER = 33
 
 
 def build_remi_tokenizer(
-    scores: Iterable[ScoreTick], vocab_size: int, model_max_length: int = 1_000_000
+    scores: Iterable[ScoreTick], vocab_size: int, spread_keys: bool = True, model_max_length: int = 1_000_000
 ) -> MusicProcessor:
     """Train REMI + BPE on Scores and wrap it.
 
     Args:
         scores: the training split, and nothing but the training split.
         vocab_size: ids in all, the base events included.
+        spread_keys: whether to transpose the pieces, each by another interval of -5 to 6 semitones, so that merges
+            learn rhythms and intervals rather than the keys a corpus happens to be written in.
         model_max_length: longest sequence the tokenizer accepts without a warning.
 
     Returns:
@@ -42,7 +46,8 @@ def build_remi_tokenizer(
     base = codec.midi_tokenizer._vocab_base
     if vocab_size <= len(base):
         raise ValueError(f"vocab_size is {vocab_size}; it must exceed the {len(base)} base tokens")
-    texts = ["".join(chr(MIDITOK_FIRST_CHARACTER + base[event]) for event in codec.encode(score)) for score in scores]
+    pieces = _spread_over_keys(scores) if spread_keys else scores
+    texts = ["".join(chr(MIDITOK_FIRST_CHARACTER + base[event]) for event in codec.encode(piece)) for piece in pieces]
     if not texts:
         raise ValueError("no Scores to train the tokenizer on")
     codec.midi_tokenizer.train(vocab_size=vocab_size, model="BPE", iterator=texts)
@@ -98,6 +103,14 @@ def fast_tokenizer(midi_tokenizer: miditok.REMI, **kwargs) -> PreTrainedTokenize
         **SPECIAL_TOKENS,
         **kwargs,
     )
+
+
+def _spread_over_keys(scores: Iterable[ScoreTick]) -> Iterator[ScoreTick]:
+    for number, score in enumerate(scores):
+        try:
+            yield transpose(score, number % 12 - 5)
+        except ScoreError:  # the piece reaches to the end of the keyboard
+            yield score
 
 
 def _event_character(index: int) -> str:
