@@ -147,6 +147,10 @@ class MusicTransformerScaledEmbedding(nn.Embedding):
         return super().forward(input_ids) * self.embed_scale
 
 
+class MusicTransformerResidualLinear(nn.Linear):
+    """A projection that writes to the residual stream; a class of its own because it starts smaller."""
+
+
 class MusicTransformerAttention(nn.Module):
     """Causal multi-head self-attention with one fused projection for queries, keys and values."""
 
@@ -159,7 +163,7 @@ class MusicTransformerAttention(nn.Module):
         self.attention_dropout = config.attention_dropout
         self.is_causal = True
         self.qkv_proj = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
-        self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
+        self.o_proj = MusicTransformerResidualLinear(config.hidden_size, config.hidden_size, bias=False)
 
     def forward(
         self,
@@ -202,7 +206,7 @@ class MusicTransformerMLP(nn.Module):
     def __init__(self, config: MusicTransformerConfig):
         super().__init__()
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.down_proj = MusicTransformerResidualLinear(config.intermediate_size, config.hidden_size, bias=False)
         self.act_fn = ACT2FN[config.hidden_act]
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
@@ -274,13 +278,11 @@ class MusicTransformerPreTrainedModel(PreTrainedModel):
         if isinstance(module, nn.Embedding):
             scale = module.embed_scale if isinstance(module, MusicTransformerScaledEmbedding) else 1.0
             init.normal_(module.weight, mean=0.0, std=EMBEDDED_STD / scale)
-            return
-        super()._init_weights(module)
-        residual_std = self.config.initializer_range / math.sqrt(2 * self.config.num_hidden_layers)
-        if isinstance(module, MusicTransformerAttention):
-            init.normal_(module.o_proj.weight, mean=0.0, std=residual_std)
-        elif isinstance(module, MusicTransformerMLP):
-            init.normal_(module.down_proj.weight, mean=0.0, std=residual_std)
+        elif isinstance(module, MusicTransformerResidualLinear):
+            std = self.config.initializer_range / math.sqrt(2 * self.config.num_hidden_layers)
+            init.normal_(module.weight, mean=0.0, std=std)
+        else:
+            super()._init_weights(module)
 
 
 class MusicTransformerModel(MusicTransformerPreTrainedModel):

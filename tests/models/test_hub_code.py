@@ -1,0 +1,76 @@
+"""A model folder with its code loads where the package is not installed, and generates the same."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
+from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
+
+# Runs as `python -I` elsewhere, with the package's name blocked: what a stranger's machine has.
+STRANGER = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Blocker(MetaPathFinder):
+    def find_spec(self, fullname, path, target=None):
+        if fullname.partition(".")[0] == "symbolic_music":
+            raise ModuleNotFoundError(fullname, name=fullname)
+
+sys.meta_path.insert(0, Blocker())
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+folder = sys.argv[1]
+config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
+assert type(model).__module__.startswith("transformers_modules."), type(model)
+assert not [name for name in sys.modules if name.startswith("symbolic_music")]
+ids = torch.arange(3, 12)[None]
+print(config.model_type, type(config).__module__.partition('.')[0])
+print(model.generate(ids, do_sample=False, max_new_tokens=8, eos_token_id=None).tolist())
+"""
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A saved model with its code. The classes are put back: `register_for_auto_class` marks them for good."""
+    for registered, auto_class in (
+        (MusicTransformerConfig, "AutoConfig"),
+        (MusicTransformerForCausalLM, "AutoModelForCausalLM"),
+    ):
+        monkeypatch.setattr(registered, "_auto_class", None)
+        registered.register_for_auto_class(auto_class)
+    torch.manual_seed(0)
+    config = MusicTransformerConfig(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_heads=4)
+    model = MusicTransformerForCausalLM(config).eval()
+    model.save_pretrained(tmp_path / "model")
+    return tmp_path, model
+
+
+def test_the_folder_holds_its_code(published):
+    folder, _ = published
+    names = {path.name for path in (folder / "model").iterdir()}
+    assert {"configuration_music_transformer.py", "modeling_music_transformer.py", "config.json"} <= names
+
+
+@pytest.mark.slow
+def test_it_loads_and_generates_without_the_package(published):
+    folder, model = published
+    environment = {"HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "PATH": "", "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", STRANGER, str(folder / "model")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    about, generated = result.stdout.strip().splitlines()
+    assert about == "music_transformer transformers_modules"
+    ids = torch.arange(3, 12)[None]
+    assert generated == str(model.generate(ids, do_sample=False, max_new_tokens=8, eos_token_id=None).tolist())

@@ -1,0 +1,146 @@
+"""Importing the package is cheap, and transformers' Auto classes know it all the same, in either order of imports."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import symbolic_music
+
+SECONDS = 0.3
+HEAVY = ("torch", "transformers", "numpy", "datasets", "tokenizers", "symusic", "miditok")
+
+
+def run_python(code, *options):
+    """Run code in a fresh interpreter and return what it printed and what it wrote to stderr."""
+    result = subprocess.run(
+        [sys.executable, *options, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip(), result.stderr
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    config = symbolic_music.MusicTransformerConfig(
+        vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2
+    )
+    symbolic_music.MusicTransformerForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def test_import_touches_nothing_heavy():
+    _, trace = run_python("import symbolic_music", "-X", "importtime")
+    imported = [line.rpartition("|")[2].strip() for line in trace.splitlines() if line.startswith("import time:")]
+    assert "symbolic_music" in imported
+    assert not [name for name in imported if name.partition(".")[0] in HEAVY]
+
+
+def test_import_is_fast():
+    code = "import time; s = time.perf_counter(); import symbolic_music; print(time.perf_counter() - s)"
+    # The best of several: other work on the machine says nothing about the package.
+    assert min(float(run_python(code)[0]) for _ in range(5)) < SECONDS
+
+
+def test_dir_lists_every_public_name_before_any_is_used():
+    listed, _ = run_python("import symbolic_music, json; print(json.dumps(dir(symbolic_music)))")
+    assert set(symbolic_music.__all__) <= set(json.loads(listed))
+
+
+@pytest.mark.parametrize("name", sorted(symbolic_music.__all__))
+def test_every_public_name_resolves(name):
+    assert getattr(symbolic_music, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'MusicTransformr'"):
+        _ = symbolic_music.MusicTransformr
+
+
+BOTH_ORDERS = pytest.mark.parametrize("order", ["package first", "transformers first", "Auto classes first"])
+PREAMBLES = {
+    "package first": "import symbolic_music",
+    "transformers first": "import transformers, symbolic_music",
+    "Auto classes first": (
+        "from transformers import AutoConfig, AutoModelForCausalLM, AutoProcessor; import symbolic_music"
+    ),
+}
+
+
+@BOTH_ORDERS
+def test_auto_model_loads_without_remote_code(order, saved_model):
+    printed, _ = run_python(
+        f"{PREAMBLES[order]}\n"
+        "from transformers import AutoModelForCausalLM\n"
+        f"print(type(AutoModelForCausalLM.from_pretrained({str(saved_model)!r})).__module__)"
+    )
+    assert printed == "symbolic_music.models.music_transformer.modeling_music_transformer"
+
+
+@BOTH_ORDERS
+def test_auto_config_alone_loads_without_the_models(order, saved_model):
+    printed, _ = run_python(
+        f"{PREAMBLES[order]}\n"
+        "import sys\n"
+        "from transformers import AutoConfig\n"
+        f"print(type(AutoConfig.from_pretrained({str(saved_model)!r})).__name__)\n"
+        "print([name for name in sys.modules if 'modeling_music_transformer' in name])"
+    )
+    loaded = "['symbolic_music.models.music_transformer.modeling_music_transformer']"
+    assert printed.splitlines() == ["MusicTransformerConfig", loaded if order == "Auto classes first" else "[]"]
+
+
+# Each of these loads an Auto module while the module that asked for it is not complete yet.
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from transformers import LlamaForCausalLM",
+        "from transformers import Trainer",
+        "from transformers import AutoTokenizer",
+        "import transformers.modeling_utils",
+        "from symbolic_music import MusicTransformerForCausalLM",
+        "from symbolic_music import MusicProcessor",
+    ],
+)
+def test_registration_waits_for_circular_imports(statement, saved_model):
+    printed, _ = run_python(
+        f"import symbolic_music\n{statement}\n"
+        "from transformers import AutoModel, AutoModelForCausalLM\n"
+        f"print(type(AutoModel.from_pretrained({str(saved_model)!r})).__name__)\n"
+        f"print(type(AutoModelForCausalLM.from_pretrained({str(saved_model)!r})).__name__)"
+    )
+    assert printed.splitlines() == ["MusicTransformerModel", "MusicTransformerForCausalLM"]
+
+
+@BOTH_ORDERS
+def test_auto_processor_knows_the_processor_and_the_hook_is_gone(order):
+    printed, _ = run_python(
+        f"{PREAMBLES[order]}\n"
+        "import sys\n"
+        "from transformers import AutoProcessor\n"
+        "from transformers.models.auto.processing_auto import PROCESSOR_MAPPING\n"
+        "print(PROCESSOR_MAPPING[symbolic_music.MusicTransformerConfig].__name__)\n"
+        "print([finder for finder in sys.meta_path if 'AutoClassFinder' in repr(finder)])"
+    )
+    assert printed.splitlines() == ["MusicProcessor", "[]"]
+
+
+def test_modules_keep_their_own_loaders():
+    printed, _ = run_python(
+        "import symbolic_music, transformers.modeling_utils as m\nprint(type(m.__loader__).__name__)\n"
+        "print(type(m.__spec__.loader).__name__)"
+    )
+    assert printed.splitlines() == ["SourceFileLoader"] * 2
+
+
+def test_an_import_error_in_a_watched_module_passes_through_and_leaves_the_count_at_rest():
+    printed, _ = run_python(
+        "import symbolic_music, sys\n"
+        "try:\n    import transformers.no_such_module\n"
+        "except ModuleNotFoundError as error:\n    print(error.name)\n"
+        "finder = next(f for f in sys.meta_path if type(f).__name__ == 'AutoClassFinder')\n"
+        "print(finder.nesting.depth)"
+    )
+    assert printed.splitlines() == ["transformers.no_such_module", "0"]
