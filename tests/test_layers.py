@@ -21,7 +21,7 @@ LAYERS = {
     "cli": 6,
     "__main__": 7,
     "__init__": 7,
-    "_registration": 7,
+    "_registration": 6,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,228 @@
+"""Model cards, generated from the files that training and evaluation wrote, so that no figure is typed by hand."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from symbolic_music.tokenization.processing_music import MusicProcessor
+
+CARD_FILE = "README.md"
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a card says and no result file knows.
+
+    Attributes:
+        title: the card's heading.
+        repository: Hub id of the model, for the examples.
+        description: a paragraph on what the model is.
+        data: a paragraph on what it learned from.
+        data_licence: a paragraph on the licence of the data.
+        limits: what the model cannot do, one sentence each.
+        commands: the commands that made it, in order.
+        ablations: rows of a table, each a dict with the same keys; may be empty.
+        ablation_note: what the ablation table holds equal.
+        baseline: bits per note of an n-gram model on the same ids, by name; may be empty.
+    """
+
+    title: str
+    repository: str
+    description: str
+    data: str
+    data_licence: str
+    limits: list[str]
+    commands: list[str]
+    ablations: list[dict[str, str]] = field(default_factory=list)
+    ablation_note: str = ""
+    baseline: dict[str, float] = field(default_factory=dict)
+
+
+def model_card(
+    facts: ModelFacts,
+    num_parameters: int,
+    processor: MusicProcessor,
+    training: dict[str, Any],
+    evaluation: dict[str, Any],
+    sampling: dict[str, Any],
+) -> str:
+    """The text of a card.
+
+    Args:
+        facts: what the files do not know.
+        num_parameters: of the model.
+        processor: of the model.
+        training: `training_summary.json`.
+        evaluation: `evaluation.json`.
+        sampling: `sampling.json`.
+    """
+    sections = [
+        f"---\n{_metadata(facts, evaluation).to_yaml()}\n---",
+        f"# {facts.title}",
+        facts.description,
+        _use_section(facts),
+        _evaluation_section(facts, evaluation),
+        _validity_section(sampling),
+        _statistics_section(sampling),
+        _ablation_section(facts),
+        _data_section(facts, training, processor),
+        _training_section(facts, num_parameters, training),
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in facts.limits),
+        f"## Licences\n\nCode and weights: Apache-2.0. {facts.data_licence}",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _metadata(facts: ModelFacts, evaluation: dict[str, Any]) -> ModelCardData:
+    result = EvalResult(
+        task_type="text-generation",
+        dataset_type="symbolic-music",
+        dataset_name="held-out pieces by near-duplicate group",
+        dataset_split=evaluation["split"],
+        metric_type="bits_per_note",
+        metric_value=round(evaluation["bits_per_note"], 4),
+    )
+    return ModelCardData(
+        license="apache-2.0",
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["music", "midi", "symbolic-music", "music-generation"],
+        model_name=facts.title,
+        eval_results=[result],
+    )
+
+
+def _use_section(facts: ModelFacts) -> str:
+    return f"""## Use
+
+```python
+import symbolic_music  # makes the Auto classes know the model; pip install symbolic-music-hf
+from transformers import AutoModelForCausalLM, AutoProcessor
+
+model = AutoModelForCausalLM.from_pretrained("{facts.repository}")
+processor = AutoProcessor.from_pretrained("{facts.repository}")
+grammar = symbolic_music.GrammarLogitsProcessor(processor.grammar(), max_length=512, num_bars=16)
+start = processor.tokenizer("BOS_None", return_tensors="pt").input_ids
+ids = model.generate(start, do_sample=True, top_k=0, max_length=512, logits_processor=[grammar])
+symbolic_music.write_midi(processor.decode(ids[0]), "piece.mid")
+```
+
+On the command line:
+`symbolic-music generate --model {facts.repository} --bars 16 --format mid,wav,png --output-dir out`.
+
+Without the package the weights load with `AutoModelForCausalLM.from_pretrained("{facts.repository}",
+trust_remote_code=True)` and the tokenizer with `AutoTokenizer`; the grammar and the way back to MIDI need the package
+(or MidiTok, which reads `miditok.json`)."""
+
+
+def _evaluation_section(facts: ModelFacts, evaluation: dict[str, Any]) -> str:
+    interval = evaluation["bits_per_note_interval"]
+    lines = [
+        "## Evaluation",
+        "",
+        f"On {evaluation['pieces']:,} held-out pieces ({evaluation['groups']:,} near-duplicate groups, "
+        f"{evaluation['notes']:,} notes) of the `{evaluation['split']}` split, each scored whole, every token once; "
+        f"the interval is a 95% bootstrap over groups.",
+        "",
+        "| measure | value |",
+        "|---|---:|",
+        f"| **bits per note** | **{evaluation['bits_per_note']:.3f}** "
+        f"[{interval['low']:.3f}, {interval['high']:.3f}] |",
+        f"| bits per bar | {evaluation['bits_per_bar']:.2f} |",
+        f"| nats per token | {evaluation['nats_per_token']:.4f} |",
+        f"| probability on tokens the grammar allows, before masking | {evaluation['allowed_mass']:.4%} |",
+    ]
+    lines += [
+        f"| {name}, bits per note | {bits:.3f} ({1 - evaluation['bits_per_note'] / bits:.1%} above this model) |"
+        for name, bits in facts.baseline.items()
+    ]
+    lines += [
+        "",
+        "Bits per note by place in the piece (repeats make later bars cheaper):",
+        "",
+        "| bars | bits per note |",
+    ]
+    lines.append("|---|---:|")
+    for bars, row in evaluation["bits_per_note_by_bar"].items():
+        if row["notes"]:
+            lines.append(f"| {bars} | {row['bits_per_note']:.3f} |")
+    lines += ["", f"Split hash `{evaluation['split_hash']}`, tokenizer hash `{evaluation['tokenizer_hash']}`."]
+    return "\n".join(lines)
+
+
+def _validity_section(sampling: dict[str, Any]) -> str:
+    rows = [
+        "## Validity",
+        "",
+        f"Samples at temperature {sampling['temperature']:g} of at most {sampling['max_length']} tokens. Valid means: "
+        "the ids decode to a complete Score with no token dropped or repaired, and encoding that Score gives the same "
+        "events again. The interval is Wilson's, at 95%.",
+        "",
+        "| | samples | valid | share | interval | otherwise |",
+        "|---|---:|---:|---:|---|---|",
+    ]
+    for name in ("with_grammar", "without_grammar"):
+        row = sampling[name]
+        reasons = ", ".join(f"{count} {reason}" for reason, count in row["reasons"].items()) or "none"
+        rows.append(
+            f"| {name.replace('_', ' the ', 1)} | {row['pieces']:,} | {row['valid']:,} | {row['share']:.1%} "
+            f"| {row['interval']['low']:.1%} to {row['interval']['high']:.1%} | {reasons} |"
+        )
+    rows += ["", "*unfinished*: cut by the length limit; *broken*: a token that may not stand where it does."]
+    return "\n".join(rows)
+
+
+def _statistics_section(sampling: dict[str, Any]) -> str:
+    sampled, human = sampling["statistics"]["sampled"], sampling["statistics"]["human"]
+    rows = [
+        "## Beside human pieces",
+        "",
+        f"Means over {sampling['with_grammar']['valid']:,} samples and {sampling['human_pieces']:,} held-out human "
+        "pieces, with 95% bootstrap intervals. No value is better by itself; what counts is the distance.",
+        "",
+        "| statistic | sampled | human |",
+        "|---|---|---|",
+    ]
+    rows += [f"| {name} | {_interval(sampled[name])} | {_interval(human[name])} |" for name in sampled]
+    return "\n".join(rows)
+
+
+def _interval(row: dict[str, float]) -> str:
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _ablation_section(facts: ModelFacts) -> str:
+    if not facts.ablations:
+        return ""
+    names = list(facts.ablations[0])
+    rows = ["## Ablations", "", facts.ablation_note, "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    rows += [f"| {' | '.join(row[name] for name in names)} |" for row in facts.ablations]
+    return "\n".join(rows)
+
+
+def _data_section(facts: ModelFacts, training: dict[str, Any], processor: MusicProcessor) -> str:
+    pieces = ", ".join(f"{count:,} {name}" for name, count in training["pieces"].items())
+    return f"""## Data
+
+{facts.data}
+
+Pieces: {pieces}. Splits are by near-duplicate group (transposition-invariant), so that no setting of a held-out tune
+was trained on; split hash `{training["split_hash"]}`. The tokenizer ({len(processor.tokenizer):,} ids over
+{len(processor.codec.events)} REMI events) was trained on the training split only."""
+
+
+def _training_section(facts: ModelFacts, num_parameters: int, training: dict[str, Any]) -> str:
+    commands = "\n".join(facts.commands)
+    flops = 6 * num_parameters * training["tokens_seen"]
+    return f"""## Training
+
+{num_parameters:,} parameters; {training["tokens_seen"]:,} tokens seen in {training["wall_seconds"] / 60:.0f} minutes
+on {training["machine"]}, about 10^{math.log10(flops):.1f} floating-point operations (6 parameters tokens); label
+smoothing {training["label_smoothing"]:g}, structural loss weight {training["structural_loss_weight"]:g}, seed
+{training["seed"]}. `training_summary.json` has the rest.
+
+```
+{commands}
+```"""

@@ -1,0 +1,87 @@
+"""A trained checkpoint to the folder that its Hub repository holds: weights, code, tokenizer, card. Uploads nothing.
+
+The folder loads two ways: with `symbolic_music` imported, through the registered classes; without the package, with
+`trust_remote_code=True`, through the copied model code.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, GenerationConfig
+
+from symbolic_music.hub.model_card import CARD_FILE, ModelFacts, model_card
+from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
+
+WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+FACT_FILES = ("training_summary.json", "evaluation.json", "sampling.json")
+
+
+class PublishError(ValueError):
+    """A checkpoint folder that lacks something a published model needs."""
+
+
+def assemble_model(checkpoint: Path, output: Path, facts: ModelFacts, dtype: str = "bfloat16") -> None:
+    """Write the folder of a Hub repository.
+
+    Args:
+        checkpoint: a folder that `train/pretrain.py` wrote, with `training_summary.json`, and `evaluation.json` and
+            `sampling.json` from the evaluation scripts.
+        output: the folder to write; must not exist.
+        facts: what the card says and no file knows.
+        dtype: "bfloat16" or "float32".
+
+    Raises:
+        PublishError: when the checkpoint lacks a file or the output exists.
+    """
+    if output.exists():
+        raise PublishError(f"{output} exists; expected a folder to make")
+    results = {name: _read_json(checkpoint / name) for name in FACT_FILES}
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
+    processor = MusicProcessor.from_pretrained(checkpoint)
+    partial = output.with_name(f".{output.name}.incomplete")
+    shutil.rmtree(partial, ignore_errors=True)
+    _save_with_code(model, partial)
+    processor.save_pretrained(partial)
+    GenerationConfig(
+        bos_token_id=processor.tokenizer.bos_token_id,
+        eos_token_id=processor.tokenizer.eos_token_id,
+        pad_token_id=processor.tokenizer.pad_token_id,
+        do_sample=True,
+        max_length=model.config.max_position_embeddings,
+    ).save_pretrained(partial)
+    if (checkpoint / MIDITOK_FILE).exists():
+        shutil.copy(checkpoint / MIDITOK_FILE, partial)
+    for name, content in results.items():
+        (partial / name).write_text(json.dumps(_without_pieces(content), indent=2, sort_keys=True) + "\n")
+    if (checkpoint / "loss.png").exists():
+        shutil.copy(checkpoint / "loss.png", partial)
+    card = model_card(facts, model.num_parameters(), processor, *results.values())
+    (partial / CARD_FILE).write_text(card, encoding="utf-8")
+    partial.rename(output)
+
+
+def _save_with_code(model: Any, folder: Path) -> None:
+    """Save weights, configuration and the model's source files, with the `auto_map` that points to them."""
+    config_class, model_class = type(model.config), type(model)
+    config_class.register_for_auto_class()
+    model_class.register_for_auto_class("AutoModelForCausalLM")
+    try:
+        model.save_pretrained(folder)
+    finally:
+        # Left on, every later save in this process would copy code.
+        config_class._auto_class = None
+        model_class._auto_class = None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise PublishError(f"{path} is missing; it holds figures that the card quotes")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _without_pieces(content: dict[str, Any]) -> dict[str, Any]:
+    """Results without the rows of single pieces, which would make up most of a repository's text."""
+    return {key: value for key, value in content.items() if key != "per_piece"}

@@ -1,0 +1,105 @@
+"""How a model's samples compare: the share that is music, with and without the grammar, and statistics beside human
+pieces. Knows a model and a processor; what the statistics mean is the metrics layer's business."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from symusic.core import ScoreTick
+from transformers import PreTrainedModel
+
+from symbolic_music.generation.compose import Composition, SamplingOptions, compose
+from symbolic_music.metrics.statistics import describe_pieces
+from symbolic_music.tokenization.processing_music import MusicProcessor
+
+
+def evaluate_sampling(
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    human: Sequence[ScoreTick],
+    num_samples: int,
+    options: SamplingOptions,
+    on_batch: Callable[[int], Any] | None = None,
+) -> dict[str, Any]:
+    """Sample with and without the grammar.
+
+    Args:
+        model: a causal model.
+        processor: of the model.
+        human: held-out pieces to set beside the samples.
+        num_samples: pieces of each kind.
+        options: how to sample; `use_grammar` is set here.
+        on_batch: called with the number of pieces after each batch.
+
+    Returns:
+        "with_grammar" and "without_grammar": see `validity`; "statistics": means and intervals of the samples under
+        the grammar ("sampled") and of the human pieces ("human").
+    """
+    constrained = compose(model, processor, num_samples, options=replace(options, use_grammar=True), on_batch=on_batch)
+    free = compose(model, processor, num_samples, options=replace(options, use_grammar=False), on_batch=on_batch)
+    sampled = [piece.score for piece in constrained if piece.score is not None]
+    return {
+        "max_length": options.max_length,
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "seed": options.seed,
+        "with_grammar": validity(constrained, processor),
+        "without_grammar": validity(free, processor),
+        "statistics": {
+            "sampled": describe_pieces(sampled, options.seed),
+            "human": describe_pieces(human, options.seed),
+        },
+        "human_pieces": len(human),
+    }
+
+
+def validity(pieces: Sequence[Composition], processor: MusicProcessor) -> dict[str, Any]:
+    """How many pieces decode to a complete Score with no token dropped or repaired.
+
+    A piece that decodes is encoded again; it counts only when the very same ids come back.
+
+    Returns:
+        "pieces", "valid", "share", "interval" (95%, see `wilson_interval`), "notes", "bars", and "reasons": how many
+        pieces fail because they are "unfinished" at the length limit, "broken" by a wrong token, or "changed" by
+        decoding and encoding.
+    """
+    reasons: Counter[str] = Counter()
+    eos = processor.tokenizer.eos_token_id
+    for piece in pieces:
+        if piece.score is None:
+            reasons[
+                "broken" if piece.ids[-1] == eos or "may not follow" in piece.invalid_reason else "unfinished"
+            ] += 1
+        elif _events_of(processor, piece.score) != processor.ids_to_events(piece.ids):
+            reasons["changed"] += 1
+    valid = len(pieces) - reasons.total()
+    low, high = wilson_interval(valid, len(pieces))
+    return {
+        "pieces": len(pieces),
+        "valid": valid,
+        "share": valid / len(pieces),
+        "interval": {"low": low, "high": high},
+        "notes": sum(piece.num_notes for piece in pieces),
+        "bars": sum(piece.num_bars for piece in pieces),
+        "reasons": dict(sorted(reasons.items())),
+    }
+
+
+def _events_of(processor: MusicProcessor, score: ScoreTick) -> list[str]:
+    return processor.ids_to_events(processor.encode_score(score))
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """95% interval of a share (Wilson 1927), which stays honest at 0 of n and n of n.
+
+    Raises:
+        ValueError: without a trial.
+    """
+    if trials < 1:
+        raise ValueError("a share needs at least one trial")
+    share = successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)

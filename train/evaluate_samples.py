@@ -1,0 +1,76 @@
+"""Sample a model with and without its grammar: the share that is music, and statistics beside held-out human pieces.
+
+python train/evaluate_samples.py --model DIR --dataset DIR --num-samples 1000 --output sampling.json
+"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from symbolic_music.generation.compose import SamplingOptions
+from symbolic_music.score.midi_io import read_midi
+from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.training.preparation import choose_split, load_model, load_processor, load_splits
+from symbolic_music.training.sampling_evaluation import evaluate_sampling
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What the user typed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True, help="folder or Hub id of model and processor")
+    parser.add_argument("--dataset", required=True, help="dataset folder or Hub id, for the human pieces")
+    parser.add_argument("--split", default="test", help="the split of the human pieces")
+    parser.add_argument("--num-samples", type=int, default=1000)
+    parser.add_argument("--max-tokens", type=int, default=512, help="longest piece")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--batch-size", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Load, sample, write, report."""
+    arguments = parse_arguments()
+    processor = load_processor(arguments.model)
+    model = load_model(arguments.model).to(arguments.device).eval()
+    pieces = choose_split(load_splits(arguments.dataset), arguments.split, arguments.dataset)
+    human = [processor.codec.quantise(read_midi(midi)) for midi in pieces["midi"]]
+    options = SamplingOptions(
+        max_length=arguments.max_tokens,
+        temperature=arguments.temperature,
+        top_p=arguments.top_p,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+    )
+    with tqdm(total=2 * arguments.num_samples, unit="piece", disable=None) as progress:
+        result = evaluate_sampling(model, processor, human, arguments.num_samples, options, progress.update)
+    result["command"] = shlex.join(["python", *map(os.path.relpath, sys.argv[:1]), *sys.argv[1:]])
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for name in ("with_grammar", "without_grammar"):
+        row = result[name]
+        low, high = row["interval"]["low"], row["interval"]["high"]
+        print(
+            f"{name.replace('_', ' ')}: {row['valid']} of {row['pieces']} valid ({row['share']:.1%}, "
+            f"95% interval {low:.1%} to {high:.1%}), {row['reasons'] or 'none invalid'}"
+        )
+    for name, sampled in result["statistics"]["sampled"].items():
+        human_row = result["statistics"]["human"][name]
+        print(
+            f"{name}: {sampled['mean']:.3f} [{sampled['low']:.3f}, {sampled['high']:.3f}] sampled, "
+            f"{human_row['mean']:.3f} [{human_row['low']:.3f}, {human_row['high']:.3f}] human"
+        )
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
