@@ -33,6 +33,10 @@ class TimeBudgetCallback(TrainerCallback):
         self.budget = budget
         self.num_processes = num_processes
 
+    def on_train_begin(self, args, state, control: TrainerControl, **kwargs) -> None:
+        """Start the clock, or let it go on from what a resumed run has spent; loading the data is not counted."""
+        self.budget.start(self.budget.now)
+
     def on_step_begin(self, args, state, control: TrainerControl, **kwargs) -> None:
         """Keep what lay between the steps."""
         self.budget.step_begins()

@@ -41,7 +41,7 @@ def load_splits(name: str) -> DatasetDict:
     """The splits of a dataset folder or Hub dataset, with the columns of CONTRIBUTING.md."""
     try:
         return load_dataset(name)
-    except (FileNotFoundError, DatasetNotFoundError, ValueError) as error:
+    except (OSError, DatasetNotFoundError, ValueError) as error:
         raise TrainingError(f"{name}: no dataset could be loaded ({_one_line(error)})") from error
 
 

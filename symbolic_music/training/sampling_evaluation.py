@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from symusic.core import ScoreTick
 from transformers import PreTrainedModel
 
+from symbolic_music.events.grammar import FORBIDDEN
 from symbolic_music.generation.compose import Composition, SamplingOptions, compose
 from symbolic_music.metrics.statistics import describe_pieces
 from symbolic_music.tokenization.processing_music import MusicProcessor
@@ -69,9 +71,8 @@ def validity(pieces: Sequence[Composition], processor: MusicProcessor) -> dict[s
     eos = processor.tokenizer.eos_token_id
     for piece in pieces:
         if piece.score is None:
-            reasons[
-                "broken" if piece.ids[-1] == eos or "may not follow" in piece.invalid_reason else "unfinished"
-            ] += 1
+            finished = piece.ids[-1] == eos
+            reasons["unfinished" if not finished and _is_beginning(processor, piece.ids) else "broken"] += 1
         elif _events_of(processor, piece.score) != processor.ids_to_events(piece.ids):
             reasons["changed"] += 1
     valid = len(pieces) - reasons.total()
@@ -85,6 +86,13 @@ def validity(pieces: Sequence[Composition], processor: MusicProcessor) -> dict[s
         "bars": sum(piece.num_bars for piece in pieces),
         "reasons": dict(sorted(reasons.items())),
     }
+
+
+def _is_beginning(processor: MusicProcessor, ids: list[int]) -> bool:
+    """Whether the grammar allows every token so far."""
+    grammar = processor.grammar()
+    states = grammar.scan(np.array([[*ids, ids[-1]]]))[0, -1]
+    return bool((states != FORBIDDEN).all())
 
 
 def _events_of(processor: MusicProcessor, score: ScoreTick) -> list[str]:

@@ -1,0 +1,179 @@
+"""`train/pretrain.py` as its user runs it: one process, two processes, killed and resumed, on a budget."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.tokenization.processing_music import MusicProcessor
+from symbolic_music.training.checkpoints import find_checkpoints
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "train" / "pretrain.py"
+sys.path.insert(0, str(ROOT / "tests" / "training"))
+
+import tiny_run  # noqa: E402
+
+TWO_PROCESSES = [
+    "-m",
+    "accelerate.commands.launch",
+    f"--config_file={ROOT / 'train' / 'accelerate' / 'cpu_two_processes.yaml'}",
+    "--main_process_port=0",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny_run.build(tmp_path_factory.mktemp("pretrain"))
+
+
+def environment():
+    """One thread for each process, no network, and this checkout's package."""
+    return os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+
+
+def run(*command, expected=0):
+    result = subprocess.run(
+        [sys.executable, *map(str, command)], env=environment(), capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == expected, result.stdout + result.stderr
+    return result
+
+
+def summary_of(output):
+    return json.loads((output / "training_summary.json").read_text())
+
+
+def curve(output, name):
+    history = json.loads((output / "trainer_state.json").read_text())["log_history"]
+    return [entry[name] for entry in history if name in entry]
+
+
+@pytest.fixture(scope="module")
+def four_steps(folder, tmp_path_factory):
+    """The output of a run of four steps with live samples."""
+    output = tmp_path_factory.mktemp("four") / "run"
+    changes = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "sample_every": 1, "sample_bars": 2}
+    result = run(SCRIPT, *tiny_run.flags(folder, output, **changes))
+    return output, result
+
+
+@pytest.mark.slow
+def test_train_four_steps_save_reload_generate(four_steps):
+    output, result = four_steps
+    processor = MusicProcessor.from_pretrained(output)
+    model = AutoModelForCausalLM.from_pretrained(output)
+    [piece] = compose(model, processor, options=SamplingOptions(num_bars=2, max_length=200))
+    assert piece.valid, piece.invalid_reason
+    assert piece.num_bars == 2
+    assert "step 4/4 | train " in result.stdout
+    assert "bits/note" in result.stdout
+    assert (output / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list((output / "samples").glob("step-*.mid"))) == 2
+    assert not list(output.rglob("training_args.bin"))
+
+
+@pytest.mark.slow
+def test_the_summary_holds_what_is_needed_to_repeat_and_quote_the_run(four_steps, folder):
+    output, _ = four_steps
+    summary = summary_of(output)
+    assert summary["command"].startswith("python ")
+    assert "--max_steps=4" in summary["command"]
+    assert summary["steps"] == 4
+    assert summary["tokens_seen"] == 4 * 4 * 64
+    assert summary["num_processes"] == 1
+    assert summary["best"]["eval_loss"] == min(curve(output, "eval_loss"))
+    assert summary["final"]["step"] == 4
+    assert summary["final_train_nats_per_token"] == curve(output, "nats_per_token")[-1]
+    assert summary["pieces"] == tiny_run.SPLIT_SIZES
+    assert {"torch", "transformers", "accelerate", "datasets"} < set(summary["versions"])
+    assert len(summary["split_hash"]) == len(summary["tokenizer_hash"]) == 64
+    assert summary["wall_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_evaluate_model_scores_the_result(four_steps, folder, tmp_path):
+    output, _ = four_steps
+    report = tmp_path / "evaluation.json"
+    script = ROOT / "train" / "evaluate_model.py"
+    result = run(script, "--model", output, "--dataset", folder / "dataset", "--output", report, "--device", "cpu")
+    evaluation = json.loads(report.read_text())
+    assert evaluation["pieces"] == tiny_run.SPLIT_SIZES["test"]
+    assert evaluation["split_hash"] == summary_of(output)["split_hash"]
+    assert f"{evaluation['bits_per_note']:.3f} bits/note" in result.stdout
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_loss_curve_of_one(folder, tmp_path):
+    # Dropout draws differ between the processes, so it is off; two processes of 2 blocks are one of 4. The run stays
+    # within an epoch: accelerate fills an epoch's last batch up with blocks heard before, so that all processes have one.
+    changes = {"max_steps": 6, "eval_steps": 3, "save_steps": 3, "dropout": 0}
+    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
+    flags = tiny_run.flags(folder, tmp_path / "two", **(changes | {"per_device_train_batch_size": 2, "use_cpu": True}))
+    run(*TWO_PROCESSES, SCRIPT, *flags)
+    assert summary_of(tmp_path / "one")["num_processes"] == 1
+    assert summary_of(tmp_path / "two")["num_processes"] == 2
+    for name in ("loss", "nats_per_token", "structural_loss", "eval_loss", "eval_bits_per_note", "eval_tokens"):
+        assert curve(tmp_path / "two", name) == pytest.approx(curve(tmp_path / "one", name), abs=1e-4), name
+    assert summary_of(tmp_path / "two")["tokens_seen"] == summary_of(tmp_path / "one")["tokens_seen"]
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_uninterrupted(folder, tmp_path):
+    changes = {"max_steps": 40, "eval_steps": 5, "save_steps": 5, "dropout": 0.2}
+    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "whole", **changes))
+    command = [sys.executable, str(SCRIPT), *tiny_run.flags(folder, tmp_path / "cut", **changes)]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not find_checkpoints(tmp_path / "cut")[0] and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run must not have ended before it was killed"
+    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "cut", **changes), expected=2)
+    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "cut", **changes), "--resume")
+    whole = load_file(tmp_path / "whole" / "model.safetensors")
+    resumed = load_file(tmp_path / "cut" / "model.safetensors")
+    assert whole.keys() == resumed.keys()
+    for name, tensor in whole.items():
+        assert torch.equal(resumed[name], tensor), name
+    assert curve(tmp_path / "cut", "eval_loss") == curve(tmp_path / "whole", "eval_loss")
+
+
+@pytest.mark.slow
+def test_the_budget_is_kept(folder, tmp_path):
+    changes = {"max_steps": 1_000_000, "eval_steps": 50, "save_steps": 50, "max_minutes": 0.2}
+    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "run", **changes))
+    history = json.loads((tmp_path / "run" / "trainer_state.json").read_text())["log_history"]
+    runtime = next(entry["train_runtime"] for entry in history if "train_runtime" in entry)
+    assert 6 < runtime < 20, "12 seconds of budget"
+    rates = curve(tmp_path / "run", "learning_rate")
+    assert rates[-1] < 0.1 * max(rates)
+    assert summary_of(tmp_path / "run")["steps"] > 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"dataset": "nowhere"}, "nowhere"),
+        ({"tokenizer": "nowhere"}, "nowhere"),
+        ({"hidden_size": 33}, "hidden_size"),
+        ({"config": "nowhere.yaml"}, "nowhere.yaml: no such file"),
+        ({"block_size": 1}, "block_size"),
+    ],
+)
+@pytest.mark.slow
+def test_a_users_error_is_one_line_and_code_2(folder, tmp_path, changes, complaint):
+    result = run(SCRIPT, *tiny_run.flags(folder, tmp_path / "run", **({"max_steps": 1} | changes)), expected=2)
+    assert "Traceback" not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert complaint in last

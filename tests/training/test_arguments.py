@@ -1,0 +1,81 @@
+"""YAML and flags through one parser; whatever a user gets wrong is one line."""
+
+import pytest
+import torch
+from tiny_run import flags
+
+from symbolic_music.models.device_precision import fast_bf16_available
+from symbolic_music.training.arguments import TrainingError, one_line_errors, parse_arguments
+
+NAMES = ["--dataset=d", "--tokenizer=t", "--report_to=none"]
+
+
+def parse(tmp_path, text, *more):
+    config = tmp_path / "run.yaml"
+    config.write_text(text)
+    return parse_arguments([*NAMES, f"--output={tmp_path}", "--config", str(config), *more])
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    model, data, training = parse(
+        tmp_path,
+        "hidden_size: 48\nlearning_rate: 3e-3\ntranspositions: [-1, 0, 1]\nsample_bars: 3\n",
+        "--hidden-size=64",
+    )
+    assert model.hidden_size == 64
+    assert training.learning_rate == 0.003, "YAML reads 3e-3 as text"
+    assert data.transpositions == [-1, 0, 1]
+    assert training.sample_bars == 3
+    assert training.weight_decay == 0.1
+
+
+def test_bf16_is_taken_exactly_where_it_is_fast(tmp_path):
+    _, _, training = parse(tmp_path, "use_cpu: true\n")
+    assert training.bf16 == fast_bf16_available(torch.device("cpu"))
+
+
+def test_the_processor_is_told_which_file_key_is_unknown(tmp_path):
+    with pytest.raises(TrainingError, match=r"run\.yaml: unknown key 'lerning_rate', did you mean 'learning_rate'"):
+        parse(tmp_path, "lerning_rate: 1.0\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("- a\n", "expected one mapping"),
+        ("a: [\n", "cannot be read as YAML"),
+        ("hidden_size: wide\n", "hidden.size: invalid int value: 'wide'"),
+        ("label_smoothing: 1.5\n", "label_smoothing must be in .0, 1.: 1.5"),
+        ("structural_loss_weight: -1\n", "must not be negative: -1.0"),
+        ("max_minutes: 0\n", "max_minutes must be positive: 0.0"),
+        ("max_minutes: 1\nlr_scheduler_type: linear\n", "cosine schedule only, not 'linear'"),
+        ("label_smoothing_factor: 0.1\n", "use --label_smoothing"),
+        ("block_size: 1\n", "block_size must be at least 2"),
+        ("eval_steps: 10\nsave_steps: 15\n", "multiple"),
+    ],
+)
+def test_a_wrong_value_is_one_line(tmp_path, text, complaint):
+    with pytest.raises(TrainingError, match=complaint) as caught:
+        parse(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["dataset", "tokenizer", "output"])
+def test_a_missing_name_is_said(tmp_path, missing):
+    given = [flag for flag in flags(tmp_path, tmp_path / "out") if not flag.startswith(f"--{missing}=")]
+    with pytest.raises(TrainingError, match=f"--{missing} is missing"):
+        parse_arguments(given)
+
+
+def test_an_unknown_flag_is_said():
+    with pytest.raises(ValueError, match="--widht"):
+        parse_arguments([*NAMES, "--output=o", "--widht=3"])
+
+
+def test_user_errors_end_with_code_2_and_bugs_do_not(capsys):
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        raise TrainingError("the reason")
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: the reason\n"
+    with pytest.raises(ZeroDivisionError), one_line_errors():
+        _ = 1 / 0
