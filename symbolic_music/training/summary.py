@@ -45,7 +45,7 @@ def training_summary(trainer: MusicTrainer, splits: Mapping[str, Dataset], wall_
         wall_seconds: of this process, from its start to here.
     """
     state, args, model = trainer.state, trainer.args, trainer.model
-    ends = [entry for entry in state.log_history if "train_runtime" in entry]
+    ends = [entry for entry in state.log_history if "train_loss" in entry]
     return {
         "command": shlex.join(["python", *sys.argv]),
         "commit": git_commit(Path(__file__).parent),
