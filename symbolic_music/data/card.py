@@ -48,6 +48,9 @@ def _header(summary: dict[str, Any]) -> str:
         "tags": ["music", "midi", "symbolic-music"],
         "size_categories": [_size_category(sum(count["pieces"] for count in summary["splits"].values()))],
         "configs": [{"config_name": "default", "data_files": files}],
+        # `load_dataset` caches a local folder by its name and this header, not by its files (datasets 5.2): without
+        # the hash, another dataset in a folder of the same name would silently be the first one again.
+        "dataset_info": {"config_name": "default", "description": f"split hash {summary['split_hash']}"},
     }
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---"
 
