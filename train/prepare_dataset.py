@@ -97,3 +97,6 @@ if __name__ == "__main__":
     except (CorpusError, MissingExtraError, OSError, PrepareError, SplitError) as error:
         print(f"prepare_dataset: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("prepare_dataset: interrupted; the same command goes on where this run stopped", file=sys.stderr)
+        sys.exit(130)
