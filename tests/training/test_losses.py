@@ -89,6 +89,27 @@ def test_the_gradient_is_the_numerical_one(smoothing, weight):
     assert not logits.grad[1, 1].any()
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+@pytest.mark.parametrize("scale", [3.0, 60.0])
+def test_the_gradient_is_autograds_over_many_chunks(smoothing, weight, scale):
+    # 60,000 positions of 11 logits are worked on in three chunks; at scale 60 some allowed sums underflow.
+    logits, labels, allowed = random_batch(8, batch=20, length=3000, scale=scale)
+    twin = logits.clone().requires_grad_()
+    logits.requires_grad_()
+    total = composite_loss(logits, labels, allowed, smoothing, weight, num_items=7).total
+    total.backward()
+    log_probabilities = twin.log_softmax(-1)
+    nats = -log_probabilities.gather(-1, labels[..., None]).squeeze(-1)
+    spread = allowed if weight > 0 else torch.ones_like(allowed)
+    smoothed = -(log_probabilities.masked_fill(~spread, 0).sum(-1) / spread.sum(-1))
+    structural = -log_probabilities.masked_fill(~allowed, -torch.inf).logsumexp(-1)
+    expected = ((1 - smoothing) * nats + smoothing * smoothed + weight * structural).sum() / 7
+    expected.backward()
+    torch.testing.assert_close(total, expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(logits.grad, twin.grad, rtol=1e-4, atol=1e-6)
+
+
 def test_the_structural_gradient_moves_mass_from_forbidden_to_allowed():
     logits, _, allowed = random_batch(4)
     logits = logits.flatten(0, 1).requires_grad_()

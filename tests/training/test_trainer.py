@@ -43,6 +43,18 @@ class KillAt(TrainerCallback):
             raise Killed
 
 
+class SpoilAt(TrainerCallback):
+    """Makes the model worse than it ever was."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, model, **kwargs):
+        if state.global_step == self.step:
+            with torch.no_grad():
+                model.model.embed_tokens.weight.mul_(-30)
+
+
 @pytest.fixture(scope="session")
 def blocks(tiny_folder, processor):
     splits = load_splits(str(tiny_folder / "dataset"))
@@ -196,12 +208,13 @@ def test_a_folder_with_a_run_is_not_overwritten_unasked(make_trainer, tmp_path):
 
 
 def test_the_best_and_the_last_checkpoint_are_kept_and_hold_no_pickled_arguments(make_trainer, tmp_path):
-    trainer = make_trainer(max_steps=8, learning_rate=0.3, lr_scheduler_type="constant")
+    trainer = make_trainer(max_steps=8, learning_rate=1e-4)
+    trainer.add_callback(SpoilAt(step=3))
     trainer.train()
     evaluations = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     best = min(evaluations, key=lambda entry: entry["eval_loss"])
-    kept = {path.name for path in (tmp_path / "run").glob("checkpoint-*")}
-    assert kept == {f"checkpoint-{best['step']}", "checkpoint-8"}
+    assert best["step"] == 2
+    assert {path.name for path in (tmp_path / "run").glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-8"}
     assert trainer.evaluate()["eval_loss"] == pytest.approx(best["eval_loss"])
     assert not list((tmp_path / "run").rglob("training_args.bin"))
 
