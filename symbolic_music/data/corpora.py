@@ -262,7 +262,21 @@ def _open_split(name: str, split: str) -> Any:
     # datasets takes over a second to import; workers that read plain files never need it.
     from datasets import load_dataset
 
-    return load_dataset(name, split=split)
+    return load_dataset(name, split=split, cache_dir=_cache_folder(name))
+
+
+def _cache_folder(name: str) -> str | None:
+    """Where `load_dataset` keeps a local folder's rows: it caches them by the folder's name and card (datasets 5.2),
+    so that files changed under the same name would silently be read as they were. None for the Hub, which has commits.
+    """
+    from datasets import config
+
+    folder = Path(name)
+    if not folder.is_dir():
+        return None
+    stamps = [f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _walk(folder)]
+    digest = hashlib.sha256("\n".join([str(folder.resolve()), *sorted(stamps)]).encode()).hexdigest()
+    return str(Path(config.HF_DATASETS_CACHE) / "symbolic_music" / digest[:32])
 
 
 def _split_names(name: str) -> list[str]:

@@ -3,6 +3,7 @@ from collections import Counter
 
 import pytest
 
+from symbolic_music.data import corpora
 from symbolic_music.data.corpora import (
     ABC_SUFFIXES,
     CorpusError,
@@ -86,3 +87,15 @@ def test_dataset_without_midi_column_is_refused(tmp_path):
         list_dataset(str(tmp_path))
     with pytest.raises(CorpusError, match="cannot be opened as a dataset"):
         list_dataset(str(tmp_path / "absent"))
+
+
+def test_a_dataset_changed_under_its_name_is_read_anew(tmp_path, monkeypatch):
+    from datasets import Dataset, config
+
+    monkeypatch.setattr(config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "set" / "data" / "train-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    for count in (1, 3):
+        Dataset.from_dict({"midi": [b"MThd"] * count}).to_parquet(path)
+        corpora._open_split.cache_clear()  # stands for a new process
+        assert len(list_dataset(str(tmp_path / "set"))) == count
