@@ -1,5 +1,7 @@
 """YAML and flags through one parser; whatever a user gets wrong is one line."""
 
+import logging
+
 import pytest
 import torch
 from tiny_run import flags
@@ -79,3 +81,17 @@ def test_user_errors_end_with_code_2_and_bugs_do_not(capsys):
     assert capsys.readouterr().err == "error: the reason\n"
     with pytest.raises(ZeroDivisionError), one_line_errors():
         _ = 1 / 0
+
+
+def test_compiling_is_left_out_with_a_warning_where_no_compiler_is(tmp_path, monkeypatch, caplog):
+    def compile_nothing(function):
+        def fail(*arguments):
+            raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    monkeypatch.setattr(logging.getLogger("symbolic_music"), "propagate", True)
+    _, _, training = parse(tmp_path, "compile: true\nuse_cpu: true\n")
+    assert training.torch_compile is False
+    assert "No working C++ compiler found" in caplog.text
