@@ -1,0 +1,47 @@
+# make demo      everything once, on a fresh clone: install, compose, prepare, train, evaluate, compose again
+# make test      all tests (under 20 minutes on two cores); make test-fast leaves out those marked slow
+# make quality   ruff and mypy; make style formats
+# make benchmark the figures of the README; needs runs/folk-chorales (see tests/benchmarks)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE ?= 1
+# On a CPU, threads that wait spinning slow each other down as soon as two processes share the cores.
+export GOMP_SPINCOUNT ?= 0
+
+.PHONY: demo test test-fast quality style benchmark clean
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	$(BIN)/python train/demo.py --output demo_output
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest tests
+
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest tests -m "not slow"
+
+quality: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+style: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(VENV)/.dev
+	$(BIN)/python tests/benchmarks/run_all.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache demo_output
