@@ -86,27 +86,39 @@ class EventGrammar:
         self.automata = tuple(automata)
         self.final_state = final_state
         self._column = {event: index for index, event in enumerate(self.events)}
+        order = self.automata[0].transitions
+        ends = (order == final_state).any(axis=0) & (order[final_state] == FORBIDDEN)
+        self._end_columns = frozenset(np.flatnonzero(ends).tolist())
 
-    def explain(self, events: Sequence[str]) -> str | None:
-        """Why a sequence is not a complete piece: the first wrong event, or None when it is accepted."""
+    def explain(self, events: Sequence[str], first_index: int = 0) -> str | None:
+        """Why a sequence is not a complete piece: the first wrong event, or None when it is accepted.
+
+        Args:
+            events: event names, special tokens included.
+            first_index: number of the first event in messages; -1 for callers who do not count BOS.
+        """
         states = [automaton.initial for automaton in self.automata]
-        for index, event in enumerate(events):
+        for index, event in enumerate(events, first_index):
             column = self._column.get(event)
             if column is None:
                 return f"event {index} is {event!r}, which is not in the vocabulary"
             for which, automaton in enumerate(self.automata):
                 next_state = int(automaton.transitions[states[which], column])
                 if next_state == FORBIDDEN:
+                    if column in self._end_columns:
+                        return self._unfinished(index, states[0])
                     return (
                         f"event {index} is {event!r}, which may not follow here "
                         f"({automaton.name}: {automaton.states[states[which]]})"
                     )
                 states[which] = next_state
         if states[0] != self.final_state:
-            return (
-                f"the sequence stops after {len(events)} events, before its end ({self.automata[0].states[states[0]]})"
-            )
+            return self._unfinished(len(events) + first_index, states[0])
         return None
+
+    def _unfinished(self, num_events: int, state: int) -> str:
+        order = self.automata[0]
+        return f"the sequence stops after {num_events} events, before its end ({order.name}: {order.states[state]})"
 
     def accepts(self, events: Sequence[str]) -> bool:
         """Whether the sequence, special tokens included, is a complete piece."""

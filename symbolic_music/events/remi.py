@@ -13,12 +13,12 @@ from typing import Any
 import miditok
 import numpy as np
 from miditok.classes import TokSequence
-from miditok.constants import MIDI_INSTRUMENTS
-from symusic.core import NoteTickList, ScoreTick, TrackTick, TrackTickList
+from symusic.core import NoteTickList, ScoreTick, TempoTick, TrackTick, TrackTickList
 
-from symbolic_music.events.codec import DecodingError, EncodingError
+from symbolic_music.events.codec import DecodingError
 from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.events.remi_grammar import remi_grammar
+from symbolic_music.events.remi_quantise import MAX_BARS, RemiGrid, named_track, quantise_score
 
 SPECIAL_TOKENS = ["PAD", "BOS", "EOS"]
 
@@ -109,43 +109,35 @@ class RemiCodec:
     def quantise(self, score: ScoreTick) -> ScoreTick:
         """The Score this codec writes for `score`.
 
-        Onsets, durations, velocities, tempos and meters move to the nearest value of the vocabulary; tracks of one
-        program become one track; of notes with the same program, onset and pitch one is kept; what is not played
-        (lyrics, controls, meters and tempos after the last onset) is dropped; tracks and notes are sorted.
+        Onsets, durations, velocities and tempos move to the nearest value of the vocabulary, a change of meter to the
+        next bar line; tracks of one program become one track; of notes with the same program, onset and pitch the
+        shortest is kept; what is not played (lyrics, controls, meters and tempos after the last onset) is dropped;
+        tracks and notes are sorted.
 
         Raises:
-            EncodingError: when no note is left.
+            EncodingError: when no note is left, or the last one begins beyond any sensible number of bars.
         """
-        quantised = self.midi_tokenizer.preprocess_score(score)
-        if quantised.note_num() == 0:
-            raise EncodingError("the score has no notes, so there is nothing to encode")
-        factor, remainder = divmod(self.ticks_per_quarter, quantised.ticks_per_quarter)
-        if remainder:
-            raise EncodingError(
-                f"{quantised.ticks_per_quarter} ticks per quarter do not divide the grid of {self.ticks_per_quarter}"
-            )
-        return self._canonical(quantised, factor)
+        return quantise_score(score, self._grid)
 
-    def _canonical(self, quantised: ScoreTick, factor: int) -> ScoreTick:
-        """One order of tracks and notes, on the codec's finest grid, without what follows the last onset."""
-        canonical = ScoreTick(self.ticks_per_quarter)
-        tracks = [track for track in quantised.tracks if track.note_num() > 0]
-        canonical.tracks = TrackTickList(
-            [_canonical_track(track, factor) for track in sorted(tracks, key=_track_program)]
+    @cached_property
+    def _grid(self) -> RemiGrid:
+        midi_tokenizer = self.midi_tokenizer
+        ticks_per_beat = midi_tokenizer._tpb_per_ts
+        return RemiGrid(
+            ticks_per_quarter=self.ticks_per_quarter,
+            steps={unit: ticks // self.settings.positions_per_beat for unit, ticks in ticks_per_beat.items()},
+            durations={unit: midi_tokenizer._tpb_to_time_array[ticks] for unit, ticks in ticks_per_beat.items()},
+            velocities=midi_tokenizer.velocities,
+            # As decoding makes them: symusic keeps whole microseconds.
+            tempos=np.array(sorted(TempoTick(0, qpm).mspq for qpm in midi_tokenizer.tempos.tolist())),
+            meters=frozenset(midi_tokenizer.time_signatures),
         )
-        last_onset = max(track.notes[-1].time for track in canonical.tracks)
-        for name in ("tempos", "time_signatures"):
-            changes = getattr(quantised, name)
-            for change in changes:
-                change.time *= factor
-            setattr(canonical, name, [change for change in changes if change.time <= last_onset])
-        return canonical
 
     def encode(self, score: ScoreTick) -> list[str]:
         """Events of a Score, without special tokens.
 
         Raises:
-            EncodingError: when the Score has no notes.
+            EncodingError: see `quantise`.
         """
         return self.encode_quantised(self.quantise(score))
 
@@ -162,12 +154,14 @@ class RemiCodec:
         Raises:
             DecodingError: when the grammar does not accept the sequence; the message names the first wrong event.
         """
-        complaint = self.grammar().explain(["BOS_None", *events, "EOS_None"])
+        complaint = self.grammar().explain(["BOS_None", *events, "EOS_None"], first_index=-1)
+        if complaint is None and events.count("Bar_None") > MAX_BARS:
+            complaint = f"the sequence has {events.count('Bar_None'):,} bars; expected at most {MAX_BARS:,}"
         if complaint is not None:
             raise DecodingError(complaint)
         score = self.midi_tokenizer._tokens_to_score(TokSequence(tokens=list(events)))
         tracks = sorted(score.tracks, key=_track_program)
-        score.tracks = TrackTickList([_canonical_track(track, 1) for track in tracks])
+        score.tracks = TrackTickList([named_track(_track_program(track), _in_order(track.notes)) for track in tracks])
         return score
 
     def grammar(self) -> EventGrammar:
@@ -194,17 +188,6 @@ def _track_program(track: TrackTick) -> int:
     return -1 if track.is_drum else track.program
 
 
-def _canonical_track(track: TrackTick, factor: int) -> TrackTick:
-    """Notes by onset and pitch, times multiplied by `factor`, and nothing but notes."""
-    notes = track.notes.numpy()
-    order = np.lexsort((notes["pitch"], notes["time"]))
-    program = 0 if track.is_drum else track.program  # events tell drums from the rest, not one drum kit from another
-    name = "Drums" if track.is_drum else MIDI_INSTRUMENTS[program]["name"]
-    canonical = TrackTick(name, program, track.is_drum)
-    canonical.notes = NoteTickList.from_numpy(
-        notes["time"][order] * factor,
-        notes["duration"][order] * factor,
-        notes["pitch"][order],
-        notes["velocity"][order],
-    )
-    return canonical
+def _in_order(notes: NoteTickList) -> NoteTickList:
+    """Notes by onset and pitch."""
+    return notes.sort(key=lambda note: (note.time, note.pitch), inplace=False)
