@@ -59,7 +59,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = symbolic_music.MusicTransformr
 
 
-BOTH_ORDERS = pytest.mark.parametrize("order", ["package first", "transformers first", "Auto classes first"])
+EVERY_ORDER = pytest.mark.parametrize("order", ["package first", "transformers first", "Auto classes first"])
 PREAMBLES = {
     "package first": "import symbolic_music",
     "transformers first": "import transformers, symbolic_music",
@@ -69,7 +69,7 @@ PREAMBLES = {
 }
 
 
-@BOTH_ORDERS
+@EVERY_ORDER
 def test_auto_model_loads_without_remote_code(order, saved_model):
     printed, _ = run_python(
         f"{PREAMBLES[order]}\n"
@@ -79,7 +79,7 @@ def test_auto_model_loads_without_remote_code(order, saved_model):
     assert printed == "symbolic_music.models.music_transformer.modeling_music_transformer"
 
 
-@BOTH_ORDERS
+@EVERY_ORDER
 def test_auto_config_alone_loads_without_the_models(order, saved_model):
     printed, _ = run_python(
         f"{PREAMBLES[order]}\n"
@@ -93,6 +93,7 @@ def test_auto_config_alone_loads_without_the_models(order, saved_model):
 
 
 # Each of these loads an Auto module while the module that asked for it is not complete yet.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -114,7 +115,8 @@ def test_registration_waits_for_circular_imports(statement, saved_model):
     assert printed.splitlines() == ["MusicTransformerModel", "MusicTransformerForCausalLM"]
 
 
-@BOTH_ORDERS
+@pytest.mark.slow
+@EVERY_ORDER
 def test_auto_processor_knows_the_processor_and_the_hook_is_gone(order):
     printed, _ = run_python(
         f"{PREAMBLES[order]}\n"
