@@ -25,3 +25,18 @@ def shared_data():
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def ten_tunes(tmp_path_factory) -> Path:
+    """A folder of ten folk tunes as MIDI files, from music21's tune books."""
+    from symbolic_music.data.corpora import music21_corpus_folder
+    from symbolic_music.score.abc_io import read_abc
+    from symbolic_music.score.midi_io import write_midi
+
+    folder = tmp_path_factory.mktemp("ten_tunes")
+    books = sorted((music21_corpus_folder() / "oneills1850").glob("*.abc"))
+    tunes = [tune for book in books[:3] for tune in read_abc(book)]
+    for number, tune in enumerate(tunes[:10]):
+        write_midi(tune, folder / f"tune_{number}.mid")
+    return folder

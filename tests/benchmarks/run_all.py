@@ -1,0 +1,41 @@
+"""Every figure of the README, one benchmark after the other; each prints a table and writes a JSON file.
+
+    python tests/benchmarks/run_all.py [--only bench_cache …]
+
+Needs `runs/folk-chorales` (see the README's section on training) for those that read the dataset.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+MODEL = "model_cards/remi-transformer-folk"
+DATASET = "runs/folk-chorales"
+BENCHMARKS = {
+    "bench_cache": [],
+    "bench_training_speed": [],
+    "bench_grammar_cost": ["--model", MODEL],
+    "bench_round_trip": [],
+    "bench_kneser_ney": ["--dataset", DATASET, "--model", MODEL],
+    "bench_leakage_groups": ["--dataset", DATASET],
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS))
+    failed = []
+    for name in parser.parse_args().only:
+        print(f"\n== {name}", flush=True)
+        command = [sys.executable, str(FOLDER / f"{name}.py"), *BENCHMARKS[name]]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
