@@ -23,7 +23,10 @@ COMMANDS = [
     if line.strip() and not line.startswith("#")
 ]
 PYTHON = [block for language, block in BLOCKS if language == "python"]
-LINKED = "model_cards tokenizer_assets train symbolic_music pyproject.toml constraints.txt Makefile".split()
+LINKED = (
+    *("model_cards", "tokenizer_assets", "train", "symbolic_music"),
+    *("pyproject.toml", "constraints.txt", "Makefile"),
+)
 
 
 @pytest.fixture(scope="module")
