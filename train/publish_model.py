@@ -1,0 +1,44 @@
+"""Make the folder of a model's Hub repository: weights in bf16, code, tokenizer, results and a generated card.
+
+python train/publish_model.py --checkpoint runs/remi-folk --facts train/cards/remi-transformer-folk.yaml \
+    --output model_cards/remi-transformer-folk
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+from symbolic_music.hub.model_card import ModelFacts
+from symbolic_music.hub.publish import WEIGHT_DTYPES, PublishError, assemble_model
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What the user typed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="a trained model with its result files")
+    parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
+    parser.add_argument("--dtype", choices=sorted(WEIGHT_DTYPES), default="bfloat16")
+    parser.add_argument("--output", type=Path, required=True, help="the folder to make; must not exist")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Read the facts, assemble, report the size."""
+    arguments = parse_arguments()
+    try:
+        facts = ModelFacts(**yaml.safe_load(arguments.facts.read_text(encoding="utf-8")))
+    except (TypeError, yaml.YAMLError) as error:
+        raise PublishError(f"{arguments.facts}: {error}") from error
+    assemble_model(arguments.checkpoint, arguments.output, facts, arguments.dtype)
+    size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
+    print(f"{arguments.output}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, PublishError) as error:
+        print(f"publish_model: {error}", file=sys.stderr)
+        sys.exit(2)
