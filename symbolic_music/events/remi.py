@@ -17,6 +17,7 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TrackTick, TrackTic
 
 from symbolic_music.events.codec import DecodingError
 from symbolic_music.events.grammar import EventGrammar
+from symbolic_music.events.remi_encode import RemiWriter
 from symbolic_music.events.remi_grammar import remi_grammar
 from symbolic_music.events.remi_quantise import MAX_BARS, RemiGrid, named_track, quantise_score
 
@@ -142,8 +143,14 @@ class RemiCodec:
         return self.encode_quantised(self.quantise(score))
 
     def encode_quantised(self, score: ScoreTick) -> list[str]:
-        """Events of a Score that `quantise` returned."""
-        return self.midi_tokenizer.encode(score, encode_ids=False, no_preprocess_score=True).tokens
+        """Events of a Score that `quantise` returned; what MidiTok would write, some twenty times as fast."""
+        return self._writer.write(score)
+
+    @cached_property
+    def _writer(self) -> RemiWriter:
+        durations = [f"Duration_{'.'.join(map(str, duration))}" for duration in self.midi_tokenizer.durations]
+        tempos = sorted(self.midi_tokenizer.tempos.tolist(), reverse=True)  # the grid counts microseconds
+        return RemiWriter(self._grid, durations, [f"Tempo_{round(tempo, 2)}" for tempo in tempos])
 
     def decode(self, events: Sequence[str]) -> ScoreTick:
         """The Score that a complete sequence of events writes.
