@@ -59,14 +59,14 @@ class RemiWriter:
         steps = np.array([self.grid.steps[unit] for unit in units], dtype=np.int64)
         positions = (position_ticks - bar_starts[bar_of_position]) // steps[section]
         rows = [
-            (bar_starts, _BAR, np.full(len(bar_starts), self.bar)),
-            (bar_starts, _METER, bar_meters),
-            (position_ticks, _POSITION, self.position + positions),
-            (tempo_ticks, _TEMPO, tempo_events),
+            (bar_starts, np.full(len(bar_starts), _BAR), np.full(len(bar_starts), self.bar)),
+            (bar_starts, np.full(len(bar_starts), _METER), bar_meters),
+            (position_ticks, np.full(len(position_ticks), _POSITION), self.position + positions),
+            (tempo_ticks, np.full(len(tempo_ticks), _TEMPO), tempo_events),
             *self._note_rows(notes, starts, units),
         ]
         ticks = np.concatenate([tick for tick, _, _ in rows])
-        ranks = np.concatenate([np.zeros(len(tick), dtype=np.int64) + rank for tick, rank, _ in rows])
+        ranks = np.concatenate([rank for _, rank, _ in rows])
         events = np.concatenate([event for _, _, event in rows])
         return self._names[events[np.lexsort((ranks, ticks))]].tolist()
 
