@@ -37,9 +37,10 @@ def clone(tmp_path_factory, ten_tunes) -> Path:
         (folder / name).symlink_to(ROOT / name)
     environment = folder / ".venv" / "bin"
     environment.mkdir(parents=True)
-    (environment / "python").symlink_to(sys.executable)
+    # A link would be taken for the base interpreter, which lacks the packages.
+    (environment / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (environment / "python").chmod(0o755)
     (folder / ".venv" / ".demo").touch()
-    os.utime(folder / ".venv" / ".demo")
     shutil.copytree(ten_tunes, folder / "my_music")
     return folder
 
