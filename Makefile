@@ -23,7 +23,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 	touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo
-	$(BIN)/python train/demo.py --output demo_output
+	$(BIN)/python train/demo.py --output demo_output $(DEMO_FLAGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest tests

@@ -96,8 +96,8 @@ class MusicTrainingArguments(TrainingArguments):
     label_smoothing: float = field(
         default=0.0,
         metadata={
-            "help": "Probability spread over the allowed tokens (all, without structural loss). Sampling at temperature "
-            "1 gives it back: with 0.05, one choice in twenty is random."
+            "help": "Probability spread over the allowed tokens (all, without structural loss). Sampling at "
+            "temperature 1 gives it back: with 0.05, one choice in twenty is random."
         },
     )
     structural_loss_weight: float = field(
