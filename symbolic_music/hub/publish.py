@@ -16,6 +16,7 @@ from symbolic_music.hub.model_card import CARD_FILE, ModelFacts, model_card
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+LOSS_PLOT = "loss.png"
 FACT_FILES = ("training_summary.json", "evaluation.json", "sampling.json")
 
 
@@ -34,33 +35,44 @@ def assemble_model(checkpoint: Path, output: Path, facts: ModelFacts, dtype: str
         dtype: "bfloat16" or "float32".
 
     Raises:
-        PublishError: when the checkpoint lacks a file or the output exists.
+        PublishError: when the checkpoint lacks a file or a figure, or the output exists.
     """
     if output.exists():
         raise PublishError(f"{output} exists; expected a folder to make")
     results = {name: _read_json(checkpoint / name) for name in FACT_FILES}
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
+    try:
+        card = model_card(facts, model.num_parameters(), processor, *results.values())
+    except KeyError as error:
+        raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
     partial = output.with_name(f".{output.name}.incomplete")
     shutil.rmtree(partial, ignore_errors=True)
-    _save_with_code(model, partial)
-    processor.save_pretrained(partial)
+    try:
+        _write_folder(checkpoint, partial, model, processor, results, card)
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_folder(
+    checkpoint: Path, folder: Path, model: Any, processor: MusicProcessor, results: dict[str, Any], card: str
+) -> None:
+    _save_with_code(model, folder)
+    processor.save_pretrained(folder)
     GenerationConfig(
         bos_token_id=processor.tokenizer.bos_token_id,
         eos_token_id=processor.tokenizer.eos_token_id,
         pad_token_id=processor.tokenizer.pad_token_id,
         do_sample=True,
         max_length=model.config.max_position_embeddings,
-    ).save_pretrained(partial)
-    if (checkpoint / MIDITOK_FILE).exists():
-        shutil.copy(checkpoint / MIDITOK_FILE, partial)
+    ).save_pretrained(folder)
+    for name in (MIDITOK_FILE, LOSS_PLOT):
+        if (checkpoint / name).exists():
+            shutil.copy(checkpoint / name, folder)
     for name, content in results.items():
-        (partial / name).write_text(json.dumps(_without_pieces(content), indent=2, sort_keys=True) + "\n")
-    if (checkpoint / "loss.png").exists():
-        shutil.copy(checkpoint / "loss.png", partial)
-    card = model_card(facts, model.num_parameters(), processor, *results.values())
-    (partial / CARD_FILE).write_text(card, encoding="utf-8")
-    partial.rename(output)
+        (folder / name).write_text(json.dumps(_without_pieces(content), indent=2, sort_keys=True) + "\n")
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
 
 
 def _save_with_code(model: Any, folder: Path) -> None:
@@ -79,7 +91,10 @@ def _save_with_code(model: Any, folder: Path) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise PublishError(f"{path} is missing; it holds figures that the card quotes")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PublishError(f"{path} is not JSON: {error}") from error
 
 
 def _without_pieces(content: dict[str, Any]) -> dict[str, Any]:

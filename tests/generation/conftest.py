@@ -1,0 +1,28 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+sys.path.extend([str(TESTS / folder) for folder in ("data", "events", "generation")])
+
+
+@pytest.fixture(scope="session")
+def processor():
+    import tiny_model
+
+    return tiny_model.tiny_processor()
+
+
+@pytest.fixture(scope="session")
+def model(processor):
+    import tiny_model
+
+    return tiny_model.tiny_model(processor)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    import tiny_model
+
+    return tiny_model.save_checkpoint(tmp_path_factory.mktemp("checkpoint"))

@@ -1,0 +1,43 @@
+"""A real processor and a random model so small that generating takes milliseconds; for mechanics, not for music."""
+
+from functools import cache
+
+import torch
+from made_up_music import melody_score, random_melody
+
+from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
+from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
+from symbolic_music.tokenization.build import build_remi_tokenizer, save_processor
+
+CONTEXT = 160
+
+
+@cache
+def tiny_processor():
+    return build_remi_tokenizer([melody_score(random_melody(seed)) for seed in range(3)], vocab_size=860)
+
+
+def tiny_model(processor, spare_ids=0, seed=0):
+    """A model of random weights, large enough that its choices differ from step to step."""
+    torch.manual_seed(seed)
+    config = MusicTransformerConfig(
+        vocab_size=len(processor.tokenizer) + spare_ids,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=CONTEXT,
+        dropout=0.0,
+    )
+    model = MusicTransformerForCausalLM(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
+    return model
+
+
+def save_checkpoint(folder):
+    """A folder that the CLI and the pipeline load."""
+    processor = tiny_processor()
+    tiny_model(processor).save_pretrained(folder)
+    save_processor(processor, folder)
+    return folder
