@@ -11,6 +11,7 @@ On a CPU whose cores other processes use too, set `GOMP_SPINCOUNT=0`: threads th
 to 2.4 s on two busy cores.
 """
 
+import shutil
 import time
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from transformers import PrinterCallback, set_seed
 
 from symbolic_music.data.collate import BlockCollator
 from symbolic_music.data.pack import pack_split
+from symbolic_music.tokenization.processing_music import MIDITOK_FILE
 from symbolic_music.training.arguments import one_line_errors, parse_arguments
 from symbolic_music.training.callbacks import (
     LiveSamplesCallback,
@@ -81,6 +83,9 @@ def main() -> None:
     if trainer.is_world_process_zero():
         summary = training_summary(trainer, splits, time.monotonic() - started)
         write_summary(summary, Path(training_args.output_dir))
+        miditok_file = Path(data_args.tokenizer) / MIDITOK_FILE
+        if miditok_file.exists():  # the same tokenizer for MidiTok's users
+            shutil.copy(miditok_file, training_args.output_dir)
     trainer.end()
 
 
