@@ -2,8 +2,8 @@
 
 `import symbolic_music` must stay fast, so nothing heavy may be imported to register a class; yet
 `AutoModelForCausalLM.from_pretrained(…)` must find our models without `trust_remote_code`. So an import hook waits
-until transformers' own Auto modules have been loaded, and registers then. If they are loaded already, it registers
-at once.
+until transformers' own Auto modules have been loaded, and registers then; if they are loaded already, it registers at
+once. The pipeline waits in the same way for `transformers.pipelines`.
 
 Registering imports model files, and these import transformers modules. Transformers' modules import each other in
 circles, so an Auto module may be complete while the modules that asked for it are not (`modeling_layers` is such a
@@ -20,11 +20,15 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# Each Auto module, and the function of `symbolic_music.models.auto` that adds our classes to it.
-REGISTRATIONS = {
-    "transformers.models.auto.configuration_auto": "register_configs",
-    "transformers.models.auto.modeling_auto": "register_models",
-    "transformers.models.auto.processing_auto": "register_processors",
+# Each module of transformers that must learn of us, and our module and function that add our classes to it.
+Registrations = dict[str, tuple[str, str]]
+AUTO_CLASSES: Registrations = {
+    "transformers.models.auto.configuration_auto": ("symbolic_music.models.auto", "register_configs"),
+    "transformers.models.auto.modeling_auto": ("symbolic_music.models.auto", "register_models"),
+    "transformers.models.auto.processing_auto": ("symbolic_music.models.auto", "register_processors"),
+}
+PIPELINES: Registrations = {
+    "transformers.pipelines": ("symbolic_music.generation.pipeline", "register_pipeline"),
 }
 WATCHED_PACKAGES = ("transformers", "symbolic_music")
 
@@ -38,7 +42,7 @@ class _Nesting(threading.local):
 class _WatchingLoader(Loader):
     """Runs another loader, and afterwards the registrations that have become possible."""
 
-    def __init__(self, loader: Loader, finder: "AutoClassFinder"):
+    def __init__(self, loader: Loader, finder: "RegistrationFinder"):
         self.loader = loader
         self.finder = finder
 
@@ -62,12 +66,22 @@ class _WatchingLoader(Loader):
         self.finder.register_what_is_ready()
 
 
-class AutoClassFinder(MetaPathFinder):
+class RegistrationFinder(MetaPathFinder):
     """Watches the imports of transformers and of this package until every registration is done."""
 
+    registrations: Registrations
+
     def __init__(self) -> None:
-        self.pending = dict(REGISTRATIONS)
+        self.pending = dict(self.registrations)
         self.nesting = _Nesting()
+
+    def install(self) -> None:
+        """Register now what can be, and watch for the rest."""
+        sys.meta_path.insert(0, self)
+        self.register_what_is_ready()
+
+    def finish(self) -> None:
+        """Called once, when everything is registered."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -86,20 +100,36 @@ class AutoClassFinder(MetaPathFinder):
         return None
 
     def register_what_is_ready(self) -> None:
-        """Run every pending registration whose Auto module is loaded, unless an import is still under way."""
+        """Run every pending registration whose module is loaded, unless an import is still under way."""
         if self.nesting.depth:
             return
         for module_name in [name for name in self.pending if name in sys.modules]:
             # Registering imports more modules, which may come back here: take the entry out first.
-            register = self.pending.pop(module_name, None)
-            if register is not None:
-                getattr(import_module("symbolic_music.models.auto"), register)()
+            registration = self.pending.pop(module_name, None)
+            if registration is not None:
+                module, function = registration
+                getattr(import_module(module), function)()
         if not self.pending and self in sys.meta_path:
             sys.meta_path.remove(self)
+            self.finish()
+
+
+class PipelineFinder(RegistrationFinder):
+    """Waits for `transformers.pipeline`, which most programs never use."""
+
+    registrations = PIPELINES
+
+
+class AutoClassFinder(RegistrationFinder):
+    """Waits for the Auto classes; two finders at once would ask each other without end, so pipelines come after."""
+
+    registrations = AUTO_CLASSES
+
+    def finish(self) -> None:
+        """Pipelines load Auto classes themselves, so nothing is missed by waiting for these first."""
+        PipelineFinder().install()
 
 
 def register_with_transformers() -> None:
-    """Register our classes with the Auto classes now, or as soon as transformers has loaded them."""
-    finder = AutoClassFinder()
-    sys.meta_path.insert(0, finder)
-    finder.register_what_is_ready()
+    """Register our classes with transformers now, or as soon as it has loaded what they are registered with."""
+    AutoClassFinder().install()

@@ -2,15 +2,18 @@
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from symbolic_music._extras import MissingExtraError
 
 if TYPE_CHECKING:
+    import torch
     from symusic.core import ScoreTick
     from transformers import PreTrainedModel
 
@@ -19,7 +22,11 @@ if TYPE_CHECKING:
 
 USER_ERROR_EXIT_CODE = 2
 OUTPUT_FORMATS = ("mid", "wav", "png")
+OUTPUT_SUFFIXES = (".mid", ".midi", ".wav", ".png")
 SUMMARY_FILE = "summary.json"
+# What a Hub id looks like, and endings by which a missing file is told from one.
+HUB_ID = r"[\w-][\w.-]*(/[\w.-]+)?"
+MISTAKABLE_SUFFIXES = (".mid", ".midi", ".kar", ".abc", ".musicxml", ".mxl", ".xml", ".json", ".safetensors")
 
 
 class UserError(Exception):
@@ -42,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("symbolic-music: interrupted", file=sys.stderr)
         return 130
     except (UserError, MissingExtraError, OSError) as error:
-        print(f"symbolic-music: {error}", file=sys.stderr)
+        print(f"symbolic-music: {' '.join(str(error).split())}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
     return 0
 
@@ -105,6 +112,7 @@ def run_generate(options: argparse.Namespace) -> None:
     formats = _formats(options.format)
     sampling = _sampling_options(options)
     prompt = _read_prompt(options)
+    options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
     model, processor = load_model(options.model, options.device)
     started = time.perf_counter()
     with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
@@ -121,7 +129,8 @@ def run_generate(options: argparse.Namespace) -> None:
         except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
             raise UserError(str(error)) from error
     seconds = time.perf_counter() - started
-    summary = write_pieces(pieces, options.output_dir, formats, seconds)
+    about = {"model": options.model, "prompt": str(options.prompt) if prompt else None, "options": asdict(sampling)}
+    summary = write_pieces(pieces, options.output_dir, formats, seconds, about)
     valid = sum(piece.valid for piece in pieces)
     print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
     print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")
@@ -182,22 +191,71 @@ def load_model(name: str, device: str | None = None) -> "tuple[PreTrainedModel, 
         UserError: when there is none, or the device does not exist.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoProcessor
 
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    from symbolic_music.tokenization.processing_music import MusicProcessor
+
+    _check_model_name(name)
+    chosen = _find_device(device)
     try:
         processor = AutoProcessor.from_pretrained(name)
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
-        return model.eval().to(device), processor
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise UserError(f"cannot load a model from {name}: {str(error).strip().splitlines()[0]}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        where = "" if Path(name).exists() else "no such file or folder here, and as a Hub id: "
+        raise UserError(f"cannot load a model from {name}: {where}{_first_line(error)}") from error
+    if not isinstance(processor, MusicProcessor):
+        raise UserError(
+            f"cannot load a model from {name}: expected a MusicProcessor, found {type(processor).__name__}"
+        )
+    return model.eval().to(chosen), processor
+
+
+def _check_model_name(name: str) -> None:
+    """Say plainly what a name that can be neither a model folder nor a Hub id is."""
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise UserError(f"{name} is not a model folder: it holds no config.json")
+    elif path.exists():
+        raise UserError(f"{name} is a file; expected a model folder or Hub id")
+    elif not re.fullmatch(HUB_ID, name) or path.suffix.lower() in MISTAKABLE_SUFFIXES:
+        raise UserError(f"{name} does not exist")
+
+
+def _find_device(name: str | None) -> "torch.device":
+    import torch
+
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()  # a name may be well formed and the device not there
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"--device is {name!r}, which cannot be used: {_first_line(error)}") from error
+    return device
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def write_pieces(
-    pieces: "Sequence[Composition]", folder: Path, formats: Sequence[str], seconds: float
+    pieces: "Sequence[Composition]",
+    folder: Path,
+    formats: Sequence[str],
+    seconds: float,
+    about: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write `sample_0000.mid` … and `summary.json`; returns the summary. Invalid pieces have no file."""
+    """Write `sample_0000.mid` … and `summary.json`; returns the summary. Invalid pieces have no file.
+
+    Args:
+        pieces: what was sampled.
+        folder: where to write; made when it does not exist.
+        formats: suffixes of `write_score`; the first one is the file that the summary names.
+        seconds: what sampling took.
+        about: added to the summary.
+    """
     from symbolic_music.score.storage import write_atomically
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +264,7 @@ def write_pieces(
         stem = folder / f"sample_{number:04d}"
         if piece.score:
             for suffix in formats:
-                write_score(piece.score, stem.with_suffix(f".{suffix}"))
+                write_score(piece.score, stem.with_suffix(f".{suffix}"), _title(number, piece))
         samples.append(
             {
                 "file": f"{stem.name}.{formats[0]}" if piece.score else None,
@@ -218,10 +276,15 @@ def write_pieces(
                 "invalid_reason": piece.invalid_reason,
             }
         )
-    tokens = sum(len(piece.ids) for piece in pieces)
-    summary = {"samples": samples, "tokens_per_second": round(tokens / seconds, 1), "seconds": round(seconds, 3)}
+    sampled = sum(len(piece.ids) - piece.num_prompt_tokens for piece in pieces)
+    rate = {"tokens_per_second": round(sampled / seconds, 1), "seconds": round(seconds, 3)}
+    summary = {"samples": samples, **rate, **(about or {})}
     write_atomically(folder / SUMMARY_FILE, (json.dumps(summary, indent=2) + "\n").encode())
     return summary
+
+
+def _title(number: int, piece: "Composition") -> str:
+    return f"Sample {number}: {piece.num_notes} notes, {piece.num_bars} bars"
 
 
 def play_seconds(score: "ScoreTick") -> float:
@@ -231,23 +294,39 @@ def play_seconds(score: "ScoreTick") -> float:
     return seconds(score)
 
 
-def write_score(score: "ScoreTick", path: Path) -> None:
-    """Write a Score in the format of the file name: .mid, .wav or .png."""
+def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> None:
+    """Write a Score in the format of the file name: .mid, .wav or .png; only pictures show the title."""
     from symbolic_music.score.audio_io import write_wav
     from symbolic_music.score.midi_io import write_midi
     from symbolic_music.score.picture_io import write_piano_roll
 
-    writers = {".mid": write_midi, ".midi": write_midi, ".wav": write_wav, ".png": write_piano_roll}
-    if path.suffix.lower() not in writers:
-        raise UserError(
-            f"{path}: cannot write {path.suffix or 'a file without suffix'}; expected {', '.join(writers)}"
-        )
-    writers[path.suffix.lower()](score, path)
+    suffix = _writable_suffix(path)
+    if suffix == ".png":
+        write_piano_roll(score, path, title)
+    elif suffix == ".wav":
+        write_wav(score, path)
+    else:
+        write_midi(score, path)
+
+
+def _writable_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in OUTPUT_SUFFIXES:
+        found = path.suffix or "a file without suffix"
+        raise UserError(f"{path}: cannot write {found}; expected {', '.join(OUTPUT_SUFFIXES)}")
+    return suffix
 
 
 def run_render(options: argparse.Namespace) -> None:
     """`symbolic-music render`."""
-    write_score(_read_piece(options.file, options.tune), options.output)
+    from symbolic_music.score.checks import ScoreError
+
+    _writable_suffix(options.output)
+    piece = _read_piece(options.file, options.tune)
+    try:
+        write_score(piece, options.output, f"{options.file.stem}, {options.tune}" if options.tune > 1 else None)
+    except ScoreError as error:
+        raise UserError(f"{options.file}: {error.detail}") from error
     print(f"written {options.output}")
 
 

@@ -105,7 +105,7 @@ class EventGrammar:
             for which, automaton in enumerate(self.automata):
                 next_state = int(automaton.transitions[states[which], column])
                 if next_state == FORBIDDEN:
-                    if column in self._end_columns:
+                    if column in self._end_columns and states[0] != self.final_state:
                         return self._unfinished(index, states[0])
                     return (
                         f"event {index} is {event!r}, which may not follow here "

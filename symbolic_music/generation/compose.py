@@ -1,5 +1,6 @@
 """New pieces from a model: from nothing, or continuing a given Score. Knows nothing of files or training."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ class Composition:
         invalid_reason: why they are not, or None.
         num_notes: notes begun in the tokens.
         num_bars: bars begun in the tokens; a last note may sound beyond them.
+        num_prompt_tokens: how many of the tokens were given, BOS included.
     """
 
     ids: list[int]
@@ -31,6 +33,7 @@ class Composition:
     invalid_reason: str | None
     num_notes: int
     num_bars: int
+    num_prompt_tokens: int = 1
 
     @property
     def valid(self) -> bool:
@@ -61,14 +64,17 @@ class SamplingOptions:
     seed: int = 0
 
     def __post_init__(self):
-        if self.temperature < 0:
-            raise ValueError(f"temperature is {self.temperature}; expected 0 or more")
+        # Written so that NaN is refused too.
+        if not 0 <= self.temperature < math.inf:
+            raise ValueError(f"temperature is {self.temperature}; expected a number from 0")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}; expected more than 0 and at most 1")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size}; expected 1 or more")
-        if self.num_bars is not None and self.num_bars < 1:
-            raise ValueError(f"num_bars is {self.num_bars}; expected 1 or more")
+        for name in ("batch_size", "num_bars", "max_length"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; expected 1 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; expected 0 to {2**32 - 1}")
 
 
 @torch.inference_mode()
@@ -109,7 +115,7 @@ def compose(
         torch.manual_seed(options.seed + first // options.batch_size)
         batch = torch.tensor([prompt_ids] * count, device=model.device)
         output = _sample(model, processor, batch, max_length, options)
-        pieces += [_composition(processor, ids) for ids in output.tolist()]
+        pieces += [_composition(processor, ids, len(prompt_ids)) for ids in output.tolist()]
         if on_batch is not None:
             on_batch(count)
     return pieces
@@ -151,7 +157,7 @@ def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int
     return processor.encode_events([*events, *["Bar_None", meter] * missing], add_eos=False)
 
 
-def _composition(processor: MusicProcessor, ids: list[int]) -> Composition:
+def _composition(processor: MusicProcessor, ids: list[int], num_prompt_tokens: int) -> Composition:
     eos = processor.tokenizer.eos_token_id
     if eos in ids:
         ids = ids[: ids.index(eos) + 1]
@@ -160,4 +166,4 @@ def _composition(processor: MusicProcessor, ids: list[int]) -> Composition:
         score, complaint = processor.decode(ids), None
     except DecodingError as error:
         score, complaint = None, str(error)
-    return Composition(ids, score, complaint, num_notes=counts["notes"], num_bars=counts["bars"])
+    return Composition(ids, score, complaint, counts["notes"], counts["bars"], num_prompt_tokens)

@@ -34,6 +34,9 @@ class MusicProcessor(ProcessorMixin):
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, codec: ScoreCodec | dict[str, Any], chat_template=None):
         super().__init__(tokenizer, chat_template=chat_template)
+        # transformers notes how a tokenizer was loaded; saved again, that would make a copy differ from its original.
+        for name in ("is_local", "local_files_only"):
+            self.tokenizer.init_kwargs.pop(name, None)
         self.codec = _build_codec(codec) if isinstance(codec, dict) else codec
         names = [*SPECIAL_TOKENS.values(), *self.codec.events]
         self._character = {name: chr(FIRST_EVENT_CHARACTER + index) for index, name in enumerate(names)}
@@ -85,11 +88,16 @@ class MusicProcessor(ProcessorMixin):
     def decode(self, ids: Sequence[int] | np.ndarray, *args: Any, **kwargs: Any) -> ScoreTick:
         """The Score that one sequence of ids writes; padding is skipped.
 
+        Beam search pads with EOS where the pad id is 0 (transformers' `pad_token_id or eos_token_id`), so EOS may be
+        repeated at the end.
+
         Raises:
             DecodingError: when the ids are not one complete piece from BOS to EOS.
         """
         pad = self.tokenizer.pad_token_id
         tokens = [token for token in _to_list(ids) if token != pad]
+        while tokens[-2:] == [self.tokenizer.eos_token_id] * 2:
+            tokens.pop()
         complaint = self.grammar().explain(tokens)
         if complaint is not None:
             raise DecodingError(complaint)

@@ -1,0 +1,261 @@
+"""The `symbolic-music` command as a user runs it: what it writes, and one line for every mistake."""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "generation"))
+
+from made_up_music import melody_score, random_melody
+
+from symbolic_music.score.files import read_scores
+from symbolic_music.score.midi_io import write_midi
+
+PROGRAM = "symbolic-music"
+CHECKOUT = Path(__file__).parents[2]
+SAMPLE_KEYS = {"file", "valid", "notes", "bars", "seconds", "tokens", "invalid_reason"}
+TUNE = "X:1\nT:Walk\nM:4/4\nL:1/8\nK:C\nCDEF GABc|cBAG FEDC|C2E2 G2c2|c4 C4|\n"
+
+
+def run(*arguments, module=True, cwd=None):
+    """Run the command in a process of its own; `module` runs `python -m`, otherwise the installed program."""
+    program = [sys.executable, "-m", "symbolic_music"] if module else [str(Path(sys.executable).with_name(PROGRAM))]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
+    return subprocess.run(
+        [*program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        cwd=cwd,
+        env=environment,
+    )
+
+
+def succeed(*arguments, **options):
+    result = run(*arguments, **options)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def complain(*arguments):
+    """The one line on stderr of a command that must fail with exit code 2."""
+    result = run(*arguments)
+    assert result.returncode == 2, (result.stdout, result.stderr)
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("symbolic-music: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    from tiny_model import save_checkpoint
+
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    """A folder of small files, good and bad."""
+    folder = tmp_path_factory.mktemp("music")
+    write_midi(melody_score(random_melody(1)), folder / "walk.mid")
+    (folder / "tune.abc").write_text(TUNE)
+    (folder / "book.abc").write_text(TUNE + "\n" + TUNE.replace("X:1", "X:2"))
+    (folder / "broken.mid").write_bytes(b"MThd\x00\x00")
+    (folder / "text.txt").write_text("not music")
+    (folder / "empty").mkdir()
+    return folder
+
+
+def read_summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+# --- generate -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_generate_writes_every_format_and_a_summary(checkpoint, tmp_path):
+    out = tmp_path / "deep" / "out"
+    printed = succeed(
+        "generate", "--model", checkpoint, "--num-samples", 3, "--bars", 2, "--seed", 5, "--max-tokens", 60,
+        "--format", "mid,wav,png", "--output-dir", out,
+    )  # fmt: skip
+    summary = read_summary(out)
+    assert len(summary["samples"]) == 3
+    assert {path.name for path in out.iterdir()} == {"summary.json"} | {
+        f"sample_000{number}.{suffix}" for number in range(3) for suffix in ("mid", "wav", "png")
+    }
+    for number, sample in enumerate(summary["samples"]):
+        assert set(sample) == SAMPLE_KEYS
+        assert sample["file"] == f"sample_000{number}.mid"
+        assert sample["valid"] is True
+        assert sample["invalid_reason"] is None
+        assert 0 < sample["tokens"] <= 60
+        [score] = read_scores(out / sample["file"])
+        assert score.note_num() == sample["notes"] > 0
+        assert sample["seconds"] > 0
+        with wave.open(str(out / f"sample_000{number}.wav")) as sound:
+            assert sound.getnframes() > 0
+        assert (out / f"sample_000{number}.png").read_bytes()[:4] == b"\x89PNG"
+    assert summary["tokens_per_second"] > 0
+    assert summary["model"] == str(checkpoint)
+    assert summary["prompt"] is None
+    assert (summary["options"]["seed"], summary["options"]["num_bars"]) == (5, 2)
+    assert "3 of 3 pieces are valid" in printed
+
+
+@pytest.mark.slow
+def test_the_program_and_the_module_write_the_same_music_for_one_seed(checkpoint, tmp_path):
+    options = ["generate", "--model", checkpoint, "--num-samples", 1, "--max-tokens", 40, "--output-dir"]
+    succeed(*options, tmp_path / "module")
+    succeed(*options, tmp_path / "program", module=False)
+    names = ["module", "program"]
+    first, second = [(tmp_path / name / "sample_0000.mid").read_bytes() for name in names]
+    assert first == second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["walk.mid", "tune.abc"])
+def test_generate_continues_midi_and_abc(checkpoint, music, tmp_path, name):
+    succeed(
+        "generate", "--model", checkpoint, "--prompt", music / name, "--prompt-bars", 2, "--bars", 4,
+        "--num-samples", 1, "--max-tokens", 150, "--output-dir", tmp_path,
+    )  # fmt: skip
+    [sample] = read_summary(tmp_path)["samples"]
+    assert (sample["valid"], sample["bars"]) == (True, 4)
+    assert read_summary(tmp_path)["prompt"] == str(music / name)
+    [prompt], [piece] = read_scores(music / name), read_scores(tmp_path / sample["file"])
+
+    def onsets(score):
+        """(bar, sixteenth, pitch) of the first two bars."""
+        notes = [(note.time * 4 / score.ticks_per_quarter, note.pitch) for t in score.tracks for note in t.notes]
+        return {note for note in notes if note[0] < 32}
+
+    assert onsets(prompt) <= onsets(piece)
+
+
+@pytest.mark.slow
+def test_without_the_grammar_invalid_pieces_are_listed_without_a_file(checkpoint, tmp_path):
+    printed = succeed(
+        "generate", "--model", checkpoint, "--no-grammar", "--num-samples", 2, "--max-tokens", 20,
+        "--output-dir", tmp_path,
+    )  # fmt: skip
+    assert "0 of 2 pieces are valid" in printed
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+    for sample in read_summary(tmp_path)["samples"]:
+        assert set(sample) == SAMPLE_KEYS
+        assert (sample["file"], sample["valid"], sample["seconds"]) == (None, False, 0.0)
+        assert sample["invalid_reason"]
+
+
+# --- render and info ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_render_writes_sound_pictures_and_midi(music, tmp_path):
+    for name in ("out.wav", "out.png", "out.mid"):
+        assert f"written {tmp_path / name}" in succeed("render", music / "book.abc", "--output", tmp_path / name)
+    assert (tmp_path / "out.wav").read_bytes()[:4] == b"RIFF"
+    width, height = struct.unpack(">II", (tmp_path / "out.png").read_bytes()[16:24])
+    assert min(width, height) > 100
+    assert read_scores(tmp_path / "out.mid")[0].note_num() == 22
+
+
+def test_info_of_files(music):
+    printed = succeed("info", music / "walk.mid")
+    assert "48 notes, 6 bars, 12.0 s, meter 4/4" in printed
+    assert "pieces   2" in succeed("info", music / "book.abc")
+
+
+@pytest.mark.slow
+def test_info_of_a_model(checkpoint):
+    printed = succeed("info", checkpoint)
+    for row in ("music_transformer", "1 layers of width 16", "160 tokens", "860 tokens over 811 events", "remi"):
+        assert row in printed
+
+
+# --- One line and exit code 2 ---------------------------------------------------------------------------------------
+
+
+GENERATE = ["generate", "--output-dir", "out", "--model", "no/such/model"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["compose"], "invalid choice: 'compose'"),
+        (["generate"], "the following arguments are required: --model, --output-dir"),
+        ([*GENERATE, "--num-samples", "many"], "invalid int value: 'many'"),
+        ([*GENERATE, "--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
+        (
+            [*GENERATE, "--format", "mid,ogg"],
+            "--format is 'mid,ogg'; expected a comma-separated list of mid, wav, png",
+        ),
+        ([*GENERATE, "--format", ","], "--format is ','; expected"),
+        (["render", "{music}/walk.mid", "--output", "{music}/walk.ogg"], "cannot write .ogg; expected"),
+        (["render", "{music}/missing.mid", "--output", "{music}/x.wav"], "missing.mid: missing_file"),
+        (["render", "{music}/broken.mid", "--output", "{music}/x.wav"], "broken.mid: unreadable"),
+        (["render", "{music}/book.abc", "--tune", "3", "--output", "{music}/x.mid"], "holds 2 pieces; there is no"),
+        (["render", "{music}/walk.mid", "--output", "{music}/no/such/x.mid"], "no/such"),
+        (["info", "{music}/broken.mid"], "broken.mid: unreadable"),
+        (["info", "{music}/text.txt"], "text.txt: unsupported_format"),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
+)
+def test_mistakes_in_arguments_and_files(arguments, message, music):
+    assert message in complain(*[argument.replace("{music}", str(music)) for argument in arguments])
+
+
+# These import torch, which takes seconds.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["info", "{music}/nothing/here"], "nothing/here does not exist"),
+        (["info", "missing.mid"], "missing.mid does not exist"),
+        (["info", "{music}/empty"], "is not a model folder: it holds no config.json"),
+        (["info", "nobody/nothing"], "no such file or folder here, and as a Hub id: "),
+        (["generate", "--model", "{music}/walk.mid"], "is a file; expected a model folder or Hub id"),
+        (["generate", "--model", "./nothing"], "./nothing does not exist"),
+        (["generate", "--model", "{model}", "--prompt", "{music}/broken.mid"], "broken.mid: unreadable"),
+        (["generate", "--model", "{model}", "--prompt", "{music}/missing.mid"], "missing.mid: missing_file"),
+        (["generate", "--model", "{model}", "--device", "abacus"], "--device is 'abacus', which cannot be used"),
+        (["generate", "--model", "{model}", "--device", "cuda:99"], "--device is 'cuda:99', which cannot be used"),
+        (["generate", "--model", "{model}", "--temperature", "nan"], "temperature is nan; expected"),
+        (["generate", "--model", "{model}", "--top-p", "2"], "top_p is 2.0; expected"),
+        (["generate", "--model", "{model}", "--bars", "0"], "num_bars is 0; expected 1 or more"),
+        (["generate", "--model", "{model}", "--seed", "-1"], "seed is -1; expected"),
+        (["generate", "--model", "{model}", "--max-tokens", "5"], "leaves no room to finish a piece"),
+        (["generate", "--model", "{model}", "--max-tokens", "0"], "max_length is 0; expected 1 or more"),
+        (
+            ["generate", "--model", "{model}", "--prompt", "{music}/walk.mid", "--max-tokens", "20"],
+            "so nothing can follow",
+        ),
+        (
+            ["generate", "--model", "{model}", "--prompt", "{music}/walk.mid", "--bars", "4"],
+            "--prompt-bars is 4; expected fewer than --bars 4",
+        ),
+        (["generate", "--model", "{model}", "--output-dir", "{music}/text.txt"], "text.txt"),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
+)
+def test_mistakes_that_need_the_model_layer(arguments, message, music, checkpoint, tmp_path):
+    filled = [text.replace("{music}", str(music)).replace("{model}", str(checkpoint)) for text in arguments]
+    if filled[0] == "generate" and "--output-dir" not in filled:
+        filled += ["--output-dir", str(tmp_path)]
+    assert message in complain(*filled)
+
+
+def test_help_is_not_a_mistake():
+    assert "COMMAND" in succeed("--help")
+    assert "--prompt-bars" in succeed("generate", "--help")
