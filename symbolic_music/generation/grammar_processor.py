@@ -24,7 +24,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
 
     Args:
         grammar: the token grammar.
-        max_length: longest sequence in tokens, prompt included; every piece ends by then. None sets no limit.
+        max_length: longest sequence in tokens, prompt included; every piece ends by then. A dozen tokens before, the
+            shortest way to the end is taken, so that nothing is squeezed in. None sets no limit.
         num_bars: bars of every piece, prompt included: it ends in this bar, unless `max_length` comes first.
     """
 
@@ -46,9 +47,10 @@ class GrammarLogitsProcessor(LogitsProcessor):
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
         closing = remaining <= self._tables.longest_way
         if self.num_bars is not None:
+            scores = self._end_at_last_bar_line(scores, forbidden)  # type: ignore[assignment]
             forbidden |= self._outside_bars(closing)
         if closing:
-            forbidden |= self._tables.tokens_to_end[self._states[:, 0]] > remaining - 1
+            forbidden |= self._detours()
         forbidden = _fit_vocabulary(forbidden, scores.shape[-1])
         return scores.masked_fill(forbidden, float("-inf"))
 
@@ -100,6 +102,31 @@ class GrammarLogitsProcessor(LogitsProcessor):
         if self.num_bars is not None and int(self._bars.max()) > self.num_bars:
             raise GrammarError(f"the prompt has {int(self._bars.max())} bars, more than the {self.num_bars} asked for")
 
+    def _end_at_last_bar_line(self, scores: torch.Tensor, forbidden: torch.Tensor) -> torch.Tensor:
+        """In the last bar, give the probability of beginning another bar to ending here.
+
+        Only masking it would leave the rest of the distribution, which is noise where the model wants the bar to be
+        over: pieces would end in chords of random instruments.
+        """
+        assert self._tables is not None
+        assert self.num_bars is not None
+        last = self._bars.eq(self.num_bars)[:, None]
+        if not bool(last.any()):
+            return scores
+        target, size = self._tables.before_bar, forbidden.shape[1]
+        crossing = last & (self._tables.bars_per_token > 0) & ~forbidden & ~forbidden[:, target]
+        probabilities = scores[:, :size].float().masked_fill(forbidden, float("-inf")).softmax(dim=1)
+        moved = probabilities * crossing
+        probabilities = (probabilities - moved).index_add(1, target, moved)
+        ending = torch.where(last, probabilities.log().to(scores.dtype), scores[:, :size])
+        return torch.cat([ending, scores[:, size:]], dim=1)
+
+    def _detours(self) -> torch.Tensor:
+        """Tokens that do not lead nearer to the end; padding after the end is no detour."""
+        assert self._tables is not None
+        order = self._states[:, 0]
+        return self._tables.tokens_to_end[order] >= self._tables.way_to_end[order].clamp(min=1)[:, None]
+
     def _outside_bars(self, closing: bool) -> torch.Tensor:
         """Tokens that would begin a bar too many, or end a piece in an earlier bar than the last."""
         assert self._tables is not None
@@ -127,7 +154,9 @@ class _Tables:
         self.ends_piece = tensor(ends)
         # A forbidden token is as far from the end as can be; the mask forbids it anyway.
         self.tokens_to_end = tensor(grammar.tokens_to_end[order_rows])
+        self.way_to_end = tensor(grammar.tokens_to_end)
         self.longest_way = int(grammar.tokens_to_end.max()) + 1
+        self.before_bar = tensor(grammar.stop_before("Bar", stop=int(ends.argmax())))
 
 
 def _fit_vocabulary(forbidden: torch.Tensor, vocab_size: int) -> torch.Tensor:

@@ -78,6 +78,26 @@ class TokenGrammar:
         """Bars begun in each id, (V,) int64."""
         return self.count_per_token("Bar")
 
+    def stop_before(self, event_type: str, stop: int) -> np.ndarray:
+        """For each id, the id that says the same up to its first event of a type, (V,) int64.
+
+        Args:
+            event_type: such as "Bar".
+            stop: what stands for an id that begins with such an event.
+
+        An id without such an event stands for itself. Where no id says all of the part before, the one that says the
+        longest beginning of it is taken; base events are ids, so there is one.
+        """
+        is_type = [event.partition("_")[0] == event_type for event in self.grammar.events]
+        id_of = {events: token for token, events in enumerate(self.token_events)}
+        stops = np.arange(self.vocab_size)
+        for token, events in enumerate(self.token_events):
+            length = next((index for index, event in enumerate(events) if is_type[event]), None)
+            if length is not None:
+                prefixes = (id_of[events[:end]] for end in range(length, 0, -1) if events[:end] in id_of)
+                stops[token] = next(prefixes, stop)
+        return stops
+
     def advance(self, states: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """States after one token.
 
