@@ -135,17 +135,18 @@ def _evaluation_section(facts: ModelFacts, evaluation: dict[str, Any]) -> str:
         f"| probability on tokens the grammar allows, before masking | {evaluation['allowed_mass']:.4%} |",
     ]
     lines += [
-        f"| {name}, bits per note | {bits:.3f} ({1 - evaluation['bits_per_note'] / bits:.1%} above this model) |"
+        f"| {name}, bits per note | {bits:.3f} (this model is {1 - evaluation['bits_per_note'] / bits:.1%} lower) |"
         for name, bits in facts.baseline.items()
     ]
     lines += [
         "",
-        "Bits per note by place in the piece (repeats make later bars cheaper):",
+        "Bits per note by place in the piece (a model that copies repeats has cheaper later bars):",
         "",
         "| bars | bits per note |",
     ]
     lines.append("|---|---:|")
-    for bars, row in evaluation["bits_per_note_by_bar"].items():
+    by_bar = evaluation["bits_per_note_by_bar"]
+    for bars, row in sorted(by_bar.items(), key=lambda item: int(item[0].split("-")[0].rstrip("+"))):
         if row["notes"]:
             lines.append(f"| {bars} | {row['bits_per_note']:.3f} |")
     lines += ["", f"Split hash `{evaluation['split_hash']}`, tokenizer hash `{evaluation['tokenizer_hash']}`."]
@@ -218,8 +219,8 @@ def _training_section(facts: ModelFacts, num_parameters: int, training: dict[str
     flops = 6 * num_parameters * training["tokens_seen"]
     return f"""## Training
 
-{num_parameters:,} parameters; {training["tokens_seen"]:,} tokens seen in {training["wall_seconds"] / 60:.0f} minutes
-on {training["machine"]}, about 10^{math.log10(flops):.1f} floating-point operations (6 parameters tokens); label
+{num_parameters:,} parameters; {training["tokens_seen"]:,} tokens seen in {training["training_seconds"] / 60:.0f}
+minutes on {training["machine"]}, about 10^{math.log10(flops):.1f} floating-point operations (6 parameters tokens); label
 smoothing {training["label_smoothing"]:g}, structural loss weight {training["structural_loss_weight"]:g}, seed
 {training["seed"]}. `training_summary.json` has the rest.
 

@@ -59,6 +59,8 @@ def training_summary(trainer: MusicTrainer, splits: Mapping[str, Dataset], wall_
         "tokens_seen": int(state.num_input_tokens_seen),
         "tokens_per_second": _tokens_per_second(trainer, ends),
         "wall_seconds": wall_seconds,
+        # With a time budget the clock runs on through resumed sessions.
+        "training_seconds": trainer.budget.elapsed() if trainer.budget is not None else wall_seconds,
         "best": _best_validation(state.log_history),
         "final": _last_with(state.log_history, "eval_loss"),
         "final_train_nats_per_token": _last_with(state.log_history, "nats_per_token").get("nats_per_token"),

@@ -22,7 +22,7 @@ TRAINING = {
     "pieces": {"train": 1234, "validation": 56},
     "split_hash": "5p11th45h",
     "tokens_seen": 7_654_321,
-    "wall_seconds": 2520.0,
+    "training_seconds": 2520.0,
     "machine": "2 cores of something",
     "label_smoothing": 0.125,
     "structural_loss_weight": 0.375,
@@ -196,7 +196,7 @@ FIGURES = [
     ("training_summary.json", ["tokens_seen"]),
     ("training_summary.json", ["pieces", "train"]),
     ("training_summary.json", ["seed"]),
-    ("training_summary.json", ["wall_seconds"]),
+    ("training_summary.json", ["training_seconds"]),
 ]
 
 
