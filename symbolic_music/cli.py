@@ -193,11 +193,13 @@ def load_model(name: str, device: str | None = None) -> "tuple[PreTrainedModel, 
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoProcessor
+    from transformers.utils.logging import disable_progress_bar
 
     from symbolic_music.tokenization.processing_music import MusicProcessor
 
     _check_model_name(name)
     chosen = _find_device(device)
+    disable_progress_bar()  # "Loading weights" would stand between the user and the one line of an error
     try:
         processor = AutoProcessor.from_pretrained(name)
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
