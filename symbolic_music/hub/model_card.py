@@ -220,7 +220,8 @@ def _training_section(facts: ModelFacts, num_parameters: int, training: dict[str
     return f"""## Training
 
 {num_parameters:,} parameters; {training["tokens_seen"]:,} tokens seen
-in {training["training_seconds"] / 60:.0f} minutes on {training["machine"]}: about 10^{math.log10(flops):.1f} floating-point operations (6 parameters tokens).
+in {training["training_seconds"] / 60:.0f} minutes on {training["machine"]}:
+about 10^{math.log10(flops):.1f} floating-point operations (6 parameters tokens).
 Label smoothing {training["label_smoothing"]:g}, structural loss weight {training["structural_loss_weight"]:g}, seed
 {training["seed"]}. `training_summary.json` has the rest.
 
