@@ -113,7 +113,10 @@ class MusicTrainingArguments(TrainingArguments):
     sample_every: int = field(default=0, metadata={"help": "Write live samples every N evaluations; 0 is never."})
     sample_bars: int = field(default=8, metadata={"help": "Bars per live sample."})
 
-    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate of AdamW."})
+    muon: bool = field(
+        default=True, metadata={"help": "Train hidden matrices by Muon, the rest by AdamW; false: AdamW alone."}
+    )
+    learning_rate: float = field(default=2e-3, metadata={"help": "Peak learning rate."})
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning-rate schedule."})
     warmup_steps: float = field(default=0.02, metadata={"help": "Warm-up: steps, or below 1 a share of the run."})
     weight_decay: float = field(default=0.1, metadata={"help": "Not on norms, biases and embeddings."})

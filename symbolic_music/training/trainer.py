@@ -22,7 +22,11 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import mark_complete, read_marker, unmark
 from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss
+from symbolic_music.training.muon import MuonAdamW
 from symbolic_music.training.schedule import TimeBudget, cosine_factor
+
+# Parameters that hold several matrices, one below the other, by the end of their module's name.
+_STACKED_MATRICES = {"qkv_proj": 3}
 
 _NO_DECAY_PATTERNS = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 
@@ -174,6 +178,33 @@ class MusicTrainer(Trainer):
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Weights of linear layers: not norms, biases or embeddings (a tied head is an embedding)."""
         return get_parameter_names(model, [nn.LayerNorm, nn.RMSNorm, nn.Embedding], _NO_DECAY_PATTERNS)
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Muon for the hidden matrices and AdamW for the rest, or, with `muon` off, the Trainer's own choice."""
+        if not self.args.muon or self.optimizer is not None:
+            return super().create_optimizer(model)
+        model = model or self.model
+        decayed = set(self.get_decay_parameter_names(model))
+        head = self.model.get_output_embeddings()
+        hidden: dict[int, list[nn.Parameter]] = {}
+        rest: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            if name in decayed and parameter.ndim == 2 and (head is None or parameter is not head.weight):
+                splits = _STACKED_MATRICES.get(name.split(".")[-2], 1)
+                hidden.setdefault(splits, []).append(parameter)
+            else:
+                rest[name in decayed].append(parameter)
+        decay = self.args.weight_decay
+        groups = [
+            {"params": parameters, "weight_decay": decay, "orthogonalise": True, "splits": splits}
+            for splits, parameters in sorted(hidden.items())
+        ]
+        groups += [{"params": rest[kind], "weight_decay": decay * kind} for kind in (True, False) if rest[kind]]
+        betas = (self.args.adam_beta1, self.args.adam_beta2)
+        self.optimizer = MuonAdamW(groups, lr=self.args.learning_rate, betas=betas, eps=self.args.adam_epsilon)
+        return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None):
         """The Trainer's schedule, or, with a time budget, a cosine over the share of steps or time that is spent."""
