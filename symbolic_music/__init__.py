@@ -15,6 +15,9 @@ __version__ = "0.1.0"
 _MODULE_OF_NAME = {
     "BlockCollator": "symbolic_music.data.collate",
     "GrammarLogitsProcessor": "symbolic_music.generation.grammar_processor",
+    "MusicLSTMConfig": "symbolic_music.models.music_lstm.configuration_music_lstm",
+    "MusicLSTMForCausalLM": "symbolic_music.models.music_lstm.modeling_music_lstm",
+    "MusicLSTMModel": "symbolic_music.models.music_lstm.modeling_music_lstm",
     "MusicProcessor": "symbolic_music.tokenization.processing_music",
     "MusicTransformerConfig": "symbolic_music.models.music_transformer.configuration_music_transformer",
     "MusicTransformerForCausalLM": "symbolic_music.models.music_transformer.modeling_music_transformer",
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
     from symbolic_music.data.collate import BlockCollator as BlockCollator
     from symbolic_music.events.remi import RemiCodec as RemiCodec
     from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor as GrammarLogitsProcessor
+    from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig as MusicLSTMConfig
+    from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM as MusicLSTMForCausalLM
+    from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMModel as MusicLSTMModel
     from symbolic_music.models.music_transformer.configuration_music_transformer import (
         MusicTransformerConfig as MusicTransformerConfig,
     )

@@ -56,7 +56,7 @@ def test_imports_point_downwards(path):
         assert LAYERS[parts[1]] < LAYERS[own], f"{path} ({own}) imports upwards or sideways: {name}"
 
 
-@pytest.mark.parametrize("family", ["music_transformer"])
+@pytest.mark.parametrize("family", ["music_lstm", "music_transformer"])
 def test_a_model_family_imports_only_torch_transformers_and_itself(family):
     for path in sorted((PACKAGE / "models" / family).glob("*.py")):
         for name in imported_modules(path):
