@@ -43,7 +43,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         if self._tables is None or self._tables.device != scores.device:
             self._tables = _Tables(self.grammar, scores.device)
         self._follow(input_ids)
-        forbidden = self._tables.forbidden_rows[self._states].any(dim=1)
+        forbidden = self._tables.forbidden(self._states)
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
         closing = remaining <= self._tables.longest_way
         if self.num_bars is not None:
@@ -157,6 +157,13 @@ class _Tables:
         self.way_to_end = tensor(grammar.tokens_to_end)
         self.longest_way = int(grammar.tokens_to_end.max()) + 1
         self.before_bar = tensor(grammar.stop_before("Bar", stop=int(ends.argmax())))
+
+    def forbidden(self, states: torch.Tensor) -> torch.Tensor:
+        """(B, V): what any of the automata forbids in states (B, A), joined row by row: no (B, A, V) is built."""
+        forbidden = self.forbidden_rows.index_select(0, states[:, 0])
+        for automaton in range(1, states.shape[1]):
+            forbidden |= self.forbidden_rows.index_select(0, states[:, automaton])
+        return forbidden
 
 
 def _fit_vocabulary(forbidden: torch.Tensor, vocab_size: int) -> torch.Tensor:

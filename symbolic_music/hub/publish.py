@@ -65,6 +65,7 @@ def _write_folder(
         eos_token_id=processor.tokenizer.eos_token_id,
         pad_token_id=processor.tokenizer.pad_token_id,
         do_sample=True,
+        top_k=0,  # transformers would keep the 50 likeliest tokens only
         max_length=model.config.max_position_embeddings,
     ).save_pretrained(folder)
     for name in (MIDITOK_FILE, LOSS_PLOT):

@@ -91,6 +91,7 @@ def test_the_folder_holds_all_a_repository_needs(published):
     assert names == {
         "README.md",
         "config.json",
+        "cache_music_transformer.py",
         "configuration_music_transformer.py",
         "evaluation.json",
         "generation_config.json",

@@ -53,7 +53,12 @@ def published(tmp_path, monkeypatch):
 def test_the_folder_holds_its_code(published):
     folder, _ = published
     names = {path.name for path in (folder / "model").iterdir()}
-    assert {"configuration_music_transformer.py", "modeling_music_transformer.py", "config.json"} <= names
+    assert {
+        "cache_music_transformer.py",
+        "configuration_music_transformer.py",
+        "modeling_music_transformer.py",
+        "config.json",
+    } <= names
 
 
 @pytest.mark.slow

@@ -157,6 +157,37 @@ def test_weight_decay_spares_norms_biases_and_embeddings(make_trainer):
     assert {name for name in parameters if parameters[name].dim() == 2} - set(decayed) == {"model.embed_tokens.weight"}
 
 
+def test_muon_trains_the_hidden_matrices_and_nothing_else(make_trainer):
+    trainer = make_trainer()
+    groups = trainer.create_optimizer().param_groups
+    names = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
+    by_kind = {True: {}, False: {}}
+    for group in groups:
+        for parameter in group["params"]:
+            by_kind[group["orthogonalise"]][names.pop(id(parameter))] = group
+    assert not names, "every parameter is in one group"
+    hidden = by_kind[True]
+    assert hidden and all(name.endswith("_proj.weight") for name in hidden)
+    assert {hidden[name]["splits"] for name in hidden if "qkv_proj" in name} == {3}
+    assert {hidden[name]["splits"] for name in hidden if "qkv_proj" not in name} == {1}
+    assert not any(name.endswith("_proj.weight") for name in by_kind[False])
+    assert {group["weight_decay"] for group in by_kind[False].values()} == {0.0}
+
+
+def test_without_muon_the_trainer_chooses(make_trainer):
+    assert type(make_trainer(muon=False).create_optimizer()) is torch.optim.AdamW
+
+
+def test_an_untied_head_is_left_to_adamw(make_trainer):
+    trainer = make_trainer()
+    trainer.model.lm_head.weight = torch.nn.Parameter(trainer.model.lm_head.weight.detach().clone())
+    for group in trainer.create_optimizer().param_groups:
+        if any(parameter is trainer.model.lm_head.weight for parameter in group["params"]):
+            assert not group["orthogonalise"]
+            return
+    pytest.fail("the head is in no group")
+
+
 @pytest.mark.parametrize(("killed_at", "resumed_from"), [(3, 2), (7, 6), (5, 4)])
 def test_killed_and_resumed_equals_uninterrupted(make_trainer, tmp_path, killed_at, resumed_from):
     # An epoch is 4 steps: resumed in the first, in the second, and at the end of one; dropout is on.
