@@ -32,30 +32,52 @@ class TrainingError(ValueError):
     """A run cannot start or go on for a reason the user can mend; the message is one line that names the value."""
 
 
+# Sizes that not every family has, with what they are where they are left out; None is the family's own rule.
+_SIZES_OF_FAMILY: dict[str, dict[str, Any]] = {
+    "music_transformer": {"num_attention_heads": 6, "intermediate_size": None, "position_encoding": "rotary"},
+    "music_lstm": {"embedding_size": None},
+}
+
+
 @dataclass
 class ModelArguments:
     """The size of the model that is trained from scratch."""
 
     model_type: str = field(default="music_transformer", metadata={"help": "A registered model family."})
-    hidden_size: int = field(default=192, metadata={"help": "Width of the residual stream."})
+    hidden_size: int = field(default=192, metadata={"help": "Width of the residual stream, or of an LSTM's state."})
     num_hidden_layers: int = field(default=6, metadata={"help": "Number of layers."})
-    num_attention_heads: int = field(default=6, metadata={"help": "Attention heads per layer."})
-    intermediate_size: int | None = field(
-        default=None, metadata={"help": "Width of the feed-forward layers; the family's own rule when left out."}
+    num_attention_heads: int | None = field(
+        default=None, metadata={"help": "Attention heads per layer of a Transformer; 6 when left out."}
     )
-    position_encoding: str = field(default="rotary", metadata={"help": "sinusoidal, learned or rotary."})
+    intermediate_size: int | None = field(
+        default=None, metadata={"help": "Width of a Transformer's feed-forward layers; its own rule when left out."}
+    )
+    position_encoding: str | None = field(
+        default=None, metadata={"help": "sinusoidal, learned or rotary, of a Transformer; rotary when left out."}
+    )
+    embedding_size: int | None = field(
+        default=None, metadata={"help": "Width of an LSTM's token vectors; hidden_size when left out."}
+    )
     dropout: float = field(default=0.1, metadata={"help": "Dropout of the embeddings and of what each block adds."})
 
     def config_kwargs(self) -> dict[str, Any]:
-        """The sizes as keyword arguments of a model configuration; what was left out is left to the configuration."""
-        kwargs = {
+        """The sizes as keyword arguments of a model configuration; what was left out is left to the configuration.
+
+        Raises:
+            TrainingError: when a size is given that the family does not have.
+        """
+        kwargs: dict[str, Any] = {
             "hidden_size": self.hidden_size,
             "num_hidden_layers": self.num_hidden_layers,
-            "num_attention_heads": self.num_attention_heads,
-            "intermediate_size": self.intermediate_size,
-            "position_encoding": self.position_encoding,
             "dropout": self.dropout,
         }
+        sizes = sorted({name for sizes in _SIZES_OF_FAMILY.values() for name in sizes})
+        own = _SIZES_OF_FAMILY.get(self.model_type, dict.fromkeys(sizes))
+        for name in sizes:
+            value = getattr(self, name)
+            if value is not None and name not in own:
+                raise TrainingError(f"--{name} is no size of this family: leave it out (given: {value})")
+            kwargs[name] = value if value is not None else own.get(name)
         return {name: value for name, value in kwargs.items() if value is not None}
 
 

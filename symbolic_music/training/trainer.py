@@ -25,8 +25,9 @@ from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossPar
 from symbolic_music.training.muon import MuonAdamW
 from symbolic_music.training.schedule import TimeBudget, cosine_factor
 
-# Parameters that hold several matrices, one below the other, by the end of their module's name.
-_STACKED_MATRICES = {"qkv_proj": 3}
+# Parameters that hold several matrices, one below the other, by the end of their module's name: queries, keys and
+# values; an LSTM's four gates.
+_STACKED_MATRICES = {"qkv_proj": 3, "lstm": 4}
 
 _NO_DECAY_PATTERNS = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 

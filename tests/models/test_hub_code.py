@@ -6,6 +6,8 @@ import sys
 import pytest
 import torch
 
+from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
+from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
 
@@ -34,31 +36,31 @@ print(model.generate(ids, do_sample=False, max_new_tokens=8, eos_token_id=None).
 """
 
 
-@pytest.fixture
-def published(tmp_path, monkeypatch):
+FAMILIES = {
+    "music_transformer": (MusicTransformerForCausalLM, MusicTransformerConfig, {"num_attention_heads": 4}),
+    "music_lstm": (MusicLSTMForCausalLM, MusicLSTMConfig, {"embedding_size": 16}),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def published(request, tmp_path, monkeypatch):
     """A saved model with its code. The classes are put back: `register_for_auto_class` marks them for good."""
-    for registered, auto_class in (
-        (MusicTransformerConfig, "AutoConfig"),
-        (MusicTransformerForCausalLM, "AutoModelForCausalLM"),
-    ):
+    model_class, config_class, sizes = FAMILIES[request.param]
+    for registered, auto_class in ((config_class, "AutoConfig"), (model_class, "AutoModelForCausalLM")):
         monkeypatch.setattr(registered, "_auto_class", None)
         registered.register_for_auto_class(auto_class)
     torch.manual_seed(0)
-    config = MusicTransformerConfig(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_heads=4)
-    model = MusicTransformerForCausalLM(config).eval()
+    model = model_class(config_class(vocab_size=61, hidden_size=32, num_hidden_layers=2, **sizes)).eval()
     model.save_pretrained(tmp_path / "model")
     return tmp_path, model
 
 
 def test_the_folder_holds_its_code(published):
-    folder, _ = published
+    folder, model = published
+    family = model.config.model_type
     names = {path.name for path in (folder / "model").iterdir()}
-    assert {
-        "cache_music_transformer.py",
-        "configuration_music_transformer.py",
-        "modeling_music_transformer.py",
-        "config.json",
-    } <= names
+    code = {f"{kind}_{family}.py" for kind in ("cache", "configuration", "modeling")}
+    assert code | {"config.json"} <= names
 
 
 @pytest.mark.slow
@@ -76,6 +78,6 @@ def test_it_loads_and_generates_without_the_package(published):
     )
     assert result.returncode == 0, result.stderr
     about, generated = result.stdout.strip().splitlines()
-    assert about == "music_transformer transformers_modules"
+    assert about == f"{model.config.model_type} transformers_modules"
     ids = torch.arange(3, 12)[None]
     assert generated == str(model.generate(ids, do_sample=False, max_new_tokens=8, eos_token_id=None).tolist())

@@ -31,6 +31,38 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
     assert training.weight_decay == 0.1
 
 
+def test_each_family_is_given_its_own_sizes(tmp_path):
+    model, _, _ = parse(tmp_path, "hidden_size: 48\n")
+    assert model.config_kwargs() == {
+        "hidden_size": 48,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 6,
+        "position_encoding": "rotary",
+        "dropout": 0.1,
+    }
+    model, _, _ = parse(tmp_path, "model_type: music_lstm\nnum_hidden_layers: 2\nembedding_size: 64\n")
+    assert model.config_kwargs() == {
+        "hidden_size": 192,
+        "num_hidden_layers": 2,
+        "embedding_size": 64,
+        "dropout": 0.1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("model_type: music_lstm\nnum_attention_heads: 4\n", "num_attention_heads"),
+        ("model_type: music_lstm\nposition_encoding: rotary\n", "position_encoding"),
+        ("embedding_size: 64\n", "embedding_size"),
+    ],
+)
+def test_a_size_of_another_family_is_refused(tmp_path, text, size):
+    model, _, _ = parse(tmp_path, text)
+    with pytest.raises(TrainingError, match=f"--{size} is no size of this family: leave it out"):
+        model.config_kwargs()
+
+
 def test_bf16_is_taken_exactly_where_it_is_fast(tmp_path):
     _, _, training = parse(tmp_path, "use_cpu: true\n")
     assert training.bf16 == fast_bf16_available(torch.device("cpu"))

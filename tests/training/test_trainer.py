@@ -188,6 +188,37 @@ def test_an_untied_head_is_left_to_adamw(make_trainer):
     pytest.fail("the head is in no group")
 
 
+LSTM = {"model_type": "music_lstm", "num_attention_heads": None, "embedding_size": 16}
+
+
+def test_muon_takes_an_lstms_gates_apart(make_trainer):
+    trainer = make_trainer(**LSTM)
+    names = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
+    groups = {}
+    for group in trainer.create_optimizer().param_groups:
+        key = (group["orthogonalise"], group.get("splits"), group["weight_decay"] > 0)
+        groups[key] = {names[id(parameter)] for parameter in group["params"]}
+    assert groups == {
+        (True, 1, True): {"head_projection.weight"},
+        (True, 4, True): {"model.layers.0.lstm.weight_ih_l0", "model.layers.0.lstm.weight_hh_l0"},
+        (False, None, False): {
+            "model.embed_tokens.weight",
+            "model.layers.0.lstm.bias_ih_l0",
+            "model.layers.0.lstm.bias_hh_l0",
+        },
+    }
+
+
+@pytest.mark.parametrize("muon", [True, False], ids=["Muon", "AdamW"])
+def test_an_lstm_learns(make_trainer, muon):
+    trainer = make_trainer(
+        max_steps=25, eval_steps=25, save_steps=25, learning_rate=1e-2, muon=muon, structural_loss_weight=0, **LSTM
+    )
+    before = trainer.evaluate()["eval_loss"]
+    trainer.train()
+    assert logged(trainer, "eval_loss")[-1] < 0.9 * before
+
+
 @pytest.mark.parametrize(("killed_at", "resumed_from"), [(3, 2), (7, 6), (5, 4)])
 def test_killed_and_resumed_equals_uninterrupted(make_trainer, tmp_path, killed_at, resumed_from):
     # An epoch is 4 steps: resumed in the first, in the second, and at the end of one; dropout is on.

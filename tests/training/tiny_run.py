@@ -71,6 +71,6 @@ def build(folder: Path):
 
 
 def flags(folder: Path, output: Path, **changes):
-    """Command-line flags of a tiny run."""
+    """Command-line flags of a tiny run; a change to None leaves a flag out."""
     named = {"dataset": folder / "dataset", "tokenizer": folder / "tokenizer", "output": output}
-    return [f"--{name}={value}" for name, value in (named | TINY_MODEL | changes).items()]
+    return [f"--{name}={value}" for name, value in (named | TINY_MODEL | changes).items() if value is not None]
