@@ -25,6 +25,7 @@ BOOTSTRAP_SAMPLES = 1000
 _REPLICATE_STARTS = 1
 # An end of an interval this near, relatively, to where the fit is stopped is no end.
 _AT_BOUND = 0.01
+_MISFIT_WORTH_A_NOTE = 1.5
 _STOPPED_AT = {"alpha": EXPONENT_BOUNDS, "beta": EXPONENT_BOUNDS, "R_N": REPEAT_BOUNDS, "R_D": REPEAT_BOUNDS}
 
 
@@ -161,7 +162,7 @@ def fit_with_intervals(
         notes=(),
         replicates=tuple(replicates),
     )
-    return _with_notes(result)
+    return replace(result, notes=_notes(result, spread))
 
 
 @dataclass(frozen=True)
@@ -304,7 +305,7 @@ def _extrapolation_or_none(form: str, points: Points) -> Extrapolation | None:
 # ---- notes ----------------------------------------------------------------------------------------------------------
 
 
-def _with_notes(result: FitResult) -> FitResult:
+def _notes(result: FitResult, spread: _Spread) -> tuple[str, ...]:
     notes = []
     count = len(FORMS[result.law.form])
     if result.exact:
@@ -312,7 +313,7 @@ def _with_notes(result: FitResult) -> FitResult:
             f"{result.num_cells} settings and {count} coefficients: the law passes through the points whatever the "
             "truth, so R2 is not given and its form is not tested."
         )
-    if not result.intervals:
+    if spread.deviations is None:
         notes.append("One run per setting and none to spare: the spread is unknown, so every value is possible.")
     elif result.seeds[1] == 1:
         notes.append(f"One run per setting: the spread is that of {result.num_cells} settings around the law.")
@@ -320,10 +321,10 @@ def _with_notes(result: FitResult) -> FitResult:
         interval = result.intervals.get(name)
         if interval and (interval.low_is_open or interval.high_is_open):
             notes.append(f"{name} is not bounded by these runs on the open side of its interval.")
-    if result.misfit is not None and result.misfit > 1:
+    if result.misfit is not None and result.misfit > _MISFIT_WORTH_A_NOTE:
         notes.append(f"Settings lie {result.misfit:.2f} times further from the law than the spread of seeds explains.")
     if result.extrapolation is None:
         notes.append(f"{result.num_sizes} sizes are too few to hold the largest one out.")
     elif result.extrapolation.exact:
         notes.append("Without the largest size the law passes through the fitted points whatever its form.")
-    return replace(result, notes=tuple(notes))
+    return tuple(notes)

@@ -59,7 +59,7 @@ def test_three_sizes_once_each_have_no_interval():
 
 def test_noise_as_large_as_the_effect_leaves_alpha_open():
     flat = Law("size", {"E": 2.0, "A": 1e-3, "alpha": 0.3})
-    result = fit_with_intervals("size", noisy(np.random.default_rng(0), noise=0.02, law=flat), samples=100)
+    result = fit_with_intervals("size", noisy(np.random.default_rng(0), noise=0.02, law=flat), samples=30)
     alpha = result.intervals["alpha"]
     assert alpha.high - alpha.low > 2
     assert alpha.low_is_open or alpha.high_is_open

@@ -1,0 +1,244 @@
+"""What is planned and what is finished of a study: each run's model and size, and the log of finished runs.
+
+Knows configurations and lines of JSON; nothing of how a model is trained.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedConfig
+
+from symbolic_music.scaling.ladder import (
+    LadderError,
+    Rung,
+    lstm_config,
+    parameter_count,
+    training_flops_per_token,
+    transformer_config,
+)
+from symbolic_music.scaling.study import Run, StudyError, StudySettings
+from symbolic_music.tokenization.processing_music import MusicProcessor
+
+RUNS_FILE = "runs.jsonl"
+_CONFIG_OF_FAMILY: dict[str, Callable[..., PreTrainedConfig]] = {
+    "transformer": transformer_config,
+    "lstm": lstm_config,
+}
+_SIZES_KEPT = ("hidden_size", "num_hidden_layers", "num_attention_heads", "embedding_size", "vocab_size")
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """What every run of a study is trained and validated on.
+
+    Args:
+        train: blocks of `pack_split`, untransposed; a fraction is its beginning, whole pieces in a random order.
+        validation: blocks.
+        processor: whose ids they are.
+        data_hash: of the dataset's splits.
+        tokenizer_hash: of the tokenizer.
+    """
+
+    train: Dataset
+    validation: Dataset
+    processor: MusicProcessor
+    data_hash: str
+    tokenizer_hash: str
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run with all that is known before it is trained.
+
+    Args:
+        run: its key.
+        config: of its model.
+        learning_rate: the peak.
+        num_blocks: trained on; a multiple of the blocks per step, so that no block is seen twice to fill a step up.
+        num_left_out: blocks of the fraction that fill no step.
+        parameters, parameters_without_embeddings: of the model.
+        flops_per_token: of training.
+        settings: short hash of all the figures depend on besides the key.
+    """
+
+    run: Run
+    config: PreTrainedConfig
+    learning_rate: float
+    num_blocks: int
+    num_left_out: int
+    parameters: int
+    parameters_without_embeddings: int
+    flops_per_token: float
+    settings: str
+
+    def flops(self, context: int) -> float:
+        """Training FLOPs of the whole run."""
+        return self.flops_per_token * self.num_blocks * context
+
+    def describe(self, context: int) -> dict[str, Any]:
+        """What a line of the log says of the run besides what was measured."""
+        return {
+            "run": self.run.name,
+            "family": self.run.family,
+            "size": self.run.size,
+            "fraction": self.run.fraction,
+            "seed": self.run.seed,
+            "model": {name: getattr(self.config, name) for name in _SIZES_KEPT if hasattr(self.config, name)},
+            "parameters": self.parameters,
+            "parameters_without_embeddings": self.parameters_without_embeddings,
+            "flops_per_token": self.flops_per_token,
+            "flops": self.flops(context),
+            "context": context,
+            "blocks": self.num_blocks,
+            "blocks_left_out": self.num_left_out,
+            "settings_hash": self.settings,
+        }
+
+
+def model_config(family: str, rung: Rung, processor: MusicProcessor, context: int) -> PreTrainedConfig:
+    """The configuration of a family's model at a rung, for a processor's ids."""
+    tokenizer = processor.tokenizer
+    config = _CONFIG_OF_FAMILY[family](rung, len(tokenizer), context)
+    for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        setattr(config, name, getattr(tokenizer, name))
+    config.dropout = 0.0  # each token is seen once: there is nothing to learn by heart
+    return config
+
+
+def plan_run(run: Run, settings: StudySettings, data: StudyData) -> PlannedRun:
+    """All that is known of a run before it is trained.
+
+    Raises:
+        StudyError: when the fraction holds less than one step's blocks, or the size has no LSTM that matches it.
+    """
+    try:
+        config = model_config(run.family, settings.sizes[run.size], data.processor, settings.context)
+    except LadderError as error:
+        raise StudyError(f"{run.name}: {error}") from error
+    available = round(run.fraction * len(data.train))
+    num_blocks = available - available % settings.batch_size
+    if not num_blocks:
+        raise StudyError(
+            f"{run.name}: {available} of {len(data.train)} blocks do not fill a step of {settings.batch_size}; "
+            "use a larger fraction or a smaller batch_size"
+        )
+    learning_rate = settings.learning_rate[run.family].at(run.size, config.hidden_size)
+    facts = {
+        "config": {name: value for name, value in config.to_diff_dict().items() if name != "transformers_version"},
+        "learning_rate": learning_rate,
+        "muon": settings.muon[run.family],
+        "num_blocks": num_blocks,
+        "context": settings.context,
+        "batch_size": settings.batch_size,
+        "max_validation_pieces": settings.max_validation_pieces,
+        "training": dict(settings.training or {}),
+        "data_hash": data.data_hash,
+        "tokenizer_hash": data.tokenizer_hash,
+    }
+    counted = parameter_count(config)
+    return PlannedRun(
+        run=run,
+        config=config,
+        learning_rate=learning_rate,
+        num_blocks=num_blocks,
+        num_left_out=available - num_blocks,
+        parameters=counted.total,
+        parameters_without_embeddings=counted.without_embeddings,
+        flops_per_token=training_flops_per_token(config, settings.context),
+        settings=settings_hash(facts),
+    )
+
+
+# ---- the log of finished runs ---------------------------------------------------------------------------------------
+
+
+def settings_hash(facts: Mapping[str, Any]) -> str:
+    """A short hash of all that a run's figures depend on besides its key."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_runs(path: Path) -> list[dict[str, Any]]:
+    """The finished runs of a log; a last line that was cut while it was written is left out.
+
+    Raises:
+        StudyError: for any other line that is no run.
+    """
+    if not path.exists():
+        return []
+    runs = []
+    # What follows the last line's end was being written when the study was stopped.
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+        try:
+            run = json.loads(line)
+            if not isinstance(run, dict) or "run" not in run:
+                raise ValueError("no run")
+        except ValueError as error:
+            raise StudyError(f"{path}, line {number}: not a finished run ({error})") from None
+        runs.append(run)
+    return runs
+
+
+def append_run(path: Path, run: Mapping[str, Any]) -> None:
+    """Add a finished run; a line that was cut before is cut off first, so that lines stay whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
+        file.write(json.dumps(run, sort_keys=True).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def runs_to_do(planned: Mapping[str, str], finished: Sequence[Mapping[str, Any]], path: Path) -> list[str]:
+    """Names of the planned runs that are not finished.
+
+    Args:
+        planned: settings hash by name.
+        finished: lines of the log.
+        path: of the log, for the message.
+
+    Raises:
+        StudyError: when a finished run was made with other settings: two studies in one log would be compared as one.
+    """
+    done = {run["run"]: run["settings_hash"] for run in finished}
+    for name, settings in planned.items():
+        if done.get(name, settings) != settings:
+            raise StudyError(
+                f"{path} holds {name} trained with other settings ({done[name]}, now {settings}); "
+                "choose another --output"
+            )
+    return [name for name in planned if name not in done]
+
+
+def seconds_left(to_do: Sequence[tuple[str, float]], finished: Sequence[Mapping[str, Any]]) -> float | None:
+    """An estimate of the time that runs will take, by the seconds per FLOP of the finished ones.
+
+    Of those of the same family the latest is taken, since runs come by ascending size and larger models use a machine
+    better; without one of the family, the latest of any.
+
+    Args:
+        to_do: (family, FLOPs) of each run.
+        finished: lines of the log.
+
+    Returns:
+        Seconds, or None when nothing is finished.
+    """
+    if not finished:
+        return None
+    pace = {run["family"]: run["wall_seconds"] / run["flops"] for run in finished}
+    latest = finished[-1]["wall_seconds"] / finished[-1]["flops"]
+    return sum(flops * pace.get(family, latest) for family, flops in to_do)
+
+
+def format_minutes(seconds: float | None) -> str:
+    """A duration for a progress line."""
+    if seconds is None:
+        return "not known yet"
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
