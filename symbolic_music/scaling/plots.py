@@ -117,12 +117,12 @@ def _loss_vs_size(runs: Sequence[dict[str, Any]], fits: Sequence[Any], count: st
         if fit.form != "size" or fit.fraction != largest or fit.result is None:
             continue
         measured = [run[count] for run in runs if run["family"] == fit.family]
-        sizes = np.geomspace(min(measured), max(measured), _CURVE_POINTS)
+        along = np.geomspace(min(measured), max(measured), _CURVE_POINTS)
         look = _LOOK[fit.family]
-        axis.plot(sizes, fit.result.law.predict(sizes), color=look["color"], linestyle=look["linestyle"])
-        band = fit.result.band(sizes)
+        axis.plot(along, fit.result.law.predict(along), color=look["color"], linestyle=look["linestyle"])
+        band = fit.result.band(along)
         if band is not None:
-            axis.fill_between(sizes, *band, color=look["color"], alpha=0.15, linewidth=0)
+            axis.fill_between(along, *band, color=look["color"], alpha=0.15, linewidth=0)
     axis.set(xlabel=_COUNT_LABELS[count], ylabel="validation loss (nats per token)")
     axis.legend(fontsize="small")
     return figure

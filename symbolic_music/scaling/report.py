@@ -204,6 +204,11 @@ def facts(runs: Sequence[dict[str, Any]], fits: Sequence[FamilyFit]) -> list[str
         "Seeds change the initial weights and the order of the blocks, not the training or validation pieces: the "
         "intervals say nothing of other music."
     )
+    contexts = " and ".join(str(context) for context in sorted({run["context"] for run in runs}))
+    found.append(
+        f"Validation losses are means over {_number(min(run['validation_tokens'] for run in runs))} tokens, each "
+        f"predicted from what precedes it in its block of {contexts} tokens."
+    )
     missing = [fit for fit in fits if fit.result is None]
     found += [f"No fit for {_label(fit)}: {fit.reason}." for fit in missing]
     return found
