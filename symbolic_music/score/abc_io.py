@@ -7,11 +7,12 @@ or hang is refused by name. Knows nothing of limits on length or of what the Sco
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from symusic.core import ControlChangeTick, NoteTickList
+from symusic.core import KeySignatureTickList, NoteTickList, TempoTickList, TimeSignatureTick, TimeSignatureTickList
 from symusic.core import ScoreTick as Score
 from symusic.factory import _ABC2MIDI
 
@@ -36,9 +37,12 @@ _BARLINE = re.compile(r":*\||::")
 _ORNAMENTS = frozenset(["T", "~", "R", "!trill!", ".", "!breath!"])
 # By default abc2midi starts each note of a chord 10 ticks after the one before.
 _TOGETHER = "%%MIDI chordattack 0"
-# Undefined in MIDI 1.0 and unknown to ABC, so no tune uses it: it marks the tick of the first barline.
-_BARLINE_CONTROL = 119
-_BARLINE_MARK = f"[I:MIDI control {_BARLINE_CONTROL} 1]"
+# What abc2midi supposes where a tune does not say.
+_DEFAULT_TEMPO = "1/4=120"
+# Quarter notes per minute that no tune has: they mark the ticks of the first barline, of meters and of keys.
+_BARLINE_MARK, _METER_MARK, _KEY_MARK = 3001, 3002, 3003
+# The ticks of a 1/128 note, on whose multiples all bar lines lie.
+_SHORTEST_LENGTH = 15
 
 
 def split_tune_book(text: str) -> list[str]:
@@ -113,10 +117,11 @@ def parse_abc_tune(text: str, chord_symbols: bool = False) -> Score:
         raise ScoreError(Refusal.UNREADABLE, None, "expected ABC text, found NUL bytes")
     if not re.search(r"^X:", text, re.MULTILINE):
         text = f"X:1\n{text}"
-    score = read_midi(_run_abc2midi(_prepare(text), chord_symbols))
+    midi = _run_abc2midi(_prepare(text), chord_symbols)
+    score = read_midi(midi)
     if score.note_num() == 0:
         raise ScoreError(Refusal.NO_NOTES, None, "expected an ABC tune with notes, found none")
-    return _align_upbeat(_undo_abc2midi_gap(score))
+    return _align_upbeat(*_place_changes(_undo_abc2midi_gap(score), midi))
 
 
 def _run_abc2midi(text: str, chord_symbols: bool) -> bytes:
@@ -145,29 +150,69 @@ def _run_abc2midi(text: str, chord_symbols: bool) -> bytes:
 
 
 def _prepare(text: str) -> str:
-    """The tune without includes and ornaments, its first barline marked by a control change."""
-    lines, in_body, mark = [], False, _BARLINE_MARK
-    for line in _INCLUDE.sub("", text).split("\n"):
-        if in_body and _is_music(line):
-            line, mark = _prepare_music(line, mark)
+    """The tune without includes and ornaments, its first barline and its changes of meter and key marked by tempos."""
+    reference, *lines = _INCLUDE.sub("", text[_REFERENCE.search(text).start() :]).split("\n")
+    prepared, in_body = _Preparation(), False
+    for number, line in enumerate(lines):
+        lines[number] = prepared.music(line) if in_body and _is_music(line) else prepared.field(line, in_body)
         in_body = in_body or line.startswith("K:")
-        lines.append(line)
-    return "\n".join([lines[0], _TOGETHER, *lines[1:]])
+    return "\n".join([reference, _TOGETHER, *lines])
 
 
-def _prepare_music(line: str, mark: str) -> tuple[str, str]:
-    """One line of music without ornaments, and the mark still to be set ("" once it is in)."""
-    kept: list[str] = []
-    seen_note = False
-    for token in _MUSIC_TOKEN.finditer(line):
-        seen_note = seen_note or token["note"] is not None
-        if mark and seen_note and _BARLINE.match(token[0]):
-            # A segno or coda sign before the barline belongs to it.
-            kept.insert(len(kept) - (kept[-1] in ("S", "O")), mark)
-            mark = ""
-        if token[0] not in _ORNAMENTS:
-            kept.append(token[0])
-    return "".join(kept), mark
+class _Preparation:
+    """Goes through a tune line by line; knows the tempo in force and whether the first voice is being written.
+
+    abc2midi puts meters, keys and control changes that follow a rest to where the rest began, but tempos to where they
+    are written. So a tempo of its own marks each of them, followed by the tempo in force. abc2midi plays the tempos of
+    the first voice only.
+    """
+
+    def __init__(self) -> None:
+        self.seen_barline = False
+        self.tempo = _DEFAULT_TEMPO
+        self.first_voice: str | None = None
+        self.voice: str | None = None
+
+    def field(self, line: str, in_body: bool) -> str:
+        """A line that is a field, directive or comment, with what must precede it."""
+        letter, value = line[:2], line[2:].partition("%")[0].strip()
+        self._note_field(letter, value)
+        mark = self._mark_of(letter[:1]) if in_body and letter[1:] == ":" else ""
+        return f"{mark}\\\n{line}" if mark else line
+
+    def music(self, line: str) -> str:
+        """One line of music without ornaments."""
+        kept: list[str] = []
+        seen_note = False
+        for token in _MUSIC_TOKEN.finditer(line):
+            text = token[0]
+            seen_note = seen_note or token["note"] is not None
+            if not self.seen_barline and seen_note and _BARLINE.match(text):
+                # A segno or coda sign before the barline belongs to it.
+                kept.insert(len(kept) - (kept[-1] in ("S", "O")), self._mark(_BARLINE_MARK))
+                self.seen_barline = True
+            if text[:1] == "[" and text[2:3] == ":":
+                self._note_field(text[1:3], text[3:-1].strip())
+                kept.append(self._mark_of(text[1]))
+            if text not in _ORNAMENTS:
+                kept.append(text)
+        return "".join(kept)
+
+    def _note_field(self, letter: str, value: str) -> None:
+        if letter == "Q:" and value:
+            self.tempo = value
+        elif letter == "V:" and value:
+            self.voice = value.split()[0]
+            self.first_voice = self.first_voice or self.voice
+
+    def _mark_of(self, letter: str) -> str:
+        """The mark of a meter or key; "" for other fields."""
+        if letter not in "MK":
+            return ""
+        return self._mark(_METER_MARK if letter == "M" else _KEY_MARK)
+
+    def _mark(self, kind: int) -> str:
+        return f"[Q:1/4={kind}][Q:{self.tempo}]" if self.voice == self.first_voice else ""
 
 
 def _undo_abc2midi_gap(score: Score) -> Score:
@@ -181,20 +226,68 @@ def _undo_abc2midi_gap(score: Score) -> Score:
     return score
 
 
-def _align_upbeat(score: Score) -> Score:
+def _place_changes(score: Score, midi: bytes) -> tuple[Score, int | None]:
+    """The Score with its meters and keys where their marks are, and the tick of the first barline's mark."""
+    opening, *voices = _chunks(midi, 2)
+    first_voice = opening if opening.note_num() or not voices else voices[0]
+    marks: dict[int, list[int]] = {kind: [] for kind in (_BARLINE_MARK, _METER_MARK, _KEY_MARK)}
+    tempos = []
+    for tempo in opening.tempos:
+        # After a rest a tempo is as late as the note behind it.
+        tempo.time -= tempo.time % _SHORTEST_LENGTH == 1
+        kind = round(tempo.qpm)
+        marks[kind].append(tempo.time) if kind in marks else tempos.append(tempo)
+    meters, keys = list(opening.time_signatures), list(opening.key_signatures)
+    if first_voice is not opening:
+        meters += first_voice.time_signatures
+        keys += first_voice.key_signatures
+    placed = score.copy()
+    placed.tempos = TempoTickList(_changes_of(tempos, lambda tempo: tempo.mspq))
+    placed.time_signatures = TimeSignatureTickList(_changes_of(_moved_to(meters, marks[_METER_MARK]), _fraction))
+    placed.key_signatures = KeySignatureTickList(
+        _changes_of(_moved_to(keys, marks[_KEY_MARK]), lambda key: (key.key, key.tonality))
+    )
+    return placed, min(marks[_BARLINE_MARK], default=None)
+
+
+def _chunks(midi: bytes, most: int) -> list[Score]:
+    """The first track chunks of a MIDI file, each by itself."""
+    chunks, start = [], 14
+    while start < len(midi) and len(chunks) < most:
+        end = start + 8 + int.from_bytes(midi[start + 4 : start + 8], "big")
+        chunks.append(read_midi(midi[:10] + (1).to_bytes(2, "big") + midi[12:14] + midi[start:end]))
+        start = end
+    return chunks
+
+
+def _moved_to(events: list[Any], ticks: list[int]) -> list[Any]:
+    """The events, the last of them moved to the ticks of their marks."""
+    if len(ticks) <= len(events):
+        for event, tick in zip(events[len(events) - len(ticks) :], ticks, strict=True):
+            event.time = tick
+    return events
+
+
+def _changes_of(events: Iterable[Any], value: Callable[[Any], Any]) -> list[Any]:
+    """The events whose value differs from the one in force."""
+    kept: list[Any] = []
+    for event in events:
+        if not kept or value(kept[-1]) != value(event):
+            kept.append(event)
+    return kept
+
+
+def _align_upbeat(score: Score, barline: int | None) -> Score:
     """Delay a tune whose first barline comes before a whole bar, until that barline is where the second bar starts."""
-    marks = [control.time for track in score.tracks for control in track.controls if _is_mark(control)]
-    for track in score.tracks:
-        track.controls = track.controls.filter(lambda control: not _is_mark(control), inplace=False)
     meter = next((meter for meter in score.time_signatures if meter.time == 0), None)
-    if not marks or meter is None:
+    if barline is None or meter is None:
         return score
     bar = 4 * score.ticks_per_quarter * meter.numerator // meter.denominator
-    return delay(score, bar - min(marks)) if 0 < min(marks) < bar else score
+    return delay(score, bar - barline) if 0 < barline < bar else score
 
 
-def _is_mark(control: ControlChangeTick) -> bool:
-    return control.number == _BARLINE_CONTROL
+def _fraction(meter: TimeSignatureTick) -> tuple[int, int]:
+    return meter.numerator, meter.denominator
 
 
 def decode_abc(data: bytes) -> str:

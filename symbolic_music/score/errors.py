@@ -25,6 +25,7 @@ class Refusal(StrEnum):
     TOO_MANY_NOTES = "too_many_notes"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
+    TOO_MANY_VOICES = "too_many_voices"
     PITCH_OUT_OF_RANGE = "pitch_out_of_range"
 
 

@@ -129,14 +129,29 @@ def test_voices_are_tracks():
         ("[V:1] A|BcdB|", 1440),
         ("A :|BcdB|", 1440),
         ("ASd|BcdB|", 960),
+        ("A z|BcdB|", 960),
+        ("A z3|BcdB|", 0),
+        ("V:1\nA z3|BcdB|\nV:2\nz4|A4|", 0),
     ],
 )
 def test_an_upbeat_ends_the_first_bar(music, onset):
     assert notes_of(parse_abc_tune(TUNE + music + "\n"))[0][0] == onset
 
 
-def test_an_upbeat_leaves_no_trace_in_the_controllers():
-    assert all(not track.controls for track in parse_abc_tune(TUNE + "A|BcdB|A4|\n").tracks)
+def test_an_upbeat_leaves_no_trace():
+    score = parse_abc_tune(TUNE + "A|BcdB|A4|\n")
+    assert all(not track.controls for track in score.tracks)
+    assert [(tempo.time, round(tempo.qpm)) for tempo in score.tempos] == [(0, 120)]
+    assert [(meter.time, meter.numerator, meter.denominator) for meter in score.time_signatures] == [(0, 4, 4)]
+
+
+@pytest.mark.parametrize("change", ["[M:3/4][K:D]", "\nM:3/4\nK:D\n"])
+@pytest.mark.parametrize("voices", ["{0}", "V:1\n{0}V:2\nC4|{1}C3|\n"])
+def test_changes_of_meter_and_key_after_a_rest_stand_at_their_bar(change, voices):
+    tune = voices.format(f"C z3|{change}z3|\n", change)
+    score = parse_abc_tune(TUNE + tune + ("C3|\n" if voices == "{0}" else ""))
+    assert [(m.time, m.numerator) for m in score.time_signatures] == [(0, 4), (1920, 3)]
+    assert [key.time for key in score.key_signatures] == [0, 1920]
 
 
 # Bad input
@@ -149,8 +164,12 @@ def test_hostile_tunes_are_read_or_refused_and_print_nothing(tune, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_tune_that_never_ends_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr(abc_io, "ABC2MIDI_SECONDS", 0.0)
+def test_a_tune_that_never_ends_is_refused_by_name(monkeypatch, tmp_path):
+    endless = tmp_path / "abc2midi"
+    endless.write_text("#!/bin/sh\nexec sleep 60\n")
+    endless.chmod(0o700)
+    monkeypatch.setattr(abc_io, "_ABC2MIDI", endless)
+    monkeypatch.setattr(abc_io, "ABC2MIDI_SECONDS", 0.2)
     with pytest.raises(ScoreError, match="timed_out"):
         parse_abc_tune(TUNE + "ABcd|\n")
 
