@@ -70,11 +70,13 @@ def test_gates_start_apart_orthogonal_and_remembering():
     assert (lstm.bias_ih_l0 + lstm.bias_hh_l0).tolist() == [0.0] * 24 + [1.0] * 24 + [0.0] * 48
 
 
-def test_the_first_loss_is_about_that_of_a_uniform_guess():
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_logits_start_with_the_same_small_spread_at_any_width(tied):
     ids = random_ids(8, 32)
-    for tied in (True, False):
-        loss = tiny(tie_word_embeddings=tied)(ids, labels=ids).loss.item()
-        assert loss == pytest.approx(math.log(61), abs=0.1)
+    for sizes in ({"hidden_size": 64, "embedding_size": 32}, {"hidden_size": 512, "embedding_size": 256}):
+        outputs = tiny(tie_word_embeddings=tied, **sizes)(ids, labels=ids)
+        assert 0.3 < outputs.logits.std() < 1.5
+        assert outputs.loss.item() == pytest.approx(math.log(61), abs=0.8)
 
 
 def test_loading_keeps_biases_and_weights_in_one_storage_save_apart(tmp_path):

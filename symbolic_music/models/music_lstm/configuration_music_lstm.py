@@ -16,7 +16,6 @@ class MusicLSTMConfig(PreTrainedConfig):
             positions: it is what generation and evaluation take for the length where none is given.
         dropout: dropout of the embeddings and of every layer's output, never of what a layer hands to its own next
             step (Zaremba et al. 2014).
-        initializer_range: standard deviation of the head and its projection at the start.
         use_cache: whether `generate()` keeps the state.
         tie_word_embeddings: whether the head shares the token embeddings (Press & Wolf 2017).
         pad_token_id, bos_token_id, eos_token_id: ids of the special tokens; they must lie below `vocab_size`.
@@ -43,7 +42,6 @@ class MusicLSTMConfig(PreTrainedConfig):
     embedding_size: int = None  # type: ignore[assignment]  # filled in below; never None after construction
     max_position_embeddings: int = 1024
     dropout: float = 0.1
-    initializer_range: float = 0.02
     use_cache: bool = True
     tie_word_embeddings: bool = True
     pad_token_id: int | None = 0
