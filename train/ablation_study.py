@@ -9,6 +9,7 @@ Resumable: a run whose result is written is not run again. A run with `dataset: 
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -80,18 +81,32 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
     return result
 
 
+def table_row(row: dict[str, Any]) -> dict[str, str]:
+    """A result as it is printed, and as a model card shows it."""
+    return {
+        "run": row["run"],
+        "bits per note": f"{row['bits per note']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+        "probability on allowed tokens": f"{row['allowed mass']:.3%}",
+        f"valid of {row['samples']} without the grammar": (
+            f"{row['valid without grammar']:.1%} [{row['valid, low']:.1%}, {row['valid, high']:.1%}]"
+        ),
+        "unfinished": str(row["unfinished"]),
+        "broken": str(row["broken"]),
+    }
+
+
 def main() -> None:
     """Every row of the grid, then the table."""
     arguments = parse_arguments()
     grid = yaml.safe_load(arguments.grid.read_text())
     arguments.output.mkdir(parents=True, exist_ok=True)
     rows = [run(name, changes, grid, arguments) for name, changes in grid["runs"].items()]
-    (arguments.output / "ablations.json").write_text(json.dumps({"grid": grid, "rows": rows}, indent=2) + "\n")
-    for row in rows:
-        print(
-            f"{row['run']:<20} {row['bits per note']:.3f} [{row['low']:.3f}, {row['high']:.3f}] bits/note, "
-            f"allowed mass {row['allowed mass']:.5f}, valid without grammar {row['valid without grammar']:.1%}"
-        )
+    table = [table_row(row) for row in rows]
+    document = {"grid": grid, "command": shlex.join(["python", *sys.argv]), "rows": rows, "table": table}
+    (arguments.output / "ablations.json").write_text(json.dumps(document, indent=2) + "\n")
+    print(f"| {' | '.join(table[0])} |\n{'|---' * len(table[0])}|")
+    for row in table:
+        print(f"| {' | '.join(row.values())} |")
 
 
 if __name__ == "__main__":

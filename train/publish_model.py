@@ -5,6 +5,7 @@ python train/publish_model.py --checkpoint runs/remi-folk --facts train/cards/re
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -24,13 +25,21 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def read_facts(path: Path) -> ModelFacts:
+    """The facts of a YAML file; `ablations` names the `ablations.json` that `ablation_study.py` wrote."""
+    try:
+        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "ablations" in facts:
+            facts["ablations"] = json.loads(Path(facts["ablations"]).read_text(encoding="utf-8"))["table"]
+        return ModelFacts(**facts)
+    except (TypeError, KeyError, ValueError, yaml.YAMLError) as error:
+        raise PublishError(f"{path}: {error}") from error
+
+
 def main() -> None:
     """Read the facts, assemble, report the size."""
     arguments = parse_arguments()
-    try:
-        facts = ModelFacts(**yaml.safe_load(arguments.facts.read_text(encoding="utf-8")))
-    except (TypeError, yaml.YAMLError) as error:
-        raise PublishError(f"{arguments.facts}: {error}") from error
+    facts = read_facts(arguments.facts)
     assemble_model(arguments.checkpoint, arguments.output, facts, arguments.dtype)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
     print(f"{arguments.output}: {size / 1e6:.1f} MB")
