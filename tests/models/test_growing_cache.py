@@ -39,7 +39,8 @@ def test_every_change_between_updates_is_kept():
             returned = growing.update(keys, values)
             dynamic.update(keys, values)
             assert_same(growing, dynamic)
-            assert returned[0] is growing.keys and returned[1] is growing.values
+            assert returned[0] is growing.keys
+            assert returned[1] is growing.values
         change(growing)
         change(dynamic)
         if dynamic.keys is not None:

@@ -167,7 +167,8 @@ def test_muon_trains_the_hidden_matrices_and_nothing_else(make_trainer):
             by_kind[group["orthogonalise"]][names.pop(id(parameter))] = group
     assert not names, "every parameter is in one group"
     hidden = by_kind[True]
-    assert hidden and all(name.endswith("_proj.weight") for name in hidden)
+    assert hidden
+    assert all(name.endswith("_proj.weight") for name in hidden)
     assert {hidden[name]["splits"] for name in hidden if "qkv_proj" in name} == {3}
     assert {hidden[name]["splits"] for name in hidden if "qkv_proj" not in name} == {1}
     assert not any(name.endswith("_proj.weight") for name in by_kind[False])
