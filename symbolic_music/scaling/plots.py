@@ -23,6 +23,7 @@ _COUNT_LABELS = {
     "parameters_without_embeddings": "parameters besides embeddings",
 }
 _CURVE_POINTS = 100
+_TICKS_APART = 1.15
 
 
 def draw_plots(runs: Sequence[dict[str, Any]], fits: Sequence[Any], folder: Path, count: str) -> list[tuple[str, str]]:
@@ -78,6 +79,16 @@ def _figure(columns: int = 1) -> tuple[Any, Any]:
     return figure, axes
 
 
+def _size_ticks(axis: Any, sizes: Sequence[float]) -> None:
+    """Ticks at the measured sizes, one for sizes of like number (the families' of one rung)."""
+    kept: list[float] = []
+    for size in sorted(set(sizes)):
+        if not kept or size > _TICKS_APART * kept[-1]:
+            kept.append(size)
+    axis.set_xticks(kept, [f"{size / 1e6:.3g}M" for size in kept])
+    axis.minorticks_off()
+
+
 def _families(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [family for family in _LOOK if any(run["family"] == family for run in runs)]
 
@@ -124,6 +135,7 @@ def _loss_vs_size(runs: Sequence[dict[str, Any]], fits: Sequence[Any], count: st
         if band is not None:
             axis.fill_between(along, *band, color=look["color"], alpha=0.15, linewidth=0)
     axis.set(xlabel=_COUNT_LABELS[count], ylabel="validation loss (nats per token)")
+    _size_ticks(axis, [run[count] for run in runs])
     axis.legend(fontsize="small")
     return figure
 
@@ -203,7 +215,9 @@ def _cost(runs: Sequence[dict[str, Any]]) -> Any:
         memory = [np.mean([run_memory(run) for run in by_size[size]]) / 2**20 * 1e6 / size for size in sizes]
         for axis, values in ((time_axis, seconds), (memory_axis, memory)):
             axis.plot(sizes, values, **look, label=family)
-    time_axis.set(xlabel="parameters", ylabel="seconds per million tokens, per million parameters", yscale="log")
-    memory_axis.set(xlabel="parameters", ylabel="memory of the run (MiB per million parameters)", yscale="log")
+    time_axis.set(xlabel="parameters", ylabel="seconds per million tokens, per million parameters", ylim=(0, None))
+    memory_axis.set(xlabel="parameters", ylabel="memory of the run (MiB per million parameters)", ylim=(0, None))
+    for axis in (time_axis, memory_axis):
+        _size_ticks(axis, [run["parameters"] for run in runs])
     time_axis.legend(fontsize="small")
     return figure
