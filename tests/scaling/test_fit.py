@@ -139,3 +139,17 @@ def test_both_exponents_of_the_chinchilla_law_are_held():
             held[place] += intervals[name].low <= truth.coefficients[name] <= intervals[name].high
     print(f"of {draws} intervals hold alpha and beta: {held}")
     assert (held >= draws - 3).all()
+
+
+def test_repeated_data_have_intervals_too():
+    law = Law("repeated", {"E": 1.2, "A": 200.0, "alpha": 0.3, "B": 400.0, "beta": 0.35, "R_N": 5.0, "R_D": 15.0})
+    grid = np.meshgrid(np.repeat(SIZES[:3] / 100, 2), [1e7, 4e7, 1.6e8], [1, 4, 16])
+    parameters, unique, passes = (axis.ravel() for axis in grid)
+    noise = np.random.default_rng(2).normal(0, 1e-3, len(parameters))
+    losses = law.predict(parameters, unique * passes, unique) * np.exp(noise)
+    result = fit_with_intervals("repeated", Points(parameters, unique * passes, losses, unique), samples=20)
+    assert result.num_cells == 27
+    assert not result.exact
+    assert result.law.coefficients["R_D"] == pytest.approx(15, rel=0.5)
+    assert result.intervals["R_D"].low < 15 < result.intervals["R_D"].high
+    assert set(result.intervals) == set(law.coefficients)
