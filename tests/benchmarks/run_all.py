@@ -15,6 +15,7 @@ MODEL = "model_cards/remi-transformer-folk"
 DATASET = "runs/folk-chorales"
 BENCHMARKS = {
     "bench_cache": [],
+    "bench_lstm_cost": [],
     "bench_training_speed": [],
     "bench_grammar_cost": ["--model", MODEL],
     "bench_round_trip": [],
