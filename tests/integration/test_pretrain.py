@@ -83,6 +83,19 @@ def test_train_four_steps_save_reload_generate(four_steps):
 
 
 @pytest.mark.slow
+def test_an_lstm_trains_saves_reloads_and_generates(folder, tmp_path):
+    changes = {"model_type": "music_lstm", "num_attention_heads": None, "embedding_size": 16, "max_steps": 4}
+    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "run", **changes, eval_steps=2, save_steps=2))
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "run")
+    assert (model.config.model_type, model.config.embedding_size) == ("music_lstm", 16)
+    assert summary_of(tmp_path / "run")["model_type"] == "music_lstm"
+    processor = MusicProcessor.from_pretrained(tmp_path / "run")
+    [piece] = compose(model, processor, options=SamplingOptions(num_bars=2, max_length=200))
+    assert piece.valid, piece.invalid_reason
+    assert piece.num_bars == 2
+
+
+@pytest.mark.slow
 def test_the_summary_holds_what_is_needed_to_repeat_and_quote_the_run(four_steps, folder):
     output, _ = four_steps
     summary = summary_of(output)
@@ -168,6 +181,7 @@ def test_the_budget_is_kept(folder, tmp_path):
         ({"hidden_size": 33}, "hidden_size"),
         ({"config": "nowhere.yaml"}, "nowhere.yaml: no such file"),
         ({"block_size": 1}, "block_size"),
+        ({"model_type": "music_lstm"}, "--num_attention_heads is no size of this family"),
     ],
 )
 @pytest.mark.slow
