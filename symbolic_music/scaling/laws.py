@@ -186,7 +186,7 @@ def fit_from_starts(form: str, points: Points, num_starts: int, near: Law | None
         starts.append(_theta_of_law(near, centre))
     low_loss, high_loss = targets.min(), targets.max()
     terms = inputs.shape[1]
-    bounds = [(low_loss - 20, high_loss + 1)] * (1 + terms) + [EXPONENT_BOUNDS] * terms
+    bounds = [(low_loss - 15, high_loss + 1)] * (1 + terms) + [EXPONENT_BOUNDS] * terms
     theta, objective = _minimise(lambda theta: _log_losses(theta, inputs), targets, starts, bounds)
     exponents = theta[1 + terms :]
     factors = np.exp(theta[1 : 1 + terms] + exponents * centre)
@@ -273,7 +273,7 @@ def _minimise(
             jac=True,
             method="L-BFGS-B",
             bounds=list(bounds),
-            options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-12, "gtol": 1e-7, "maxcor": 20},
+            options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-10, "gtol": 1e-7, "maxcor": 20},
         )
         if end.fun < least:
             best, least = end.x, float(end.fun)

@@ -351,7 +351,7 @@ def _cost_rows(runs: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str
 
 
 # An E this low is zero, the fit being made with logarithms.
-_NOTHING = 1e-6
+_NOTHING = 1e-5
 _MEMORY = ("peak_memory_bytes", "memory_before_bytes")
 
 

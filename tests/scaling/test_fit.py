@@ -57,6 +57,7 @@ def test_three_sizes_once_each_have_no_interval():
     assert "every value is possible" in " ".join(result.notes)
 
 
+@pytest.mark.slow
 def test_noise_as_large_as_the_effect_leaves_alpha_open():
     flat = Law("size", {"E": 2.0, "A": 1e-3, "alpha": 0.3})
     result = fit_with_intervals("size", noisy(np.random.default_rng(0), noise=0.02, law=flat), samples=30)
