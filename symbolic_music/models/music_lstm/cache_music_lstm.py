@@ -138,7 +138,7 @@ class MusicLSTMCache(Cache):
 
     def state(self, layer_idx: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Hidden and cell state of a layer, each (batch, hidden_size); None before the first token."""
-        layer = self.layers[layer_idx]
+        layer: Any = self.layers[layer_idx]
         return (layer.keys, layer.values) if layer.is_initialized else None
 
 
