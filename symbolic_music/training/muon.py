@@ -121,6 +121,7 @@ class MuonAdamW(torch.optim.AdamW):
 
     def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
         """The moving average of a parameter's gradients, looking ahead (Nesterov)."""
+        assert parameter.grad is not None
         state = self.state[parameter]
         if not state:
             state["step"] = torch.zeros(())  # not used, but AdamW looks for it in every state that it loads

@@ -50,13 +50,13 @@ class GrowingLayer(DynamicLayer):
 
     def _has_room(self, length: int) -> bool:
         """Whether the buffers hold the present keys and values, and can take `length` of them."""
-        if self._buffers is None or self.keys is None or not self.keys.numel():
+        if self._buffers is None or self.keys is None or self.values is None:
             return False
         return all(
             present.shape[0] == buffer.shape[0]
             and present.data_ptr() == buffer.data_ptr()
             and length <= buffer.shape[-2]
-            for present, buffer in zip((self.keys, self.values), self._buffers, strict=True)
+            for present, buffer in ((self.keys, self._buffers[0]), (self.values, self._buffers[1]))
         )
 
     def _grow(self, key_states: torch.Tensor, value_states: torch.Tensor, past: int, length: int) -> None:
@@ -65,7 +65,7 @@ class GrowingLayer(DynamicLayer):
         for states, present in ((key_states, self.keys), (value_states, self.values)):
             batch, heads, _, head_dim = states.shape
             buffer = states.new_empty(batch, heads, capacity, head_dim)
-            if past:
+            if past and present is not None:
                 buffer[..., :past, :] = present
             buffers.append(buffer)
         self._buffers = (buffers[0], buffers[1])

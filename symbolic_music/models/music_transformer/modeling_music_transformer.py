@@ -422,12 +422,12 @@ class MusicTransformerForCausalLM(MusicTransformerPreTrainedModel, GenerationMix
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
 
-    def _prepare_cache_for_generation(
+    def _prepare_cache_for_generation(  # type: ignore[override]
         self, generation_config: GenerationConfig, model_kwargs: dict[str, Any], *args: Any
     ) -> None:
         """As the base class; where it would make a plain dynamic cache, one that grows in place is made."""
         given = model_kwargs.get("past_key_values")
-        super()._prepare_cache_for_generation(generation_config, model_kwargs, *args)
+        super()._prepare_cache_for_generation(generation_config, model_kwargs, *args)  # type: ignore[misc]
         made = model_kwargs.get("past_key_values")
         if given is None and type(made) is DynamicCache and not made.offloading:
             model_kwargs["past_key_values"] = GrowingCache(self.config)
