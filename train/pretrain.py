@@ -36,7 +36,7 @@ from symbolic_music.training.preparation import (
     load_splits,
 )
 from symbolic_music.training.samples import write_sample
-from symbolic_music.training.summary import training_summary, write_summary
+from symbolic_music.training.summary import git_commit, training_summary, write_summary
 from symbolic_music.training.trainer import MusicTrainer
 
 
@@ -55,7 +55,7 @@ def add_callbacks(trainer: MusicTrainer) -> None:
 
 def main() -> None:
     """Parse, load, build the Trainer, train, save."""
-    started = time.monotonic()
+    started, commit = time.monotonic(), git_commit()
     model_args, data_args, training_args = parse_arguments()
     checkpoint = checkpoint_to_resume(training_args)
     set_seed(training_args.seed)
@@ -81,7 +81,7 @@ def main() -> None:
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        summary = training_summary(trainer, splits, time.monotonic() - started)
+        summary = training_summary(trainer, splits, time.monotonic() - started, commit)
         write_summary(summary, Path(training_args.output_dir))
         miditok_file = Path(data_args.tokenizer) / MIDITOK_FILE
         if miditok_file.exists():  # the same tokenizer for MidiTok's users

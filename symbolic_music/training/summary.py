@@ -36,19 +36,22 @@ _PACKAGES = (
 )
 
 
-def training_summary(trainer: MusicTrainer, splits: Mapping[str, Dataset], wall_seconds: float) -> dict[str, Any]:
+def training_summary(
+    trainer: MusicTrainer, splits: Mapping[str, Dataset], wall_seconds: float, commit: str | None
+) -> dict[str, Any]:
     """Everything needed to repeat a run and to quote its figures.
 
     Args:
         trainer: after training.
         splits: all splits of the dataset, whole.
         wall_seconds: of this process, from its start to here.
+        commit: `git_commit()` when the process started; the tree may have moved on since.
     """
     state, args, model = trainer.state, trainer.args, trainer.model
     ends = [entry for entry in state.log_history if "train_loss" in entry]
     return {
         "command": shlex.join(["python", *sys.argv]),
-        "commit": git_commit(Path(__file__).parent),
+        "commit": commit,
         "split_hash": dataset_hash(splits),
         "pieces": {name: len(split) for name, split in sorted(splits.items())},
         "tokenizer_hash": tokenizer_hash(trainer.processing_class),
@@ -97,8 +100,13 @@ def tokenizer_hash(processor: Any) -> str:
     return hashlib.sha256(processor.tokenizer.backend_tokenizer.to_str().encode("utf-8")).hexdigest()
 
 
-def git_commit(folder: Path) -> str | None:
-    """The commit the code was at, with "+changes" when the tree differed from it; None outside a repository."""
+def git_commit(folder: Path | None = None) -> str | None:
+    """The commit a folder's code is at, with "+changes" when the tree differs from it; None outside a repository.
+
+    Args:
+        folder: this package's when left out.
+    """
+    folder = folder or Path(__file__).parent
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
