@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import GenerationMixin, PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers import initialization as init
 from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache, DynamicCache
@@ -22,6 +22,7 @@ from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
+from .cache_music_transformer import GrowingCache
 from .configuration_music_transformer import MusicTransformerConfig
 
 # Standard deviation of a token's vector as it enters the first block, at the start and at any width; learned positions
@@ -340,7 +341,7 @@ class MusicTransformerModel(MusicTransformerPreTrainedModel):
         if inputs_embeds is None:
             inputs_embeds = self.embed_tokens(input_ids)
         if use_cache and past_key_values is None:
-            past_key_values = DynamicCache(config=self.config)
+            past_key_values = GrowingCache(self.config)
 
         causal_mask = create_causal_mask(
             config=self.config,
@@ -420,6 +421,16 @@ class MusicTransformerForCausalLM(MusicTransformerPreTrainedModel, GenerationMix
         self.model = MusicTransformerModel(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
+
+    def _prepare_cache_for_generation(  # type: ignore[override]
+        self, generation_config: GenerationConfig, model_kwargs: dict[str, Any], *args: Any
+    ) -> None:
+        """As the base class; where it would make a plain dynamic cache, one that grows in place is made."""
+        given = model_kwargs.get("past_key_values")
+        super()._prepare_cache_for_generation(generation_config, model_kwargs, *args)  # type: ignore[misc]
+        made = model_kwargs.get("past_key_values")
+        if given is None and type(made) is DynamicCache and not made.offloading:
+            model_kwargs["past_key_values"] = GrowingCache(self.config)
 
     @can_return_tuple
     def forward(
