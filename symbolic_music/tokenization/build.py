@@ -1,7 +1,8 @@
 """Codec and corpus to a `tokenizer.json` that stock `AutoTokenizer` loads. Knows nothing of models.
 
-The text a tokenizer reads is event names, with or without spaces between them. A normalizer maps each name to one
-private-use character, the BPE model runs on those characters, and a decoder maps them back.
+The text a BPE tokenizer reads is event names, with or without spaces between them. A normalizer maps each name to one
+private-use character, the BPE model runs on those characters, and a decoder maps them back. A word-level tokenizer
+reads names with spaces between them, an id for each.
 """
 
 import json
@@ -11,8 +12,11 @@ from pathlib import Path
 import miditok
 from symusic.core import ScoreTick
 from tokenizers import Regex, Tokenizer, decoders, normalizers
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
+from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.remi import RemiCodec
 from symbolic_music.score.checks import ScoreError
 from symbolic_music.score.transforms import transpose
@@ -54,12 +58,24 @@ def build_remi_tokenizer(
     return MusicProcessor(fast_tokenizer(codec.midi_tokenizer, model_max_length=model_max_length), codec)
 
 
+def build_word_level_tokenizer(codec: ScoreCodec, model_max_length: int = 1_000_000) -> MusicProcessor:
+    """One id for each event of a codec, the special tokens first, in the codec's order; there is nothing to train.
+
+    Args:
+        codec: any codec.
+        model_max_length: longest sequence the tokenizer accepts without a warning.
+    """
+    vocabulary = {name: index for index, name in enumerate([*SPECIAL_TOKENS.values(), *codec.events])}
+    tokenizer = Tokenizer(WordLevel(vocabulary))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    return MusicProcessor(_stock_tokenizer(tokenizer, model_max_length=model_max_length), codec)
+
+
 def save_processor(processor: MusicProcessor, folder: str | Path) -> None:
-    """Write a processor and, beside it, MidiTok's own file, so that MidiTok's users can load the same tokenizer."""
+    """Write a processor and, beside BPE over REMI, MidiTok's own file, so that its users can load the same."""
     processor.save_pretrained(folder)
-    if not isinstance(processor.codec, RemiCodec):
-        raise TypeError(f"{type(processor.codec).__name__} has no MidiTok tokenizer to save")
-    processor.codec.midi_tokenizer.save(Path(folder) / MIDITOK_FILE)
+    if isinstance(processor.codec, RemiCodec) and processor.codec.midi_tokenizer.is_trained:
+        processor.codec.midi_tokenizer.save(Path(folder) / MIDITOK_FILE)
 
 
 def fast_tokenizer(midi_tokenizer: miditok.REMI, **kwargs) -> PreTrainedTokenizerFast:
@@ -95,6 +111,10 @@ def fast_tokenizer(midi_tokenizer: miditok.REMI, **kwargs) -> PreTrainedTokenize
         + [decoders.Replace(name, f"{name} ") for name in SPECIAL_TOKENS.values()]
         + [decoders.Fuse(), decoders.Strip(" ", 0, 1)]
     )
+    return _stock_tokenizer(tokenizer, **kwargs)
+
+
+def _stock_tokenizer(tokenizer: Tokenizer, **kwargs) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         clean_up_tokenization_spaces=False,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from symusic.core import ScoreTick
+from tokenizers.models import WordLevel
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from symbolic_music.events.codec import DecodingError, ScoreCodec
@@ -40,6 +41,7 @@ class MusicProcessor(ProcessorMixin):
         self.codec = _build_codec(codec) if isinstance(codec, dict) else codec
         names = [*SPECIAL_TOKENS.values(), *self.codec.events]
         self._character = {name: chr(FIRST_EVENT_CHARACTER + index) for index, name in enumerate(names)}
+        self._word_ids = tokenizer.get_vocab() if isinstance(tokenizer.backend_tokenizer.model, WordLevel) else None
 
     def __call__(  # type: ignore[override]
         self,
@@ -76,8 +78,11 @@ class MusicProcessor(ProcessorMixin):
 
     def encode_events(self, events: Sequence[str], add_bos: bool = True, add_eos: bool = True) -> list[int]:
         """Ids of event names; what `tokenizer(" ".join(events))` gives, without searching the text for names."""
-        text = "".join([self._character[event] for event in events])
-        ids = [token.id for token in self.tokenizer.backend_tokenizer.model.tokenize(text)] if text else []
+        if self._word_ids is not None:
+            ids = [self._word_ids[event] for event in events]
+        else:
+            text = "".join([self._character[event] for event in events])
+            ids = [token.id for token in self.tokenizer.backend_tokenizer.model.tokenize(text)] if text else []
         return [self.tokenizer.bos_token_id] * add_bos + ids + [self.tokenizer.eos_token_id] * add_eos
 
     def ids_to_events(self, ids: Sequence[int] | np.ndarray) -> list[str]:

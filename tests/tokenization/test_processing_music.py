@@ -22,7 +22,12 @@ from symbolic_music.events.remi import RemiCodec
 from symbolic_music.score.checks import ScoreError
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi_io import write_midi
-from symbolic_music.tokenization.build import build_remi_tokenizer, fast_tokenizer, save_processor
+from symbolic_music.tokenization.build import (
+    build_remi_tokenizer,
+    build_word_level_tokenizer,
+    fast_tokenizer,
+    save_processor,
+)
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 SHIPPED = Path(__file__).parents[2] / "tokenizer_assets" / "remi-folk"
@@ -256,3 +261,38 @@ def test_a_split_that_text_cannot_tell_is_refused():
     midi_tokenizer.config.encode_ids_split = "bar"
     with pytest.raises(ValueError, match="encode_ids_split is 'bar'; only 'no'"):
         fast_tokenizer(midi_tokenizer)
+
+
+@pytest.fixture(scope="module")
+def word_level():
+    return build_word_level_tokenizer(RemiCodec())
+
+
+def test_word_level_ids_are_the_codecs_events(word_level):
+    assert len(word_level.tokenizer) == len(word_level.codec.events) + 3
+    score = melody_score(random_melody(5))
+    events = word_level.codec.encode(score)
+    ids = word_level.encode_score(score)
+    assert len(ids) == len(events) + 2
+    assert word_level.ids_to_events(ids)[1:-1] == events
+    assert word_level.tokenizer(" ".join(word_level.ids_to_events(ids))).input_ids == ids
+    assert word_level.tokenizer.decode(ids[1:-1]) == " ".join(events)
+    assert contents(word_level.decode(ids)) == contents(word_level.codec.quantise(score))
+    assert word_level.count_events(ids)["notes"] == score.note_num()
+
+
+def test_a_word_level_processor_is_saved_and_loaded(word_level, tmp_path):
+    save_processor(word_level, tmp_path)
+    assert not (tmp_path / MIDITOK_FILE).exists(), "MidiTok has no tokenizer without BPE to load here"
+    loaded = AutoProcessor.from_pretrained(tmp_path)
+    score = melody_score(random_melody(6))
+    assert loaded.encode_score(score) == word_level.encode_score(score)
+    text = " ".join(word_level.codec.encode(score))
+    command = [sys.executable, "-c", BLOCKED, tmp_path]
+    stock = subprocess.run(list(map(str, command)), input=text, capture_output=True, text=True, check=True)
+    assert json.loads(stock.stdout) == word_level.encode_score(score, add_bos=False, add_eos=False)
+
+
+def test_a_word_that_is_no_event_is_no_id(word_level):
+    with pytest.raises(Exception, match="Missing"):
+        word_level.tokenizer("Pitch_60 Pitch_999")
