@@ -51,9 +51,14 @@ class AutomatonBuilder:
         self.row = {state: index for index, state in enumerate(states)}
         self.transitions = np.full((len(states), len(events)), FORBIDDEN, dtype=np.int16)
 
-    def add(self, state: str, events: Iterable[str], next_state: str) -> None:
-        """Allow `events` in `state`, leading to `next_state`."""
-        self.transitions[self.row[state], [self.column[event] for event in events]] = self.row[next_state]
+    def columns(self, events: Iterable[str]) -> np.ndarray:
+        """The columns of events, for those that are added many times; (events,) int64."""
+        return np.array([self.column[event] for event in events], dtype=np.int64)
+
+    def add(self, state: str, events: Iterable[str] | np.ndarray, next_state: str) -> None:
+        """Allow `events`, given by name or as `columns`, in `state`, leading to `next_state`."""
+        columns = events if isinstance(events, np.ndarray) else self.columns(events)
+        self.transitions[self.row[state], columns] = self.row[next_state]
 
     def add_all(self, states: Iterable[str], event: str, next_state: str) -> None:
         """Allow `event` in each of `states`, leading to `next_state`."""
@@ -135,6 +140,8 @@ class EventGrammar:
         distance[self.final_state] = 0
         for _ in range(len(transitions)):
             nearest = np.where(transitions == FORBIDDEN, distance.max(), distance[transitions]).min(axis=1) + 1
+            if (nearest >= distance).all():
+                break
             distance = np.minimum(distance, nearest)
         stranded = np.flatnonzero(distance >= len(transitions))
         if len(stranded):

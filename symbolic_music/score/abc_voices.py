@@ -190,13 +190,13 @@ def find_chords(notes: AbcNotes) -> AbcChords:
         first = np.concatenate([np.arange(at, at + size, _MAX_CHORD) for at, size in zip(first, sizes, strict=True)])
         sizes = np.diff(first, append=len(lanes))
     starts = lanes[first]
-    ranks = _first_fit(starts, starts + notes.durations[first])
+    ranks = first_fit(starts, starts + notes.durations[first])
     _, voices = np.unique(notes.lanes[first] * (int(ranks.max()) + 1) + ranks, return_inverse=True)
     onsets = notes.onsets[first]
     return AbcChords(first, sizes, notes.tracks[first], voices, onsets, onsets + notes.durations[first])
 
 
-def _first_fit(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def first_fit(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """For intervals by start, the lowest number whose earlier intervals have all ended, (intervals,) int64."""
     ranks = np.zeros(len(starts), dtype=np.int64)
     if (starts[1:] >= ends[:-1]).all():
