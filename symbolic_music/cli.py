@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_generate(commands)
     _add_render(commands)
+    _add_convert(commands)
     _add_info(commands)
     return parser
 
@@ -95,6 +96,16 @@ def _add_render(commands: Any) -> None:
     parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .png or .mid")
     parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
     parser.set_defaults(run=run_render)
+
+
+def _add_convert(commands: Any) -> None:
+    parser = commands.add_parser("convert", help="music files between MIDI, ABC and WAV, one or a folder of them")
+    parser.add_argument("source", type=Path, metavar="IN", help="MIDI, ABC or MusicXML file, or a folder of them")
+    parser.add_argument("output", type=Path, metavar="OUT", help="file (.mid, .abc, .wav), or a folder for a folder")
+    parser.add_argument("--to", choices=("mid", "abc", "wav"), help="what to write into a folder")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default 1)")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one file (default 60)")
+    parser.set_defaults(run=run_convert)
 
 
 def _add_info(commands: Any) -> None:
@@ -330,6 +341,45 @@ def run_render(options: argparse.Namespace) -> None:
     except ScoreError as error:
         raise UserError(f"{options.file}: {error.detail}") from error
     print(f"written {options.output}")
+
+
+def run_convert(options: argparse.Namespace) -> None:
+    """`symbolic-music convert`."""
+    from symbolic_music.data.convert import SKIPPED_FILE, ConvertError, convert_files, folder_jobs, write_skipped
+
+    if options.workers < 1 or not options.timeout > 0:
+        raise UserError(
+            f"expected --workers of 1 or more and --timeout above 0, got {options.workers}, {options.timeout}"
+        )
+    if not options.source.is_dir():
+        _convert_one(options.source, options.output)
+        return
+    if not options.to:
+        raise UserError(f"{options.source} is a folder; say what to write with --to mid, abc or wav")
+    if options.output.exists() and not options.output.is_dir():
+        raise UserError(f"{options.output} is a file; expected a folder, as {options.source} is one")
+    try:
+        jobs = folder_jobs(options.source, options.output, f".{options.to}")
+    except ConvertError as error:
+        raise UserError(str(error)) from error
+    summary = convert_files(jobs, options.workers, options.timeout, progress=sys.stderr.isatty())
+    print(f"{summary.converted} files converted, {summary.present} were there, {len(summary.skipped)} skipped")
+    for reason, count in sorted(summary.reasons().items()):
+        print(f"  {reason}: {count}")
+    if summary.skipped:
+        write_skipped(summary, options.output / SKIPPED_FILE)
+        print(f"skipped files are listed in {options.output / SKIPPED_FILE}")
+
+
+def _convert_one(source: Path, output: Path) -> None:
+    from symbolic_music.data.convert import OUTPUT_SUFFIXES, Job, convert_file
+
+    if output.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise UserError(f"{output}: expected a file that ends in {', '.join(OUTPUT_SUFFIXES)}")
+    refused = convert_file(Job(source, output))
+    if refused:
+        raise UserError(f"{source}: {': '.join(refused)}")
+    print(f"written {output}")
 
 
 def run_info(options: argparse.Namespace) -> None:

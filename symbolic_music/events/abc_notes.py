@@ -153,7 +153,7 @@ class AbcNotesCodec:
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> "AbcNotesCodec":
         """The codec whose `to_dict` gave `settings`."""
-        values = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in settings.items()
             if name != "codec_type"
@@ -219,14 +219,12 @@ class AbcNotesCodec:
     def _fields(self, piece: AbcPiece, bar: int) -> list[str]:
         """Meter, key and tempo where they change."""
         fields = []
-        for name, values, names in (
-            ("Meter", piece.meters, None),
-            ("Key", piece.keys, self._key),
-            ("Tempo", piece.tempos, self._tempo),
-        ):
-            value = values[bar]
-            if bar == 0 or value != values[bar - 1]:
-                fields.append(f"{name}_{value[0]}/{value[1]}" if names is None else f"{name}_{names[value]}")
+        if bar == 0 or piece.meters[bar] != piece.meters[bar - 1]:
+            fields.append(f"Meter_{piece.meters[bar][0]}/{piece.meters[bar][1]}")
+        if bar == 0 or piece.keys[bar] != piece.keys[bar - 1]:
+            fields.append(f"Key_{self._key[piece.keys[bar]]}")
+        if bar == 0 or piece.tempos[bar] != piece.tempos[bar - 1]:
+            fields.append(f"Tempo_{self._tempo[piece.tempos[bar]]}")
         return fields
 
     def _voice_bars(self, voice: Voice, piece: AbcPiece) -> dict[int, list[str]]:

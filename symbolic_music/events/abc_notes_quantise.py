@@ -4,6 +4,7 @@ Knows grids and bins, nothing of event names.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from symusic.core import (
@@ -137,8 +138,8 @@ def piece_score(piece: AbcPiece, grid: AbcGrid) -> ScoreTick:
     return score
 
 
-def _steps(ticks: int, ticks_per_quarter: int, grid: AbcGrid) -> int:
-    """Ticks to the nearest step, halves later."""
+def _steps(ticks: Any, ticks_per_quarter: int, grid: AbcGrid) -> Any:
+    """Ticks, one or an array, to the nearest step, halves later."""
     return (2 * ticks * grid.steps_per_quarter + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 

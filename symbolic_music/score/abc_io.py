@@ -26,7 +26,7 @@ ABC2MIDI_SECONDS = 10.0
 # Fields that a tune book may state once for all its tunes (ABC 2.1, section 2.2.2).
 _BOOK_FIELD = re.compile(r"(?:[ABCDFGHILMmNORrSUZ]:|%%)")
 _FIELD = re.compile(r"[A-Za-z+]:")
-_REFERENCE = re.compile(r"X:", re.MULTILINE)
+_REFERENCE = re.compile(r"^X:.*\n?", re.MULTILINE)
 # An include would have abc2midi open any file that the tune names.
 _INCLUDE = re.compile(r"^(?:%%\s*abc-include|I:\s*abc-include).*$", re.MULTILINE | re.IGNORECASE)
 _MUSIC_TOKEN = re.compile(
@@ -151,12 +151,12 @@ def _run_abc2midi(text: str, chord_symbols: bool) -> bytes:
 
 def _prepare(text: str) -> str:
     """The tune without includes and ornaments, its first barline and its changes of meter and key marked by tempos."""
-    reference, *lines = _INCLUDE.sub("", text[_REFERENCE.search(text).start() :]).split("\n")
+    lines = _INCLUDE.sub("", text).split("\n")
     prepared, in_body = _Preparation(), False
     for number, line in enumerate(lines):
         lines[number] = prepared.music(line) if in_body and _is_music(line) else prepared.field(line, in_body)
         in_body = in_body or line.startswith("K:")
-    return "\n".join([reference, _TOGETHER, *lines])
+    return _REFERENCE.sub(lambda reference: f"{reference[0].rstrip()}\n{_TOGETHER}\n", "\n".join(lines), count=1)
 
 
 class _Preparation:
@@ -252,7 +252,8 @@ def _place_changes(score: Score, midi: bytes) -> tuple[Score, int | None]:
 
 def _chunks(midi: bytes, most: int) -> list[Score]:
     """The first track chunks of a MIDI file, each by itself."""
-    chunks, start = [], 14
+    chunks: list[Score] = []
+    start = 14
     while start < len(midi) and len(chunks) < most:
         end = start + 8 + int.from_bytes(midi[start + 4 : start + 8], "big")
         chunks.append(read_midi(midi[:10] + (1).to_bytes(2, "big") + midi[12:14] + midi[start:end]))

@@ -5,6 +5,7 @@ loop over notes would be slower than starting midi2abc. Knows nothing of how any
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from symusic.core import ScoreTick as Score
@@ -136,8 +137,8 @@ def _in_order(notes: AbcNotes) -> AbcNotes:
     return AbcNotes(*(getattr(notes, column.name)[order] for column in fields(AbcNotes)))
 
 
-def round_ticks(times: np.ndarray, ticks_per_quarter: int, grid: int) -> np.ndarray:
-    """Times in a Score's ticks moved to the nearest step of a grid, halves later, in ABC ticks; int64."""
+def round_ticks(times: Any, ticks_per_quarter: int, grid: int) -> Any:
+    """Times in a Score's ticks (int64, one or many) at the nearest step of a grid, halves later, in ABC ticks."""
     return (2 * times * grid + ticks_per_quarter) // (2 * ticks_per_quarter) * (TICKS_PER_QUARTER // grid)
 
 

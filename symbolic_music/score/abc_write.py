@@ -116,7 +116,8 @@ def _tempos(score: Score, end: int) -> list[tuple[int, str]]:
     """Each change of tempo as (tick, text for `Q:`); changes move to the nearest sixty-fourth note."""
     changes = {0: _tempo_text(_DEFAULT_TEMPO)}
     for tempo in sorted(score.tempos, key=lambda tempo: tempo.time):
-        changes[int(round_ticks(max(tempo.time, 0), score.ticks_per_quarter, 16))] = _tempo_text(tempo.qpm)
+        tick = round_ticks(np.int64(max(tempo.time, 0)), score.ticks_per_quarter, 16)
+        changes[int(tick)] = _tempo_text(tempo.qpm)
     written: list[tuple[int, str]] = []
     for tick, text in changes.items():
         if tick < end and (not written or written[-1][1] != text):

@@ -1,0 +1,153 @@
+"""Music files from one format to another, single or by the folder, in worker processes.
+
+A finished output is never half a file and never written twice, so an interrupted run goes on where it stopped. What
+cannot be converted is listed with its reason. Knows nothing of datasets.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from symusic.core import ScoreTick as Score
+from tqdm import tqdm
+
+from symbolic_music.data.workers import Failure, map_in_order
+from symbolic_music.score.abc_write import abc_text
+from symbolic_music.score.audio_io import write_wav
+from symbolic_music.score.errors import ScoreError
+from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
+from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.storage import write_atomically
+
+OUTPUT_SUFFIXES = (".abc", ".mid", ".wav")
+"""What can be written; tunes of one book share an ABC file, but not a MIDI or WAV file."""
+SKIPPED_FILE = "skipped.jsonl"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and the name to write it under; a book's second tune goes to `NAME_2.mid`, and so on."""
+
+    source: Path
+    target: Path
+
+
+@dataclass
+class ConvertSummary:
+    """What became of the files of a run.
+
+    Args:
+        converted: files converted now.
+        present: files whose output was there already.
+        skipped: source and reason of each file that could not be converted.
+    """
+
+    converted: int = 0
+    present: int = 0
+    skipped: list[tuple[Path, str, str]] = field(default_factory=list)
+
+    def reasons(self) -> Counter[str]:
+        """Skipped files by reason."""
+        return Counter(refusal for _, refusal, _ in self.skipped)
+
+
+class ConvertError(ValueError):
+    """A conversion that cannot be done as asked; the message is one line for the user."""
+
+
+def folder_jobs(folder: Path, output: Path, suffix: str) -> list[Job]:
+    """A job for each music file below a folder, in order; the output keeps the subfolders.
+
+    Files that differ in nothing but their suffix ("a.mid", "a.abc") keep it in their new name, so that none is lost.
+
+    Raises:
+        ConvertError: when there is no music file.
+    """
+    sources = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in MUSIC_SUFFIXES and path.is_file() and output.resolve() not in path.resolve().parents
+    )
+    if not sources:
+        raise ConvertError(f"{folder}: expected music files ({' '.join(MUSIC_SUFFIXES)}), found none")
+    named = Counter(path.with_suffix("") for path in sources)
+    jobs = []
+    for source in sources:
+        name = source.stem if named[source.with_suffix("")] == 1 else source.name
+        jobs.append(Job(source, output / source.relative_to(folder).parent / f"{name}{suffix}"))
+    return jobs
+
+
+def convert_files(
+    jobs: list[Job], num_workers: int = 1, timeout: float = 60.0, progress: bool = True
+) -> ConvertSummary:
+    """Convert every file whose output is not there yet.
+
+    Args:
+        jobs: what to read and where to write it.
+        num_workers: worker processes.
+        timeout: seconds for one file.
+        progress: whether to show a progress bar on stderr.
+    """
+    summary = ConvertSummary()
+    waiting = [job for job in jobs if not job.target.exists()]
+    summary.present = len(jobs) - len(waiting)
+    for folder in sorted({job.target.parent for job in waiting}):
+        folder.mkdir(parents=True, exist_ok=True)
+    modules = ("symbolic_music.score.musicxml_io",)
+    with (
+        closing(map_in_order(convert_file, waiting, num_workers, timeout, modules)) as outcomes,
+        tqdm(total=len(jobs), initial=summary.present, unit="file", desc="convert", disable=not progress) as bar,
+    ):
+        for job, outcome in zip(waiting, outcomes, strict=True):
+            if isinstance(outcome, Failure):
+                outcome = (str(outcome.refusal), outcome.detail)
+            if outcome is None:
+                summary.converted += 1
+            else:
+                summary.skipped.append((job.source, *outcome))
+            bar.update()
+    return summary
+
+
+def convert_file(job: Job) -> tuple[str, str] | None:
+    """Convert one file; the reason and its detail where that cannot be done, else None."""
+    try:
+        scores = read_scores(job.source)
+        # The file that marks the job as done is written last.
+        for target, pieces in reversed(list(_targets(job.target, scores))):
+            _write(pieces, target, job.source.stem)
+    except ScoreError as error:
+        return str(error.refusal), " ".join(error.detail.split())
+    return None
+
+
+def _targets(target: Path, scores: list[Score]) -> Iterator[tuple[Path, list[Score]]]:
+    if target.suffix.lower() == ".abc":
+        yield target, scores
+        return
+    for number, score in enumerate(scores, start=1):
+        yield target if number == 1 else target.with_stem(f"{target.stem}_{number}"), [score]
+
+
+def _write(scores: list[Score], target: Path, title: str) -> None:
+    suffix = target.suffix.lower()
+    if suffix == ".abc":
+        tunes = [abc_text(score, title).replace("X:1\n", f"X:{n}\n", 1) for n, score in enumerate(scores, start=1)]
+        write_atomically(target, "\n".join(tunes).encode())
+    elif suffix == ".wav":
+        write_wav(scores[0], target)
+    else:
+        write_midi(scores[0], target)
+
+
+def write_skipped(summary: ConvertSummary, path: Path) -> None:
+    """List the skipped files with their reasons, one JSON object a line."""
+    rows = [
+        json.dumps({"file": str(source), "refusal": refusal, "detail": detail}, ensure_ascii=False) + "\n"
+        for source, refusal, detail in summary.skipped
+    ]
+    write_atomically(path, "".join(rows).encode("utf-8", "surrogateescape"))
