@@ -164,6 +164,23 @@ def test_hostile_tunes_are_read_or_refused_and_print_nothing(tune, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_hostile_tunes_leave_the_rest_of_the_book_readable(tmp_path, capfd):
+    good = TUNE + "ABcd|\n\n"
+    book = tmp_path / "book.abc"
+    book.write_bytes(
+        (good + good.join(f"{tune}\n\n" for tune in HOSTILE_ABC.values()) + good).encode() + b"T:\xe9\xff\n"
+    )
+    outcomes = [outcome for _, outcome in iter_abc_tunes(book)]
+    readable = [outcome for outcome in outcomes if not isinstance(outcome, ScoreError)]
+    assert sum(pitches_of(score) == [69, 71, 72, 74] for score in readable) == len(HOSTILE_ABC) + 1
+    assert all(isinstance(outcome.refusal, Refusal) for outcome in outcomes if isinstance(outcome, ScoreError))
+    assert capfd.readouterr() == ("", "")
+
+
+def pitches_of(score: Score) -> list[int]:
+    return [pitch for _, _, pitch in notes_of(score)]
+
+
 def test_a_tune_that_never_ends_is_refused_by_name(monkeypatch, tmp_path):
     endless = tmp_path / "abc2midi"
     endless.write_text("#!/bin/sh\nexec sleep 60\n")
