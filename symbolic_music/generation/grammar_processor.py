@@ -47,8 +47,10 @@ class GrammarLogitsProcessor(LogitsProcessor):
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
         closing = remaining <= self._tables.longest_way
         if self.num_bars is not None:
-            scores = self._end_at_last_bar_line(scores, forbidden)  # type: ignore[assignment]
-            forbidden |= self._outside_bars(closing)
+            highest = int(self._bars.max())
+            if highest == self.num_bars:
+                scores = self._end_at_last_bar_line(scores, forbidden)  # type: ignore[assignment]
+            self._forbid_outside_bars(forbidden, highest, closing)
         if closing:
             forbidden |= self._detours()
         forbidden = _fit_vocabulary(forbidden, scores.shape[-1])
@@ -75,7 +77,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
 
     def _step(self, tokens: torch.Tensor) -> None:
         assert self._tables is not None
-        self._states = self._tables.next_state[self._states, tokens[:, None]].long()
+        self._states = self._tables.advance(self._states, tokens)
         if self.num_bars is not None:
             self._bars = self._bars + self._tables.bars_per_token[tokens]
 
@@ -111,8 +113,6 @@ class GrammarLogitsProcessor(LogitsProcessor):
         assert self._tables is not None
         assert self.num_bars is not None
         last = self._bars.eq(self.num_bars)[:, None]
-        if not bool(last.any()):
-            return scores
         target, size = self._tables.before_bar, forbidden.shape[1]
         crossing = last & (self._tables.bars_per_token > 0) & ~forbidden & ~forbidden[:, target]
         probabilities = scores[:, :size].float().masked_fill(forbidden, float("-inf")).softmax(dim=1)
@@ -127,14 +127,24 @@ class GrammarLogitsProcessor(LogitsProcessor):
         order = self._states[:, 0]
         return self._tables.tokens_to_end[order] >= self._tables.way_to_end[order].clamp(min=1)[:, None]
 
-    def _outside_bars(self, closing: bool) -> torch.Tensor:
-        """Tokens that would begin a bar too many, or end a piece in an earlier bar than the last."""
+    def _forbid_outside_bars(self, forbidden: torch.Tensor, highest: int, closing: bool) -> None:
+        """Forbid, in place, tokens that would begin a bar too many, or end a piece in an earlier bar than the last.
+
+        Args:
+            forbidden: (B, V).
+            highest: the most bars that any piece has.
+            closing: whether pieces must end now, in whatever bar.
+        """
         assert self._tables is not None
         assert self.num_bars is not None
-        outside = self._bars[:, None] + self._tables.bars_per_token > self.num_bars
-        if not closing:
-            outside |= self._tables.ends_piece & (self._bars < self.num_bars)[:, None]
-        return outside
+        if highest + self._tables.most_bars_per_token > self.num_bars:
+            forbidden |= self._bars[:, None] + self._tables.bars_per_token > self.num_bars
+        if closing:
+            return
+        if highest < self.num_bars:
+            forbidden |= self._tables.ends_piece
+        else:
+            forbidden |= self._tables.ends_piece & (self._bars < self.num_bars)[:, None]
 
 
 class _Tables:
@@ -145,10 +155,13 @@ class _Tables:
             return torch.from_numpy(array.copy()).to(device)
 
         self.device = device
-        self.next_state = tensor(grammar.next_state)
+        # Flat and in the type of an index, so that a step is one gather and nothing is converted.
+        self.next_state = tensor(grammar.next_state).long().flatten()
+        self.vocab_size = grammar.vocab_size
         self.forbidden_rows = ~tensor(grammar.allowed_rows)
         self.initial_state = tensor(grammar.initial_state).long()
         self.bars_per_token = tensor(grammar.bars_per_token)
+        self.most_bars_per_token = int(grammar.bars_per_token.max())
         order_rows = grammar.next_state[: len(grammar.grammar.automata[0].transitions)]
         ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)
         self.ends_piece = tensor(ends)
@@ -158,8 +171,14 @@ class _Tables:
         self.longest_way = int(grammar.tokens_to_end.max()) + 1
         self.before_bar = tensor(grammar.stop_before("Bar", stop=int(ends.argmax())))
 
+    def advance(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, A) states after tokens (B,), or `FORBIDDEN`; the states before must not be."""
+        return self.next_state.take(states * self.vocab_size + tokens[:, None])
+
     def forbidden(self, states: torch.Tensor) -> torch.Tensor:
         """(B, V): what any of the automata forbids in states (B, A), joined row by row: no (B, A, V) is built."""
+        if len(states) == 1:  # small enough to build
+            return self.forbidden_rows[states[0]].any(dim=0, keepdim=True)
         forbidden = self.forbidden_rows.index_select(0, states[:, 0])
         for automaton in range(1, states.shape[1]):
             forbidden |= self.forbidden_rows.index_select(0, states[:, automaton])

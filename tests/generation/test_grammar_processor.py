@@ -193,7 +193,7 @@ def test_a_step_neither_rescans_nor_loops(processor, monkeypatch):
     masker(ids[:, :11], scores)
     monkeypatch.setattr(masker, "_scan", lambda _: pytest.fail("a step scanned the whole sequence"))
     masker(ids, scores)
-    for function in (masker.__call__, masker._follow, masker._step, masker._outside_bars):
+    for function in (masker.__call__, masker._follow, masker._step, masker._forbid_outside_bars):
         source = inspect.getsource(function)
         assert "for " not in source.split('"""')[-1], function
         assert ".tolist()" not in source
