@@ -179,7 +179,9 @@ def _bars(score: ScoreTick, grid: AbcGrid, end: int) -> tuple[list[int], list[Me
     ]
     shortest = min(grid.bar_steps(meter) for meter in grid.meters)
     if end > MAX_BARS * shortest * 64:
-        raise EncodingError(f"the last note ends at step {end:,}; expected at most {MAX_BARS:,} bars")
+        raise EncodingError(
+            f"the last note ends at step {end:,}, beyond bar {MAX_BARS:,}; expected at most {MAX_BARS:,} bars"
+        )
     starts: list[int] = []
     meters: list[Meter] = []
     at, meter, done = 0, DEFAULT_METER, 0

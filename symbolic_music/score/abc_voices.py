@@ -205,9 +205,10 @@ def first_fit(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     left, rank = np.arange(len(starts)), 0
     while len(left):
         following = np.searchsorted(starts[left], ends[left]).tolist()
-        chain, place = [], 0
-        while place < len(following):
-            chain.append(place)
+        chain: list[int] = []
+        place, end, add = 0, len(following), chain.append
+        while place < end:
+            add(place)
             place = following[place]
         ranks[left[chain]] = rank
         left, rank = np.delete(left, chain), rank + 1

@@ -8,6 +8,7 @@ Random walks through the grammar are the proof of the second: they go wherever t
 by adding a row to `MEMBERS`; nothing in the test bodies names one.
 """
 
+import contextlib
 import multiprocessing
 import re
 import subprocess
@@ -24,15 +25,27 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "events"))
 
 from random_music import contents, event_tables, random_walks, scores, walk_weights
 
+from symbolic_music.events.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.remi import RemiCodec, RemiSettings
 from symbolic_music.score.files import read_scores
 
 MEMBERS = {
-    "remi": {},
+    "remi": (RemiCodec, RemiSettings, {}),
     # Coarse, and without the finest grid at the start of the list of resolutions.
-    "remi-coarse": {"beat_resolution": ((0, 2, 8), (2, 8, 2)), "beat_units": (4, 8), "num_velocities": 4},
+    "remi-coarse": (
+        RemiCodec,
+        RemiSettings,
+        {"beat_resolution": ((0, 2, 8), (2, 8, 2)), "beat_units": (4, 8), "num_velocities": 4},
+    ),
+    "abc-notes": (AbcNotesCodec, AbcNotesSettings, {}),
+    # Few pitches and voices, so that walks come to every one of them.
+    "abc-notes-small": (AbcNotesCodec, AbcNotesSettings, {"lowest_pitch": 36, "highest_pitch": 62, "max_voices": 3}),
 }
+# Of 88 pitches some pairs are too rare to come up in any number of walks worth waiting for.
+SAMPLED = [name for name in MEMBERS if name != "abc-notes"]
+# A Score that a codec has no room for is refused by its bar.
+REFUSED_BY_BAR = re.compile(r"bar \d+ (?:needs voice|holds pitch) ")
 FOLDERS = {
     "midi_multi/freedoom": 112,
     "midi_multi/simutrans": 53,
@@ -45,7 +58,8 @@ SAMPLE = 3
 
 @cache
 def codec_named(name):
-    return RemiCodec(RemiSettings(**MEMBERS[name]))
+    codec_class, settings_class, values = MEMBERS[name]
+    return codec_class(settings_class(**values))
 
 
 @pytest.fixture(params=MEMBERS, scope="module")
@@ -55,7 +69,10 @@ def codec(request):
 
 def complaint_about(codec, score):
     """What the codec breaks for this Score, or None."""
-    quantised = codec.quantise(score)
+    try:
+        quantised = codec.quantise(score)
+    except EncodingError as error:
+        return None if REFUSED_BY_BAR.match(str(error)) else str(error)
     events = codec.encode(score)
     decoded = codec.decode(events)  # raises where the grammar refuses what the codec writes
     if contents(decoded) != contents(quantised):
@@ -93,7 +110,8 @@ def test_random_scores_come_back(codec, score):
 @given(score=scores())
 def test_a_score_is_left_as_it_was(codec, score):
     before = contents(score)
-    codec.encode(score)
+    with contextlib.suppress(EncodingError):
+        codec.encode(score)
     assert contents(score) == before
 
 
@@ -185,16 +203,21 @@ def test_a_changed_sequence_is_refused_by_place_or_is_another_piece(codec):
                 accepted += 1
                 assert codec.encode(score) == changed, what
     assert len(refused) > 50
-    assert all(re.match(r"event \d+ is '|the sequence stops after \d+ events, before its end", why) for why in refused)
+    assert all(
+        re.match(r"event \d+ is ['\"]|the sequence stops after \d+ events, before its end", why) for why in refused
+    )
     assert accepted > 10
 
 
 def test_decoding_says_which_event_is_wrong(codec):
     events = walk_events(codec, 3, 1, 60, "by type")[0]
-    place = events.index("Position_0")
+    place = 2
     with pytest.raises(DecodingError, match=rf"^event {place} is 'Nonsense_1', which is not in the vocabulary"):
         codec.decode([*events[:place], "Nonsense_1", *events[place + 1 :]])
-    with pytest.raises(DecodingError, match=r"^event 0 is 'Position_0', which may not follow here \(order: BOS\)"):
+    order = codec.grammar().automata[0].name
+    with pytest.raises(
+        DecodingError, match=rf"^event 0 is '{events[place]}', which may not follow here \({order}: BOS\)"
+    ):
         codec.decode(events[place:])
     with pytest.raises(DecodingError, match=rf"^the sequence stops after {len(events) - 1} events, before its end"):
         codec.decode(events[:-1])
@@ -223,9 +246,10 @@ def test_the_vocabulary_holds_every_event_once(codec):
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_the_vocabulary_is_the_same_in_every_process(name):
+    codec_class, settings_class, values = MEMBERS[name]
     code = (
-        "from symbolic_music.events.remi import RemiCodec, RemiSettings\n"
-        f"print(*RemiCodec(RemiSettings(**{MEMBERS[name]!r})).events)"
+        f"from {codec_class.__module__} import {codec_class.__name__}, {settings_class.__name__}\n"
+        f"print(*{codec_class.__name__}({settings_class.__name__}(**{values!r})).events)"
     )
     for seed in ("0", "1"):
         result = subprocess.run(
@@ -234,6 +258,7 @@ def test_the_vocabulary_is_the_same_in_every_process(name):
         assert result.stdout.split() == codec_named(name).events
 
 
+@pytest.mark.parametrize("codec", SAMPLED, indirect=True)
 def test_every_event_can_be_sampled(codec):
     tables, events = event_tables_of(codec), codec.grammar().events
     weights = walk_weights(events)["long"]
@@ -250,13 +275,14 @@ def test_a_late_note_is_refused_instead_of_filling_the_memory(codec):
     score = ScoreTick(1)
     score.tracks.append(TrackTick("", 0, False))
     score.tracks[0].notes.append(NoteTick(400_000, 1, 60, 80))
-    with pytest.raises(EncodingError, match=r"begins in bar 100,001; expected at most 100,000 bars"):
+    with pytest.raises(EncodingError, match=r"100,00[01].*; expected at most 100,000 bars"):
         codec.encode(score)
     score.tracks[0].notes[0].time = 2**31 - 2
-    with pytest.raises(EncodingError, match="begins at tick"):
+    with pytest.raises(EncodingError, match=r"begins at tick|expected at most 100,000 bars"):
         codec.encode(score)
 
 
+@pytest.mark.parametrize("codec", ["remi", "remi-coarse"], indirect=True)
 def test_decoding_refuses_more_bars_than_encoding(codec):
     events = walk_events(codec, 3, 1, 10, "by type")[0]
     meter = events[1]

@@ -353,6 +353,11 @@ def test_music21_reads_the_text_of_a_walk_to_the_same_pitches():
         assert read == {note.pitch for track in codec.decode(events).tracks for note in track.notes}
 
 
+def test_decoding_refuses_more_bars_than_encoding():
+    with pytest.raises(DecodingError, match=r"has 100,002 bars; expected at most 100,000"):
+        codec_named("default").decode([*PIECE, *["Bar_None"] * 100_000, "Bar_None", "Voice_1", "Note_C:4"])
+
+
 def test_the_title_is_in_the_text():
     assert "\nT:A walk\n" in codec_named("default").abc_text(PIECE, title="A walk")
 
