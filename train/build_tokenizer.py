@@ -1,6 +1,7 @@
-"""Train a REMI + BPE tokenizer on the training split of a dataset, and on nothing else.
+"""Make a tokenizer: REMI + BPE, trained on the training split of a dataset and on nothing else, or one id per event.
 
     python train/build_tokenizer.py --dataset DIR --vocab-size 2000 --output tokenizer_assets/NAME
+    python train/build_tokenizer.py --codec abc_notes --output tokenizer_assets/NAME
 
 The output folder loads with `MusicProcessor.from_pretrained`, and its tokenizer with stock `AutoTokenizer`.
 """
@@ -9,7 +10,8 @@ import argparse
 from pathlib import Path
 
 from symbolic_music.score.midi_io import read_midi
-from symbolic_music.tokenization.build import build_remi_tokenizer, save_processor
+from symbolic_music.tokenization.build import build_remi_tokenizer, build_word_level_tokenizer, save_processor
+from symbolic_music.tokenization.processing_music import CODECS, MusicProcessor
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import tokenizer_hash
@@ -18,24 +20,39 @@ from symbolic_music.training.summary import tokenizer_hash
 def parse_arguments() -> argparse.Namespace:
     """What the user typed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", required=True, help="dataset folder or Hub id with a training split")
-    parser.add_argument("--vocab-size", type=int, required=True, help="ids in all, the base events included")
+    parser.add_argument("--codec", choices=sorted(CODECS), default="remi")
+    parser.add_argument("--dataset", help="dataset folder or Hub id with a training split, for BPE")
+    parser.add_argument("--vocab-size", type=int, help="ids in all, for BPE over REMI; left out: an id for each event")
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")
     parser.add_argument("--max-pieces", type=int, help="train on the first N pieces only")
     return parser.parse_args()
 
 
-def main() -> None:
-    """Load, train, save, report."""
-    arguments = parse_arguments()
+def train_bpe(arguments: argparse.Namespace) -> MusicProcessor:
+    """REMI + BPE on the training split."""
+    if arguments.codec != "remi":
+        raise TrainingError(
+            f"--vocab-size is for BPE over remi; {arguments.codec} has an id for each event, leave it out"
+        )
+    if arguments.dataset is None:
+        raise TrainingError("--dataset is missing: BPE is trained on a dataset's training split")
     pieces = choose_split(load_splits(arguments.dataset), "train", arguments.dataset, arguments.max_pieces)
     try:
-        processor = build_remi_tokenizer((read_midi(midi) for midi in pieces["midi"]), arguments.vocab_size)
+        return build_remi_tokenizer((read_midi(midi) for midi in pieces["midi"]), arguments.vocab_size)
     except ValueError as error:
         raise TrainingError(f"{arguments.dataset}: {error}") from error
+
+
+def main() -> None:
+    """Make, save, report."""
+    arguments = parse_arguments()
+    if arguments.vocab_size is None:
+        processor = build_word_level_tokenizer(CODECS[arguments.codec]())
+    else:
+        processor = train_bpe(arguments)
     save_processor(processor, arguments.output)
     grammar = processor.grammar()
-    print(f"{len(pieces):,} pieces -> {arguments.output}")
+    print(f"{arguments.codec} -> {arguments.output}")
     print(f"{grammar.vocab_size:,} ids, {len(grammar.next_state):,} grammar states in {grammar.num_automata} automata")
     print(f"tokenizer hash {tokenizer_hash(processor)}")
 

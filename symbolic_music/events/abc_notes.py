@@ -127,6 +127,7 @@ class AbcNotesCodec:
     """
 
     codec_type = "abc_notes"
+    note_types = ("Note", "With")
 
     def __init__(self, settings: AbcNotesSettings | None = None):
         self.settings = settings or AbcNotesSettings()

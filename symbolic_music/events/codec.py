@@ -27,6 +27,8 @@ class ScoreCodec(Protocol):
     """
 
     codec_type: str
+    # Types of the events that begin a note, each one note; an event's type is its name up to the first "_".
+    note_types: tuple[str, ...]
 
     @property
     def events(self) -> list[str]:

@@ -84,6 +84,7 @@ class RemiCodec:
     """
 
     codec_type = "remi"
+    note_types = ("Pitch",)
 
     def __init__(self, settings: RemiSettings | None = None):
         self.settings = settings or RemiSettings()

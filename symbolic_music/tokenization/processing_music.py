@@ -11,6 +11,7 @@ from symusic.core import ScoreTick
 from tokenizers.models import WordLevel
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
+from symbolic_music.events.abc_notes import AbcNotesCodec
 from symbolic_music.events.codec import DecodingError, ScoreCodec
 from symbolic_music.events.remi import RemiCodec
 from symbolic_music.score.files import read_scores
@@ -20,7 +21,7 @@ SPECIAL_TOKENS = {"pad_token": "PAD_None", "bos_token": "BOS_None", "eos_token":
 # Event number i is the private-use character chr(FIRST_EVENT_CHARACTER + i) inside the tokenizer.
 FIRST_EVENT_CHARACTER = 0xE000
 MIDITOK_FILE = "miditok.json"
-CODECS = {RemiCodec.codec_type: RemiCodec}
+CODECS = {codec.codec_type: codec for codec in (RemiCodec, AbcNotesCodec)}
 
 ScoreLike = ScoreTick | str | PathLike
 
@@ -124,7 +125,7 @@ class MusicProcessor(ProcessorMixin):
 
     @cached_property
     def _token_grammar(self) -> TokenGrammar:
-        return TokenGrammar(self.codec.grammar(), self._token_events())
+        return TokenGrammar(self.codec.grammar(), self._token_events(), self.codec.note_types)
 
     def _token_events(self) -> list[tuple[int, ...]]:
         """For each id, the columns of the events it stands for."""

@@ -19,6 +19,7 @@ class TokenGrammar:
     Args:
         grammar: the automata over events.
         token_events: for each id, the event columns it stands for; an empty sequence marks an id never allowed.
+        note_types: the types of events that begin a note.
 
     Attributes:
         next_state: (S, V) int16; the rows of all automata stacked. An entry is a row of the same automaton, or
@@ -27,11 +28,14 @@ class TokenGrammar:
         tokens_to_end: (S,) int64; fewest tokens from a row of the first automaton to the end of a piece; 0 elsewhere.
     """
 
-    def __init__(self, grammar: EventGrammar, token_events: Sequence[Sequence[int]]):
+    def __init__(
+        self, grammar: EventGrammar, token_events: Sequence[Sequence[int]], note_types: Sequence[str] = ("Pitch",)
+    ):
         offsets = np.cumsum([0, *(len(automaton.transitions) for automaton in grammar.automata)])
         if offsets[-1] > np.iinfo(np.int16).max:
             raise ValueError(f"{offsets[-1]} grammar states do not fit the int16 tables")
         self.grammar = grammar
+        self.note_types = tuple(note_types)
         self.token_events = [tuple(events) for events in token_events]
         self.initial_state = np.array(
             [offset + automaton.initial for offset, automaton in zip(offsets, grammar.automata, strict=False)],
@@ -63,15 +67,15 @@ class TokenGrammar:
         """(S, V) bool: what each row allows by itself."""
         return self.next_state != FORBIDDEN
 
-    def count_per_token(self, event_type: str) -> np.ndarray:
-        """How many events of a type each id holds, (V,) int64; "Pitch" counts notes, "Bar" counts bars."""
-        is_type = np.array([event.partition("_")[0] == event_type for event in self.grammar.events])
+    def count_per_token(self, *event_types: str) -> np.ndarray:
+        """How many events of some types each id holds, (V,) int64."""
+        is_type = np.array([event.partition("_")[0] in event_types for event in self.grammar.events])
         return np.array([int(is_type[list(events)].sum()) for events in self.token_events])
 
     @cached_property
     def notes_per_token(self) -> np.ndarray:
         """Notes begun in each id, (V,) int64."""
-        return self.count_per_token("Pitch")
+        return self.count_per_token(*self.note_types)
 
     @cached_property
     def bars_per_token(self) -> np.ndarray:

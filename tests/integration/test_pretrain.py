@@ -201,3 +201,20 @@ def test_build_tokenizer_trains_on_the_training_split_alone(folder, tmp_path):
         assert (tmp_path / "tokenizer" / name).read_bytes() == (folder / "tokenizer" / name).read_bytes(), name
     result = run(script, "--dataset", folder / "dataset", "--vocab-size", 3, "--output", tmp_path / "x", expected=2)
     assert "vocab_size is 3" in result.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_note_level_abc_goes_the_whole_way(folder, tmp_path):
+    """A word-level tokenizer, four steps of training, whole bars from the trained model."""
+    build = ROOT / "train" / "build_tokenizer.py"
+    tokenizer, output = tmp_path / "tokenizer", tmp_path / "run"
+    run(build, "--codec", "abc_notes", "--output", tokenizer)
+    result = run(build, "--codec", "abc_notes", "--vocab-size", 99, "--output", tmp_path / "x", expected=2)
+    assert "leave it out" in result.stderr.strip().splitlines()[-1]
+    run(SCRIPT, *tiny_run.flags(folder, output, tokenizer=tokenizer, max_steps=4, eval_steps=4, save_steps=4))
+    assert summary_of(output)["best"]["eval_bits_per_note"] > 0
+    processor = MusicProcessor.from_pretrained(output)
+    model = AutoModelForCausalLM.from_pretrained(output)
+    pieces = compose(model, processor, 4, options=SamplingOptions(num_bars=3, max_length=64))
+    assert all(piece.valid for piece in pieces)
+    assert sum(piece.num_notes for piece in pieces) == sum(piece.score.note_num() for piece in pieces)
