@@ -89,7 +89,7 @@ def estimate_key(score: Score) -> int:
     return min(range(-5, 7), key=lambda fifths: (-inside[fifths + 5], abs(fifths), -fifths))
 
 
-def note_codes(pitches: np.ndarray, keys: np.ndarray, bars: np.ndarray) -> np.ndarray:
+def note_codes(pitches: np.ndarray, keys: np.ndarray, bars: np.ndarray, written_keys: np.ndarray) -> np.ndarray:
     """Which of `NOTE_TEXTS` each note is.
 
     ABC 2.1 (section 4.2) lets an accidental hold to the end of the bar for its letter in every octave, abc2midi and
@@ -100,6 +100,7 @@ def note_codes(pitches: np.ndarray, keys: np.ndarray, bars: np.ndarray) -> np.nd
         pitches: (notes,) 0 to 127, in the order in which they are written.
         keys: (notes,) sharps of the key signature in force.
         bars: (notes,) a number for each bar of each voice.
+        written_keys: sharps of every key signature in the piece.
 
     Returns:
         (notes,) int64.
@@ -107,7 +108,10 @@ def note_codes(pitches: np.ndarray, keys: np.ndarray, bars: np.ndarray) -> np.nd
     rows = keys + MAX_FIFTHS
     steps, alterations = SPELLED_STEPS[rows, pitches], SPELLED_ALTERATIONS[rows, pitches]
     # In the lowest octave abc2midi applies the key signature to the wrong letters.
-    shown = (alterations != KEY_ALTERATIONS[rows, steps % 7]) | (steps < _LOWEST_SAFE_STEP)
+    shown = steps < _LOWEST_SAFE_STEP
+    # music21 reads a voice in the last key of the one before, so where a piece modulates no key goes without saying.
+    for key in np.unique(written_keys).tolist():
+        shown |= alterations != KEY_ALTERATIONS[key + MAX_FIFTHS, steps % 7]
     # Only a bar that holds an accidental can hold one to take back.
     altered = np.zeros(int(bars.max(initial=0)) + 1, dtype=bool)
     altered[bars[shown]] = True

@@ -272,12 +272,15 @@ def _program_changes(score: Score, chords: AbcChords, rows: AbcRows, fields: dic
 
 
 def _bar_fields(bar: int, bars: AbcBars, bar_keys: np.ndarray) -> str:
+    """The key and meter that change at a bar; the key on a line of its own, for music21 overlooks `[K:…]`."""
     meter, key = "", ""
     if bars.meters[bar] != bars.meters[bar - 1]:
         meter = f"[M:{bars.meters[bar][0]}/{bars.meters[bar][1]}]"
     if (bar_keys[bar] != bar_keys[bar - 1]).any():
-        key = f"[K:{key_text(int(bar_keys[bar, 0]), bool(bar_keys[bar, 1]))}]"
-    return meter + key
+        # Never after the end of a line, for an empty line would end the tune.
+        key = "\n" if bar % _BARS_PER_LINE else ""
+        key += f"K:{key_text(int(bar_keys[bar, 0]), bool(bar_keys[bar, 1]))}\n"
+    return key + meter
 
 
 def _voice_fields(score: Score, notes: AbcNotes, chords: AbcChords) -> list[str]:
@@ -329,6 +332,6 @@ def _music(
     place = np.arange(len(token)) - (np.cumsum(sounding) - sounding)[token]
     pitches = notes.pitches[chords.first[chord[token]] + place]
     voice_bars = rows.voices[tokens.rows] * len(bars.starts) + bar
-    codes = note_codes(pitches, fifths[bar[token]], voice_bars[token])
+    codes = note_codes(pitches, fifths[bar[token]], voice_bars[token], fifths)
     pieces[begins[token] + 2 + place] = NOTE_TEXTS[codes]
     return pieces.tolist()

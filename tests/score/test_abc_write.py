@@ -144,11 +144,20 @@ def test_meters_keys_and_tempos_change_where_they_change():
     )
     score.key_signatures = [KeySignature(0, 0, 0), KeySignature(1920, 2, 0)]
     text = abc_text(score)
-    assert text.splitlines()[-1] == "C2 z4 [Q:1/8=123]z2|[M:3/4][K:D]z6|D2 z4|]"
+    assert text.endswith("\n=C2 z4 [Q:1/8=123]z2|\nK:D\n[M:3/4]z6|D2 z4|]\n")
     again = parse_abc_tune(text)
     assert meters_in_force(again) == [(0, 4, 4), (1920, 3, 4)]
     assert [(tempo.time, round(tempo.qpm, 1)) for tempo in again.tempos] == [(0, 90), (1440, 61.5)]
     assert [(key.time, key.key) for key in again.key_signatures] == [(0, 0), (1920, 2)]
+
+
+def test_a_key_that_changes_at_the_end_of_a_line_leaves_no_empty_line():
+    score = make_score([(1920 * bar, 480, 60) for bar in range(6)])
+    score.key_signatures = [KeySignature(0, 0, 0), KeySignature(4 * 1920, 2, 0)]
+    text = abc_text(score)
+    assert "\n\n" not in text
+    assert [(key.time, key.key) for key in parse_abc_tune(text).key_signatures] == [(0, 0), (4 * 1920, 2)]
+    assert sounding(parse_abc_tune(text)) == sounding(score)
 
 
 def test_a_bar_cut_short_has_a_meter_of_its_own(tmp_path):
@@ -253,13 +262,18 @@ def test_every_note_comes_back_to_the_tick(score, tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(score=exact_scores())
 def test_music21_reads_every_note(score):
     music21 = pytest.importorskip("music21")
-    piece = music21.converter.parseData(abc_text(score, steps_per_quarter=480), format="abc")
-    heads = Counter(pitch.midi for note in piece.recurse().notes for pitch in note.pitches)
-    assert set(heads) == {note.pitch for track in score.tracks for note in track.notes}
+    for track in score.tracks:
+        track.notes = track.notes.filter(
+            lambda note: note.pitch >= 12, inplace=False
+        )  # music21 reads C,,,,, as C flat 1
+    if score.note_num():
+        piece = music21.converter.parseData(abc_text(score, steps_per_quarter=480), format="abc")
+        heads = {pitch.midi for note in piece.recurse().notes for pitch in note.pitches}
+        assert heads == {note.pitch for track in score.tracks for note in track.notes}
 
 
 @pytest.mark.parametrize("folder", ["midi_multi", "midi_satb", "midi_song"])
