@@ -18,6 +18,7 @@ BENCHMARKS = {
     "bench_lstm_cost": [],
     "bench_training_speed": [],
     "bench_grammar_cost": ["--model", MODEL],
+    "bench_abc_export": [],
     "bench_round_trip": [],
     "bench_kneser_ney": ["--dataset", DATASET, "--model", MODEL],
     "bench_leakage_groups": ["--dataset", DATASET],
