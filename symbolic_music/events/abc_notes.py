@@ -127,7 +127,7 @@ class AbcNotesCodec:
     """
 
     codec_type = "abc_notes"
-    note_types = ("Note", "With")
+    note_types: tuple[str, ...] = ("Note", "With")
 
     def __init__(self, settings: AbcNotesSettings | None = None):
         self.settings = settings or AbcNotesSettings()

@@ -84,7 +84,7 @@ class RemiCodec:
     """
 
     codec_type = "remi"
-    note_types = ("Pitch",)
+    note_types: tuple[str, ...] = ("Pitch",)
 
     def __init__(self, settings: RemiSettings | None = None):
         self.settings = settings or RemiSettings()

@@ -17,6 +17,7 @@ from random_music import contents, scores
 from transformers import AutoProcessor
 
 import symbolic_music
+from symbolic_music.events.abc_notes import AbcNotesCodec
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.remi import RemiCodec
 from symbolic_music.score.checks import ScoreError
@@ -296,3 +297,12 @@ def test_a_word_level_processor_is_saved_and_loaded(word_level, tmp_path):
 def test_a_word_that_is_no_event_is_no_id(word_level):
     with pytest.raises(Exception, match="Missing"):
         word_level.tokenizer("Pitch_60 Pitch_999")
+
+
+def test_the_shipped_abc_tokenizer_is_the_codecs(tmp_path):
+    """Built again from the code, byte for byte; a change of the codec's events asks for a new asset."""
+    save_processor(build_word_level_tokenizer(AbcNotesCodec()), tmp_path)
+    shipped = SHIPPED.parent / "abc-notes"
+    assert sorted(path.name for path in shipped.iterdir()) == sorted(path.name for path in tmp_path.iterdir())
+    for path in tmp_path.iterdir():
+        assert (shipped / path.name).read_bytes() == path.read_bytes(), path.name
