@@ -25,11 +25,14 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 demo: $(VENV)/.demo
 	$(BIN)/python train/demo.py --output demo_output $(DEMO_FLAGS)
 
+# Two workers, each test file in one of them, with one thread each.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests
+	$(PYTEST) tests
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest tests -m "not slow"
+	$(PYTEST) tests -m "not slow"
 
 quality: $(VENV)/.dev
 	$(BIN)/ruff check .
