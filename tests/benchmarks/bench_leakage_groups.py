@@ -1,6 +1,6 @@
 """How many held-out pieces have a near duplicate in training, dealt by piece or by whole group; and what it costs.
 
-    python tests/benchmarks/bench_leakage_groups.py --dataset data/folk
+    python tests/benchmarks/bench_leakage_groups.py --dataset runs/folk-chorales
 
 Needs a dataset made by train/prepare_dataset.py. A piece counts as leaked when its similarity to some training piece
 is at least the row's threshold; links found at the default threshold only, so "group" is 0 unless a link was refused.
@@ -53,7 +53,7 @@ def main() -> None:
         table.append({"threshold": threshold, "links": len(links), **shares})
     sizes, counts = np.unique(np.unique(groups.labels, return_counts=True)[1], return_counts=True)
     report(
-        "leakage_groups",
+        "bench_leakage_groups",
         table,
         pieces=len(rows),
         group_sizes=dict(zip(sizes.tolist(), counts.tolist(), strict=True)),
