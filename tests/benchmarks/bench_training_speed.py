@@ -13,7 +13,10 @@ causal half), beside the GFLOP/s of plain matrix products of the model's own siz
 Three times as fast needs bf16 units (AMX: 3 to 3.6 times was measured). In float32 the products bound the ratio from
 above: on a shared AMD Zen 3 with one thread the plain loop already ran at 41 to 53 GFLOP/s of the 70 to 76 that a
 matrix product reached, so no float32 step there can be 3 times as fast; the ratios were 1.2 to 1.5 (6 x 192) and 1.25
-(12 x 384). Tried there and no faster: eager attention under the compiler, tanh GELU, max-autotune.
+(12 x 384). Tried there and no faster: eager attention under the compiler, tanh GELU, max-autotune. On a Xeon with
+AVX-512 and no AMX: 1.49 and 1.29, where products reached 272 and 306 GFLOP/s and the plain loop 123 and 179, so that
+1.7 is the most that float32 allows at 12 x 384; bf16 and float16 products were no faster there, and neither were huge
+pages (THP_MEM_ALLOC_ENABLE).
 
     python tests/benchmarks/bench_training_speed.py
     python tests/benchmarks/bench_training_speed.py --sizes 6x192x6 --rounds 3 --steps 2
