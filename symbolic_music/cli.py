@@ -269,6 +269,7 @@ def write_pieces(
         seconds: what sampling took.
         about: added to the summary.
     """
+    from symbolic_music.score.checks import play_seconds
     from symbolic_music.score.storage import write_atomically
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -298,13 +299,6 @@ def write_pieces(
 
 def _title(number: int, piece: "Composition") -> str:
     return f"Sample {number}: {piece.num_notes} notes, {piece.num_bars} bars"
-
-
-def play_seconds(score: "ScoreTick") -> float:
-    """Playing time in seconds."""
-    from symbolic_music.score.checks import play_seconds as seconds
-
-    return seconds(score)
 
 
 def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> None:
@@ -406,6 +400,7 @@ def _file_rows(path: Path) -> list[tuple[str, str]]:
 
 
 def _describe(score: "ScoreTick") -> str:
+    from symbolic_music.score.checks import play_seconds
     from symbolic_music.score.programs import program_name
     from symbolic_music.score.transforms import count_bars
 
