@@ -23,18 +23,17 @@ from symusic.core import ScoreTick
 
 from symbolic_music.events.abc_notes_grammar import abc_notes_grammar
 from symbolic_music.events.abc_notes_quantise import (
-    MAX_BARS,
     AbcGrid,
     AbcPiece,
     Voice,
     piece_score,
     quantise_piece,
 )
-from symbolic_music.events.codec import DecodingError
+from symbolic_music.events.codec import check_complete, settings_from_json
 from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.score import abc_write
 from symbolic_music.score.abc_lengths import length_text
-from symbolic_music.score.abc_spelling import key_text
+from symbolic_music.score.abc_spelling import key_text, octave_text
 from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
 
 _SHARP_NAMES = ("C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B")
@@ -115,8 +114,7 @@ def split_length(length: int, durations: Sequence[int]) -> list[int]:
 
 def pitch_name(pitch: int) -> str:
     """A pitch in ABC, by sharps: "^C" is the semitone above middle C."""
-    octave, name = pitch // 12, _SHARP_NAMES[pitch % 12]
-    return name + "," * (5 - octave) if octave <= 5 else name.lower() + "'" * (octave - 6)
+    return octave_text(_SHARP_NAMES[pitch % 12], pitch // 12)
 
 
 class AbcNotesCodec:
@@ -154,12 +152,7 @@ class AbcNotesCodec:
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> "AbcNotesCodec":
         """The codec whose `to_dict` gave `settings`."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in settings.items()
-            if name != "codec_type"
-        }
-        return cls(AbcNotesSettings(**values))
+        return cls(AbcNotesSettings(**settings_from_json(settings)))
 
     def to_dict(self) -> dict[str, Any]:
         """Settings of the codec, for `processor_config.json`."""
@@ -266,11 +259,7 @@ class AbcNotesCodec:
         Raises:
             DecodingError: when the grammar does not accept the sequence; the message names the first wrong event.
         """
-        complaint = self.grammar().explain(["BOS_None", *events, "EOS_None"], first_index=-1)
-        if complaint is None and events.count("Bar_None") > MAX_BARS:
-            complaint = f"the sequence has {events.count('Bar_None'):,} bars; expected at most {MAX_BARS:,}"
-        if complaint is not None:
-            raise DecodingError(complaint)
+        check_complete(self.grammar(), events)
         return piece_score(self._read(events), self._grid)
 
     def _read(self, events: Sequence[str]) -> AbcPiece:

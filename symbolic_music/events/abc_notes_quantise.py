@@ -21,7 +21,7 @@ from symusic.core import (
     TrackTickList,
 )
 
-from symbolic_music.events.codec import EncodingError
+from symbolic_music.events.codec import MAX_BARS, EncodingError
 from symbolic_music.score.abc_spelling import keys_in_force
 from symbolic_music.score.abc_voices import first_fit
 from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES, program_name
@@ -30,8 +30,6 @@ DEFAULT_METER = (4, 4)
 DEFAULT_TEMPO = 120.0
 VELOCITY = 80
 """Note-level ABC says nothing of loudness; every note gets this."""
-MAX_BARS = 100_000
-"""A piece with more has a corrupt clock; each bar costs an event, so one late note could fill the memory."""
 
 Meter = tuple[int, int]
 Key = tuple[int, bool]

@@ -7,6 +7,9 @@ from symusic.core import ScoreTick
 
 from symbolic_music.events.grammar import EventGrammar
 
+MAX_BARS = 100_000
+"""A piece with more has a corrupt clock; each bar costs two events, so one late note could fill the memory."""
+
 
 class EncodingError(ValueError):
     """A Score that a codec cannot represent; the message says which bar and why."""
@@ -14,6 +17,29 @@ class EncodingError(ValueError):
 
 class DecodingError(ValueError):
     """An event sequence that is not a complete, canonical piece; the message names the first offending event."""
+
+
+def check_complete(grammar: EventGrammar, events: Sequence[str]) -> None:
+    """Check that events, without special tokens, are one complete piece of sensible length.
+
+    Raises:
+        DecodingError: when the grammar does not accept the sequence, naming the first wrong event, or when it has
+            more than `MAX_BARS` bars.
+    """
+    complaint = grammar.explain(["BOS_None", *events, "EOS_None"], first_index=-1)
+    if complaint is None and events.count("Bar_None") > MAX_BARS:
+        complaint = f"the sequence has {events.count('Bar_None'):,} bars; expected at most {MAX_BARS:,}"
+    if complaint is not None:
+        raise DecodingError(complaint)
+
+
+def settings_from_json(settings: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a codec's settings from what `to_dict` gave and JSON made lists of."""
+    return {name: _to_tuple(value) for name, value in settings.items() if name != "codec_type"}
+
+
+def _to_tuple(value: Any) -> Any:
+    return tuple(_to_tuple(item) for item in value) if isinstance(value, list) else value
 
 
 class ScoreCodec(Protocol):

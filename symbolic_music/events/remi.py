@@ -15,11 +15,11 @@ import numpy as np
 from miditok.classes import TokSequence
 from symusic.core import NoteTickList, ScoreTick, TempoTick, TrackTick, TrackTickList
 
-from symbolic_music.events.codec import DecodingError
+from symbolic_music.events.codec import check_complete, settings_from_json
 from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.events.remi_encode import RemiWriter
 from symbolic_music.events.remi_grammar import remi_grammar
-from symbolic_music.events.remi_quantise import MAX_BARS, RemiGrid, named_track, quantise_score
+from symbolic_music.events.remi_quantise import RemiGrid, named_track, quantise_score
 
 SPECIAL_TOKENS = ["PAD", "BOS", "EOS"]
 
@@ -93,8 +93,7 @@ class RemiCodec:
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> "RemiCodec":
         """The codec whose `to_dict` gave `settings`."""
-        values = {name: _to_tuple(value) for name, value in settings.items() if name != "codec_type"}
-        return cls(RemiSettings(**values))
+        return cls(RemiSettings(**settings_from_json(settings)))
 
     @cached_property
     def events(self) -> list[str]:
@@ -162,11 +161,7 @@ class RemiCodec:
         Raises:
             DecodingError: when the grammar does not accept the sequence; the message names the first wrong event.
         """
-        complaint = self.grammar().explain(["BOS_None", *events, "EOS_None"], first_index=-1)
-        if complaint is None and events.count("Bar_None") > MAX_BARS:
-            complaint = f"the sequence has {events.count('Bar_None'):,} bars; expected at most {MAX_BARS:,}"
-        if complaint is not None:
-            raise DecodingError(complaint)
+        check_complete(self.grammar(), events)
         score = self.midi_tokenizer._tokens_to_score(TokSequence(tokens=list(events)))
         tracks = sorted(score.tracks, key=_track_program)
         score.tracks = TrackTickList([named_track(_track_program(track), _in_order(track.notes)) for track in tracks])
@@ -186,10 +181,6 @@ class RemiCodec:
     def to_dict(self) -> dict[str, Any]:
         """Settings of the codec, for `processor_config.json`."""
         return {"codec_type": self.codec_type, **asdict(self.settings)}
-
-
-def _to_tuple(value: Any) -> Any:
-    return tuple(_to_tuple(item) for item in value) if isinstance(value, list) else value
 
 
 def _track_program(track: TrackTick) -> int:

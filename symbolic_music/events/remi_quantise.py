@@ -20,13 +20,11 @@ from symusic.core import (
     TrackTickList,
 )
 
-from symbolic_music.events.codec import EncodingError
+from symbolic_music.events.codec import MAX_BARS, EncodingError
 
 # What holds before the first one is written (Standard MIDI Files 1.0).
 DEFAULT_METER = (4, 4)
 DEFAULT_MICROSECONDS = 500_000
-MAX_BARS = 100_000
-"""A piece with more has a corrupt clock; each bar costs two events, so one late note could fill the memory."""
 # symusic holds ticks in 32 signed bits; the longest note still has room above this.
 _LAST_TICK = 2**31 - 2**20
 

@@ -37,10 +37,13 @@ def _spell(fifths: int, pitch: int) -> tuple[int, int]:
     return 7 * (octave - _LOWEST_OCTAVE) + step, alteration
 
 
+def octave_text(note: str, octave: int) -> str:
+    """A note named by a capital, in an octave: C of octave 5 is middle C, c the one above; , and ' go further."""
+    return note + "," * (5 - octave) if octave <= 5 else note.lower() + "'" * (octave - 6)
+
+
 def _step_text(step: int) -> str:
-    """A staff step in ABC: C is middle C, c the octave above, commas and apostrophes go further."""
-    octave, letter = step // 7 + _LOWEST_OCTAVE, _LETTERS[step % 7]
-    return letter + "," * (5 - octave) if octave <= 5 else letter.lower() + "'" * (octave - 6)
+    return octave_text(_LETTERS[step % 7], step // 7 + _LOWEST_OCTAVE)
 
 
 def _key_alterations(fifths: int) -> list[int]:

@@ -120,7 +120,7 @@ def train_one_epoch(
     Raises:
         RuntimeError: when a block was not seen exactly once.
     """
-    started = time.monotonic()
+    started, commit = time.monotonic(), git_commit()
     memory = PeakMemory(arguments.device)
     set_seed(arguments.seed)
     collator = CountingCollator(BlockCollator(processor.grammar()), len(train))
@@ -141,6 +141,7 @@ def train_one_epoch(
     peak, before = trainer.accelerator.reduce(bytes_used, "sum").tolist()
     tokens = count_tokens(train, processor.tokenizer.pad_token_id)
     return _describe(trainer, train_seconds, evaluation) | {
+        "commit": commit,
         "tokens": tokens,
         "unique_tokens": tokens,
         "order_hash": collator.order_hash(),
@@ -313,7 +314,6 @@ def _describe(trainer: MusicTrainer, train_seconds: float, evaluation: Mapping[s
         "num_processes": trainer.accelerator.num_processes,
         "bf16": args.bf16,
         "compiled": args.torch_compile,
-        "commit": git_commit(Path(__file__).parent),
         "command": shlex.join(["python", *sys.argv]),
         "machine": machine_class(args.device),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},

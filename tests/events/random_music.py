@@ -97,3 +97,32 @@ def random_walks(tables, rng, count, max_length, weights=None, pad=0):
         if not len(live):
             break
     return walks
+
+
+def round_trip_complaint(codec, score):
+    """What the codec breaks for this Score, or None; errors of the codec are let through."""
+    quantised = codec.quantise(score)
+    events = codec.encode(score)
+    decoded = codec.decode(events)  # raises where the grammar refuses what the codec writes
+    if contents(decoded) != contents(quantised):
+        return "decode(encode(score)) differs from quantise(score)"
+    if contents(codec.quantise(quantised)) != contents(quantised):
+        return "quantise is not idempotent"
+    if codec.encode(decoded) != events:
+        return "encode(decode(events)) differs from events"
+    return None
+
+
+def assert_way_to_end_is_open(tables, ids, rng):
+    """From the states before all of ids (B, T), events that come nearer to the end reach it as promised."""
+    states = tables.scan(ids).reshape(-1, tables.num_automata)
+    distance = tables.tokens_to_end[states[:, 0]]
+    for left in range(int(distance.max()), 0, -1):
+        going = tables.tokens_to_end[states[:, 0]] == left
+        nearer = tables.allowed(states[going])
+        nearer &= tables.tokens_to_end[tables.next_state[states[going, 0]]] == left - 1
+        assert nearer.any(axis=1).all()
+        heights = nearer.cumsum(axis=1)
+        chosen = (heights <= rng.random(len(heights))[:, None] * heights[:, -1:]).sum(axis=1)
+        states[going] = tables.advance(states[going], chosen)
+    assert (states[:, 0] == tables.final_row).all()

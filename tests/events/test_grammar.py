@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_music import event_tables, random_walks, walk_weights
+from random_music import assert_way_to_end_is_open, event_tables, random_walks, walk_weights
 
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, AutomatonBuilder, EventGrammar
 from symbolic_music.events.remi import RemiCodec
@@ -156,17 +156,7 @@ def test_from_every_joint_state_on_a_walk_the_promised_way_to_the_end_is_open(gr
         ]
     )
     assert len(ids) >= 20
-    states = tables.scan(ids).reshape(-1, tables.num_automata)
-    distance = tables.tokens_to_end[states[:, 0]]
-    for left in range(int(distance.max()), 0, -1):
-        going = tables.tokens_to_end[states[:, 0]] == left
-        nearer = tables.allowed(states[going])
-        nearer &= tables.tokens_to_end[tables.next_state[states[going, 0]]] == left - 1
-        assert nearer.any(axis=1).all()
-        heights = nearer.cumsum(axis=1)
-        chosen = (heights <= rng.random(len(heights))[:, None] * heights[:, -1:]).sum(axis=1)
-        states[going] = tables.advance(states[going], chosen)
-    assert (states[:, 0] == tables.final_row).all()
+    assert_way_to_end_is_open(tables, ids, rng)
 
 
 def test_distance_to_end_of_the_shortest_piece(grammar):
