@@ -4,9 +4,10 @@
     accelerate launch train/scaling_study.py --config train/configs/scaling-gpu.yaml --dataset DIR --tokenizer DIR \
         --output DIR
 
-Resumable: a run that is in `runs.jsonl` is not trained again, one that was interrupted starts again. Ends with
-`report.md`, `fits.json` and plots in the output folder. `--plan` lists the runs with their sizes and FLOPs and trains
-nothing; `--report-only` makes the report of what is there.
+Resumable: a run that is in `runs.jsonl` is not trained again, one that was interrupted starts again. The same command
+may run several times at once (one per core, or per node of a cluster on one file system): each takes the next run that
+nobody is at. Ends with `report.md`, `fits.json` and plots in the output folder. `--plan` lists the runs with their
+sizes and FLOPs and trains nothing; `--report-only` makes the report of what is there.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 
 from symbolic_music.data.pack import pack_split
 from symbolic_music.scaling.conduct import OnProgress, conduct
@@ -35,6 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tokenizer", help="folder or Hub id of the music processor")
     parser.add_argument("--output", type=Path, required=True, help="folder of the log, the report and the plots")
     parser.add_argument("--max-runs", type=int, help="stop after so many new runs")
+    parser.add_argument("--rate-scale", type=float, default=1.0, help="factor of all learning rates, to search them")
     parser.add_argument("--plan", action="store_true", help="list the runs and train nothing")
     parser.add_argument("--report-only", action="store_true", help="report the runs that are there")
     parser.add_argument("--count", choices=COUNTS, default=COUNTS[0], help="what the fits take for a model's size")
@@ -54,6 +57,11 @@ def load_data(arguments: argparse.Namespace, settings: StudySettings, process: M
     with process.main_process_first(desc="packing"):
         blocks = [pack_split(split, processor, settings.context) for split in (train, validation)]
     return StudyData(*blocks, processor, dataset_hash(splits), tokenizer_hash(processor))
+
+
+def from_main_process(name: str | None) -> str | None:
+    """What process 0 says, on every process."""
+    return broadcast_object_list([name])[0]
 
 
 def print_plan(plans: list[PlannedRun], context: int) -> None:
@@ -95,7 +103,7 @@ def run_study(arguments: argparse.Namespace, settings: StudySettings) -> None:
         free_memory()
         return line | {"data_hash": data.data_hash, "tokenizer_hash": data.tokenizer_hash}
 
-    finished = conduct(plans, settings.context, train, output, is_main_process, arguments.max_runs)
+    finished = conduct(plans, settings.context, train, output, is_main_process, arguments.max_runs, from_main_process)
     PartialState().destroy_process_group()  # the report is made by one process
     if is_main_process:
         shutil.copyfile(arguments.config, output / "study.yaml")
@@ -107,7 +115,7 @@ def main() -> None:
     """Parse; study, or only report."""
     arguments = parse_arguments()
     try:
-        settings = read_settings(arguments.config)
+        settings = read_settings(arguments.config).with_rates_scaled(arguments.rate_scale)
         if arguments.report_only:
             runs = read_runs(arguments.output / RUNS_FILE)
             write_report(runs, arguments.output, arguments.count, arguments.bootstrap, len(settings.runs()))

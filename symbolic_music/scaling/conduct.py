@@ -5,12 +5,13 @@ Knows the order of things and what is written down; how a model is trained is to
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from symbolic_music.scaling.runs import (
     RUNS_FILE,
+    Claims,
     PlannedRun,
     append_run,
     format_minutes,
@@ -81,10 +82,12 @@ def conduct(
     output: Path,
     is_main_process: bool = True,
     max_runs: int | None = None,
+    from_main_process: Callable[[str | None], str | None] = lambda name: name,
 ) -> list[dict[str, Any]]:
     """Train the runs that are not in the log yet, one after the other.
 
-    All processes call this together; process 0 writes and prints.
+    All processes of a job call this together; process 0 chooses, writes and prints. Several jobs may share one output
+    folder: each takes the next run that no other one holds.
 
     Args:
         plans: the grid, in order.
@@ -93,26 +96,35 @@ def conduct(
         output: folder of the log.
         is_main_process: whether this is process 0.
         max_runs: stop after so many new runs.
+        from_main_process: tells all processes of the job what process 0 chose.
 
     Returns:
-        The lines of all finished runs of the grid.
+        The lines of all finished runs of the grid, those of other jobs too.
 
     Raises:
         StudyError: when the log holds a run of other settings.
     """
-    path = output / RUNS_FILE
-    finished = read_runs(path)
-    to_do = set(runs_to_do({plan.run.name: plan.settings for plan in plans}, finished, path))
-    finished = [line for line in finished if line["run"] in {plan.run.name for plan in plans}]
-    progress = StudyProgress(plans, context)
-    for plan in [plan for plan in plans if plan.run.name in to_do][:max_runs]:
+    path, by_name = output / RUNS_FILE, {plan.run.name: plan for plan in plans}
+    settings = {name: plan.settings for name, plan in by_name.items()}
+    runs_to_do(settings, read_runs(path), path)  # refuses another study's log, on every process
+    progress, claims = StudyProgress(plans, context), Claims(output)
+    for _ in range(len(plans) if max_runs is None else max_runs):
+        chosen = claims.take(settings) if is_main_process else None
+        name = from_main_process(chosen)
+        if name is None:
+            break
 
-        def on_progress(step: int, steps: int, nats: float, name: str = plan.run.name) -> None:
-            progress.step(name, finished, step, steps, nats)
+        def on_progress(step: int, steps: int, nats: float, name: str = name) -> None:
+            progress.step(name, _of_grid(read_runs(path), settings), step, steps, nats)
 
-        line = plan.describe(context) | train(plan, on_progress)
-        finished.append(line)
-        if is_main_process:
-            append_run(path, line)
-            progress.run_ended(line, finished)
-    return finished
+        with claims:
+            line = by_name[name].describe(context) | train(by_name[name], on_progress)
+            if is_main_process:
+                append_run(path, line)
+                progress.run_ended(line, _of_grid(read_runs(path), settings))
+    return _of_grid(read_runs(path), settings)
+
+
+def _of_grid(runs: Sequence[dict[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
+    wanted = set(names)
+    return [line for line in runs if line["run"] in wanted]

@@ -6,12 +6,13 @@ Knows configurations and lines of JSON; nothing of how a model is trained.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from filelock import BaseFileLock, FileLock, Timeout
 from transformers import PreTrainedConfig
 
 from symbolic_music.scaling.ladder import (
@@ -187,13 +188,52 @@ def read_runs(path: Path) -> list[dict[str, Any]]:
 def append_run(path: Path, run: Mapping[str, Any]) -> None:
     """Add a finished run; a line that was cut before is cut off first, so that lines stay whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
+    with FileLock(path.with_suffix(".lock")), path.open("a+b") as file:
         file.seek(0)
         whole = file.read().rfind(b"\n") + 1
         file.truncate(whole)
         file.write(json.dumps(run, sort_keys=True).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+class Claims:
+    """Which run of a study this job is at, so that several jobs can work on one study.
+
+    A claim is a lock on a file, which the system lets go when the job that holds it ends, however it ends.
+
+    Args:
+        output: folder of the log.
+    """
+
+    def __init__(self, output: Path):
+        self.log = output / RUNS_FILE
+        self.folder = output / ".claims"
+        self._held: BaseFileLock | None = None
+
+    def take(self, names: Iterable[str]) -> str | None:
+        """Hold the first of these runs that is neither finished nor held by another job; None when there is none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            lock = FileLock(self.folder / f"{name}.lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                continue
+            # Only now: another job may have finished it, and let go, a moment ago.
+            if name not in {run["run"] for run in read_runs(self.log)}:
+                self._held = lock
+                return name
+            lock.release()
+        return None
+
+    def __enter__(self) -> None:
+        """The run is being trained."""
+
+    def __exit__(self, *exception: object) -> None:
+        if self._held is not None:
+            self._held.release()
+            self._held = None
 
 
 def runs_to_do(planned: Mapping[str, str], finished: Sequence[Mapping[str, Any]], path: Path) -> list[str]:

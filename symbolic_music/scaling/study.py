@@ -6,7 +6,7 @@ Knows names and numbers; what is planned and finished of a study is `scaling.run
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,11 @@ class LearningRate:
         """The peak rate of a size."""
         given = (self.sizes or {}).get(size)
         return given if given is not None else self.base * (width / self.base_width) ** self.width_power
+
+    def scaled(self, factor: float) -> "LearningRate":
+        """The same rule with every rate times `factor`."""
+        sizes = {size: factor * rate for size, rate in self.sizes.items()} if self.sizes is not None else None
+        return replace(self, base=factor * self.base, sizes=sizes)
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,17 @@ class StudySettings:
     curve_points: int = 40
     max_validation_pieces: int | None = None
     training: Mapping[str, Any] | None = None
+
+    def with_rates_scaled(self, factor: float) -> "StudySettings":
+        """The same study at learning rates `factor` times as high, to search for them.
+
+        Raises:
+            StudyError: when the factor is not above 0.
+        """
+        factor = _positive("--rate-scale", factor)
+        return replace(
+            self, learning_rate={family: rate.scaled(factor) for family, rate in self.learning_rate.items()}
+        )
 
     def runs(self) -> list[Run]:
         """The grid, in the order it is trained: the families side by side, the cheap runs first."""

@@ -73,9 +73,30 @@ def test_runs_of_another_grid_stay_in_the_log_and_out_of_the_result(tmp_path):
 
 def test_other_processes_train_and_write_nothing(tmp_path, capsys):
     training = Training()
-    conduct([plan("a")], CONTEXT, training, tmp_path, is_main_process=False)
+    conduct([plan("a")], CONTEXT, training, tmp_path, False, 1, from_main_process=lambda name: "a")
     assert training.trained == ["a"]
     assert not (tmp_path / "runs.jsonl").exists()
+
+
+def test_a_run_that_another_job_is_at_is_left_to_it(tmp_path):
+    plans = [plan("a"), plan("b"), plan("c")]
+    training = Training()
+
+    def other_job(planned, on_progress):
+        if planned.run.name == "a":  # meanwhile, a second job
+            conduct(plans, CONTEXT, training, tmp_path)
+        return Training()(planned, on_progress)
+
+    finished = conduct(plans, CONTEXT, other_job, tmp_path)
+    assert training.trained == ["b", "c"]
+    assert [line["run"] for line in finished] == ["b", "c", "a"]
+
+
+def test_all_processes_train_what_the_first_one_chose(tmp_path):
+    training = Training()
+    told = iter(["b", None])
+    conduct([plan("a"), plan("b")], CONTEXT, training, tmp_path, False, from_main_process=lambda name: next(told))
+    assert training.trained == ["b"]
 
 
 def test_progress_says_what_is_done_and_what_is_left():

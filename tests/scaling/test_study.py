@@ -92,3 +92,9 @@ def test_a_file_that_is_no_study_is_one_line_with_its_name(tmp_path, text, compl
     with pytest.raises(StudyError, match=f"study.yaml: .*{complaint}") as caught:
         read_settings(path)
     assert "\n" not in str(caught.value)
+
+
+def test_scaled_rates_are_the_rule_times_the_factor():
+    rate = LearningRate(1e-3, base_width=100, width_power=-1, sizes={"tiny": 4e-3})
+    assert rate.scaled(2).at("small", 200) == pytest.approx(2 * rate.at("small", 200))
+    assert rate.scaled(2).at("tiny", 200) == 8e-3
