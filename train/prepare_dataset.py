@@ -43,6 +43,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="read only the first N files, tunes or rows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split-by", choices=[str(choice) for choice in SplitBy], default=str(SplitBy.GROUP))
+    parser.add_argument("--max-bars", type=int, help="cut longer pieces at bar lines into parts of N bars at most")
     parser.add_argument("--validation-fraction", type=float, default=0.05)
     parser.add_argument("--test-fraction", type=float, default=0.05)
     parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, help="near-duplicate similarity")
@@ -75,6 +76,7 @@ def main() -> None:
         fractions=SplitFractions(arguments.validation_fraction, arguments.test_fraction),
         seed=arguments.seed,
         threshold=arguments.threshold,
+        max_bars=arguments.max_bars,
     )
     summary = prepare_dataset(
         list_units(arguments),

@@ -4,6 +4,7 @@ Runs in worker processes. Knows nothing of groups, splits or where rows are writ
 """
 
 import hashlib
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from symbolic_music.score.bars import count_bars
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi_io import midi_bytes
+from symbolic_music.score.transforms import cut_bars
 
 DRUMS = -1
 """Stands for drums in the column `programs`."""
@@ -23,8 +25,8 @@ _KEYS_BY_FIFTHS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", 
 _MINOR_SHIFT = 3  # A minor has no sharps, and A lies three fifths above C
 
 
-def unit_rows(unit: WorkUnit, limits: ScoreLimits) -> list[dict[str, Any]]:
-    """Read a unit; one row for each Score in it, usable or refused.
+def unit_rows(unit: WorkUnit, limits: ScoreLimits, max_bars: int | None = None) -> list[dict[str, Any]]:
+    """Read a unit; one row for each Score in it, usable or refused, or for each part of at most `max_bars` bars.
 
     A usable row has the columns of the dataset except `group`, and `digest`, `signature` and `has_shingles`; a refused
     one has `source`, `name`, `refusal` and `detail`.
@@ -34,7 +36,8 @@ def unit_rows(unit: WorkUnit, limits: ScoreLimits) -> list[dict[str, Any]]:
     except ScoreError as error:
         return [refused_row(unit, unit.name, error.refusal, error.detail)]
     names = [unit.name] if len(scores) == 1 else [f"{unit.name}#{n}" for n in range(1, len(scores) + 1)]
-    return [_score_row(unit, name, score, limits) for name, score in zip(names, scores, strict=True)]
+    found = zip(names, scores, strict=True)
+    return [row for name, score in found for row in _score_rows(unit, name, score, limits, max_bars)]
 
 
 def refused_row(unit: WorkUnit, name: str, refusal: str, detail: str) -> dict[str, Any]:
@@ -69,11 +72,34 @@ def key_name(score: Score) -> str:
     return _KEYS_BY_FIFTHS[place]
 
 
-def _score_row(unit: WorkUnit, name: str, score: Score, limits: ScoreLimits) -> dict[str, Any]:
+def _score_rows(
+    unit: WorkUnit, name: str, score: Score, limits: ScoreLimits, max_bars: int | None
+) -> list[dict[str, Any]]:
     refusal = check_score(score, limits)
     if refusal is not None:
-        return refused_row(unit, name, refusal, "read, but outside the limits for a piece")
+        return [refused_row(unit, name, refusal, "read, but outside the limits for a piece")]
     hashes = shingles(score)
+    # Each part carries the whole piece's signature, so that all of them are near duplicates of each other and stay
+    # together wherever groups do.
+    whole = {"signature": signature(hashes), "has_shingles": len(hashes) > 0}
+    num_bars = count_bars(score)
+    if max_bars is None or num_bars <= max_bars:
+        return [_piece_row(unit, name, score) | whole]
+    rows = []
+    # Parts of equal length, give or take a bar: a short rest would be refused, and its notes lost.
+    edges = np.linspace(0, num_bars, -(-num_bars // max_bars) + 1).round().astype(int).tolist()
+    for first, end in pairwise(edges):
+        part = cut_bars(score, first, end - first)
+        label = f"{name}, bars {first + 1} to {end}"
+        refusal = check_score(part, limits)
+        if refusal is not None:
+            rows.append(refused_row(unit, label, refusal, "part of a piece, outside the limits"))
+        else:
+            rows.append(_piece_row(unit, label, part) | whole)
+    return rows
+
+
+def _piece_row(unit: WorkUnit, name: str, score: Score) -> dict[str, Any]:
     key = unit.key()
     return {
         "midi": midi_bytes(score),
@@ -87,8 +113,6 @@ def _score_row(unit: WorkUnit, name: str, score: Score, limits: ScoreLimits) -> 
         "key": key_name(score) if key is None else key,
         "meter": _first_meter(score),
         "digest": content_digest(score),
-        "signature": signature(hashes),
-        "has_shingles": len(hashes) > 0,
     }
 
 

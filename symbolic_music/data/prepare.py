@@ -103,9 +103,12 @@ class PrepareSettings:
         fractions: the shares of validation and test.
         seed: of the deal.
         threshold: lowest similarity that makes two pieces near duplicates.
+        max_bars: longer pieces are cut at bar lines into equal parts of at most so many bars; all parts of a piece
+            belong to its near-duplicate group.
 
     Raises:
-        PrepareError: when the timeout is not above 0 or the threshold not in (0, 1].
+        PrepareError: when the timeout is not above 0, the threshold not in (0, 1], or `max_bars` less
+            than a piece must have.
     """
 
     limits: ScoreLimits = field(default_factory=ScoreLimits)
@@ -114,12 +117,15 @@ class PrepareSettings:
     fractions: SplitFractions = field(default_factory=SplitFractions)
     seed: int = 0
     threshold: float = DEFAULT_THRESHOLD
+    max_bars: int | None = None
 
     def __post_init__(self) -> None:
         if not self.timeout > 0:
             raise PrepareError(f"expected a timeout above 0 seconds, got {self.timeout}")
         if not 0 < self.threshold <= 1:
             raise PrepareError(f"expected a threshold in (0, 1], got {self.threshold}")
+        if self.max_bars is not None and self.max_bars < self.limits.min_bars:
+            raise PrepareError(f"expected parts of {self.limits.min_bars} bars or more, got {self.max_bars}")
 
 
 @dataclass(frozen=True)
@@ -266,7 +272,7 @@ def _read_all(
     spans = [units[start : start + UNITS_PER_SHARD] for start in missing]
     done = len(units) - sum(map(len, spans))
     flat = (unit for span in spans for unit in span)
-    function = partial(unit_rows, limits=settings.limits)
+    function = partial(unit_rows, limits=settings.limits, max_bars=settings.max_bars)
     modules = sorted({"datasketch", *(name for span in spans for unit in span for name in unit.modules())})
     with (
         closing(map_in_order(function, flat, num_workers, settings.timeout, modules)) as outcomes,

@@ -265,3 +265,27 @@ def test_output_may_be_a_relative_path(midi_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     prepared(folder, Path("out"))
     assert (tmp_path / "out" / "README.md").exists()
+
+
+def test_long_pieces_are_cut_at_bar_lines_and_their_parts_stay_in_one_split(midi_folder, tmp_path):
+    whole = prepared(midi_folder(30), tmp_path / "whole")
+    parts = prepared(midi_folder(30), tmp_path / "parts", max_bars=4)
+    for total in ("notes", "bars"):
+        assert sum(count[total] for count in parts["splits"].values()) == sum(
+            count[total] for count in whole["splits"].values()
+        )
+    assert parts["groups"]["count"] == whole["groups"]["count"]
+    dataset = load_dataset(str(tmp_path / "parts"), cache_dir=str(tmp_path / "cache"))
+    homes = [{name.split(", ")[0] for name in split["name"]} for split in dataset.values()]
+    assert not homes[0] & homes[1] | homes[0] & homes[2] | homes[1] & homes[2]
+    assert [(row["bars"], row["name"].split(", ")[1]) for row in dataset["train"].select(range(2))] == [
+        (3, "bars 1 to 3"),
+        (3, "bars 4 to 6"),
+    ]
+
+
+def test_parts_dealt_at_random_leave_their_piece(midi_folder, tmp_path):
+    prepared(midi_folder(30), tmp_path / "out", max_bars=2, split_by=SplitBy.RANDOM)
+    dataset = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    held_out = {name.split(", ")[0] for name in dataset["validation"]["name"]}
+    assert held_out & {name.split(", ")[0] for name in dataset["train"]["name"]}
