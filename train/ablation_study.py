@@ -1,10 +1,11 @@
 """Train one model per row of a YAML grid and put them in one table: loss on held-out pieces, validity without grammar.
 
     python train/ablation_study.py --grid train/configs/ablations.yaml --dataset runs/folk-chorales \
-        --random-dataset runs/folk-chorales-random --tokenizer tokenizer_assets/remi-folk --output runs/ablations
+        --other-dataset random=runs/folk-chorales-random --tokenizer tokenizer_assets/remi-folk --output runs/ablations
 
-Resumable: a run whose result is written is not run again. A run with `dataset: random` trains and is scored on
-`--random-dataset`, the same pieces dealt at random: how much lower its loss looks is what leakage is worth.
+Resumable: a run whose result is written is not run again. A run with `dataset: NAME` trains and is scored on the
+dataset of that name: the same pieces dealt at random, say, whose loss looks lower by what leakage is worth. A grid
+without `samples` draws none.
 """
 
 import argparse
@@ -25,10 +26,16 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grid", type=Path, default=Path("train/configs/ablations.yaml"))
     parser.add_argument("--dataset", required=True)
-    parser.add_argument("--random-dataset", help="the same pieces, prepared with --split-by random")
+    parser.add_argument(
+        "--other-dataset", action="append", default=[], metavar="NAME=DATASET", help="named in the grid"
+    )
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    for text in arguments.other_dataset:
+        if not all(text.partition("=")):
+            parser.error(f"--other-dataset: expected NAME=DATASET, got {text}")
+    return arguments
 
 
 def script(name: str, **flags: Any) -> None:
@@ -46,9 +53,11 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
     if path.exists():
         return json.loads(path.read_text())
     changes = dict(changes)
-    dataset = arguments.random_dataset if changes.pop("dataset", None) == "random" else arguments.dataset
-    if dataset is None:
-        sys.exit(f"{name}: needs --random-dataset")
+    datasets = {None: arguments.dataset} | dict(text.split("=", 1) for text in arguments.other_dataset)
+    wanted = changes.pop("dataset", None)
+    if wanted not in datasets:
+        sys.exit(f"{name}: needs --other-dataset {wanted}=DATASET")
+    dataset = datasets[wanted]
     flags = grid["flags"] | changes
     resume = {"resume": True} if folder.exists() else {}
     script(
@@ -61,38 +70,46 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
         **resume,
     )
     script("evaluate_model", model=folder, dataset=dataset, output=folder / "evaluation.json")
-    script("evaluate_samples", model=folder, dataset=dataset, output=folder / "sampling.json", **grid["samples"])
     evaluation = json.loads((folder / "evaluation.json").read_text())
-    sampling = json.loads((folder / "sampling.json").read_text())
     result = {
         "run": name,
+        "nats per token": evaluation["nats_per_token"],
         "bits per note": evaluation["bits_per_note"],
         "low": evaluation["bits_per_note_interval"]["low"],
         "high": evaluation["bits_per_note_interval"]["high"],
         "allowed mass": evaluation["allowed_mass"],
-        "valid without grammar": sampling["without_grammar"]["share"],
-        "valid, low": sampling["without_grammar"]["interval"]["low"],
-        "valid, high": sampling["without_grammar"]["interval"]["high"],
-        "samples": sampling["without_grammar"]["pieces"],
-        "unfinished": sampling["without_grammar"]["reasons"].get("unfinished", 0),
-        "broken": sampling["without_grammar"]["reasons"].get("broken", 0),
     }
+    if "samples" in grid:
+        script("evaluate_samples", model=folder, dataset=dataset, output=folder / "sampling.json", **grid["samples"])
+        sampling = json.loads((folder / "sampling.json").read_text())["without_grammar"]
+        result |= {
+            "valid without grammar": sampling["share"],
+            "valid, low": sampling["interval"]["low"],
+            "valid, high": sampling["interval"]["high"],
+            "samples": sampling["pieces"],
+            "unfinished": sampling["reasons"].get("unfinished", 0),
+            "broken": sampling["reasons"].get("broken", 0),
+        }
     path.write_text(json.dumps(result, indent=2) + "\n")
     return result
 
 
 def table_row(row: dict[str, Any]) -> dict[str, str]:
     """A result as it is printed, and as a model card shows it."""
-    return {
+    cells = {
         "run": row["run"],
         "bits per note": f"{row['bits per note']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
         "probability on allowed tokens": f"{row['allowed mass']:.3%}",
-        f"valid of {row['samples']} without the grammar": (
-            f"{row['valid without grammar']:.1%} [{row['valid, low']:.1%}, {row['valid, high']:.1%}]"
-        ),
-        "unfinished": str(row["unfinished"]),
-        "broken": str(row["broken"]),
     }
+    if "samples" in row:
+        cells |= {
+            f"valid of {row['samples']} without the grammar": (
+                f"{row['valid without grammar']:.1%} [{row['valid, low']:.1%}, {row['valid, high']:.1%}]"
+            ),
+            "unfinished": str(row["unfinished"]),
+            "broken": str(row["broken"]),
+        }
+    return cells
 
 
 def main() -> None:

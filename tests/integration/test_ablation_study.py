@@ -56,4 +56,4 @@ def test_a_random_row_needs_its_dataset(folder, tmp_path):
     path.write_text(yaml.safe_dump({"base": "x", "flags": {}, "samples": {}, "runs": {"r": {"dataset": "random"}}}))
     done = study(folder, path)
     assert done.returncode != 0
-    assert done.stderr.strip() == "r: needs --random-dataset"
+    assert done.stderr.strip() == "r: needs --other-dataset random=DATASET"
