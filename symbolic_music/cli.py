@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from symbolic_music.tokenization.processing_music import MusicProcessor
 
 USER_ERROR_EXIT_CODE = 2
-OUTPUT_FORMATS = ("mid", "wav", "png")
-OUTPUT_SUFFIXES = (".mid", ".midi", ".wav", ".png")
+OUTPUT_FORMATS = ("mid", "abc", "wav", "png")
+OUTPUT_SUFFIXES = (".mid", ".midi", ".abc", ".wav", ".png")
 SUMMARY_FILE = "summary.json"
 # What a Hub id looks like, and endings by which a missing file is told from one.
 HUB_ID = r"[\w-][\w.-]*(/[\w.-]+)?"
@@ -84,7 +84,7 @@ def _add_generate(commands: Any) -> None:
     )
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pieces sampled at once (default 32)")
     parser.add_argument("--no-grammar", action="store_true", help="sample from the bare model; pieces may be invalid")
-    parser.add_argument("--format", default="mid", help="comma-separated list of mid, wav, png (default mid)")
+    parser.add_argument("--format", default="mid", help="comma-separated list of mid, abc, wav, png (default mid)")
     parser.add_argument("--output-dir", type=Path, required=True, metavar="OUT")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps … (default: a GPU where there is one)")
     parser.set_defaults(run=run_generate)
@@ -93,7 +93,7 @@ def _add_generate(commands: Any) -> None:
 def _add_render(commands: Any) -> None:
     parser = commands.add_parser("render", help="a music file as sound or as a piano roll")
     parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
-    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .png or .mid")
+    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .png, .abc or .mid")
     parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
     parser.set_defaults(run=run_render)
 
@@ -302,7 +302,8 @@ def _title(number: int, piece: "Composition") -> str:
 
 
 def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> None:
-    """Write a Score in the format of the file name: .mid, .wav or .png; only pictures show the title."""
+    """Write a Score in the format of the file name; pictures and ABC show the title."""
+    from symbolic_music.score.abc_write import write_abc
     from symbolic_music.score.audio_io import write_wav
     from symbolic_music.score.midi_io import write_midi
     from symbolic_music.score.picture_io import write_piano_roll
@@ -312,6 +313,8 @@ def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> Non
         write_piano_roll(score, path, title)
     elif suffix == ".wav":
         write_wav(score, path)
+    elif suffix == ".abc":
+        write_abc(score, path, title or "")
     else:
         write_midi(score, path)
 

@@ -35,6 +35,7 @@ from symbolic_music.score import abc_write
 from symbolic_music.score.abc_lengths import length_text
 from symbolic_music.score.abc_spelling import key_text, octave_text
 from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
+from symbolic_music.score.transforms import cut_bars
 
 _SHARP_NAMES = ("C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B")
 _DRUMS_NAME = "drums"
@@ -252,6 +253,15 @@ class AbcNotesCodec:
             events += [f"With_{self._pitch[pitch]}" for pitch in pitches[1:]]
             parts = parts[1:]
         return events + [f"Tie_{self._length[part]}" for part in parts]
+
+    def encode_opening(self, score: ScoreTick, num_bars: int) -> list[str]:
+        """Events of the first `num_bars` bars and of the bar line behind them.
+
+        Raises:
+            EncodingError: see `quantise`.
+        """
+        events = self.encode(cut_bars(score, 0, num_bars))
+        return [*events, *["Bar_None"] * max(1, num_bars + 1 - events.count("Bar_None"))]
 
     def decode(self, events: Sequence[str]) -> ScoreTick:
         """The Score that the events write.

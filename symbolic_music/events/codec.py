@@ -66,6 +66,9 @@ class ScoreCodec(Protocol):
     def encode(self, score: ScoreTick) -> list[str]:
         """Events of `quantise(score)`; raises `EncodingError`."""
 
+    def encode_opening(self, score: ScoreTick, num_bars: int) -> list[str]:
+        """Events of the first `num_bars` bars of a Score and of the beginning of the next, where a model goes on."""
+
     def decode(self, events: Sequence[str]) -> ScoreTick:
         """The Score that the events write; raises `DecodingError`."""
 

@@ -20,6 +20,7 @@ from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.events.remi_encode import RemiWriter
 from symbolic_music.events.remi_grammar import remi_grammar
 from symbolic_music.events.remi_quantise import RemiGrid, named_track, quantise_score
+from symbolic_music.score.transforms import cut_bars
 
 SPECIAL_TOKENS = ["PAD", "BOS", "EOS"]
 
@@ -151,6 +152,16 @@ class RemiCodec:
         durations = [f"Duration_{'.'.join(map(str, duration))}" for duration in self.midi_tokenizer.durations]
         tempos = sorted(self.midi_tokenizer.tempos.tolist(), reverse=True)  # the grid counts microseconds
         return RemiWriter(self._grid, durations, [f"Tempo_{round(tempo, 2)}" for tempo in tempos])
+
+    def encode_opening(self, score: ScoreTick, num_bars: int) -> list[str]:
+        """Events of the first `num_bars` bars, and the bar line and meter behind them.
+
+        Raises:
+            EncodingError: see `encode`.
+        """
+        events = self.encode(cut_bars(score, 0, num_bars))
+        meter = next(event for event in reversed(events) if event.startswith("TimeSig_"))
+        return [*events, *["Bar_None", meter] * max(1, num_bars + 1 - events.count("Bar_None"))]
 
     def decode(self, events: Sequence[str]) -> ScoreTick:
         """The Score that a complete sequence of events writes.

@@ -11,7 +11,7 @@ from transformers import LogitsProcessorList, PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError
 from symbolic_music.generation.grammar_processor import GrammarError, GrammarLogitsProcessor
-from symbolic_music.score.transforms import count_bars, cut_bars
+from symbolic_music.score.transforms import count_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 
@@ -149,12 +149,8 @@ def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int
         prompt: the Score to continue.
         prompt_bars: how many bars to keep; None keeps all.
     """
-    opening = cut_bars(prompt, 0, prompt_bars) if prompt_bars is not None else prompt
-    events = processor.codec.encode(opening)
-    num_bars = prompt_bars if prompt_bars is not None else count_bars(opening)
-    meter = next(event for event in reversed(events) if event.startswith("TimeSig_"))
-    missing = max(1, num_bars + 1 - events.count("Bar_None"))
-    return processor.encode_events([*events, *["Bar_None", meter] * missing], add_eos=False)
+    num_bars = prompt_bars if prompt_bars is not None else count_bars(prompt)
+    return processor.encode_events(processor.codec.encode_opening(prompt, num_bars), add_eos=False)
 
 
 def _composition(processor: MusicProcessor, ids: list[int], num_prompt_tokens: int) -> Composition:

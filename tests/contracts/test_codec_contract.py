@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from symusic.core import NoteTick, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "events"))
@@ -29,6 +30,7 @@ from symbolic_music.events.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.remi import RemiCodec, RemiSettings
 from symbolic_music.score.files import read_scores
+from symbolic_music.score.transforms import count_bars, cut_bars
 
 MEMBERS = {
     "remi": (RemiCodec, RemiSettings, {}),
@@ -105,6 +107,19 @@ def test_a_score_is_left_as_it_was(codec, score):
     with contextlib.suppress(EncodingError):
         codec.encode(score)
     assert contents(score) == before
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(score=scores(), data=st.data())
+def test_an_opening_is_a_beginning_that_ends_where_a_bar_begins(codec, score, data):
+    with contextlib.suppress(EncodingError):
+        num_bars = data.draw(st.integers(1, count_bars(score)))
+        opening = codec.encode_opening(score, num_bars)
+        kept = codec.encode(cut_bars(score, 0, num_bars))
+        assert opening[: len(kept)] == kept
+        assert opening.count("Bar_None") > num_bars  # a note may move over the bar line, and begin a bar more
+        wrong = codec.grammar().explain(["BOS_None", *opening])
+        assert wrong.startswith(f"the sequence stops after {len(opening) + 1} events")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -87,12 +87,12 @@ def test_generate_writes_every_format_and_a_summary(checkpoint, tmp_path):
     out = tmp_path / "deep" / "out"
     printed = succeed(
         "generate", "--model", checkpoint, "--num-samples", 3, "--bars", 2, "--seed", 5, "--max-tokens", 60,
-        "--format", "mid,wav,png", "--output-dir", out,
+        "--format", "mid,abc,wav,png", "--output-dir", out,
     )  # fmt: skip
     summary = read_summary(out)
     assert len(summary["samples"]) == 3
     assert {path.name for path in out.iterdir()} == {"summary.json"} | {
-        f"sample_000{number}.{suffix}" for number in range(3) for suffix in ("mid", "wav", "png")
+        f"sample_000{number}.{suffix}" for number in range(3) for suffix in ("mid", "abc", "wav", "png")
     }
     for number, sample in enumerate(summary["samples"]):
         assert set(sample) == SAMPLE_KEYS
@@ -102,6 +102,8 @@ def test_generate_writes_every_format_and_a_summary(checkpoint, tmp_path):
         assert 0 < sample["tokens"] <= 60
         [score] = read_scores(out / sample["file"])
         assert score.note_num() == sample["notes"] > 0
+        [tune] = read_scores((out / sample["file"]).with_suffix(".abc"))
+        assert tune.note_num() == sample["notes"]
         assert sample["seconds"] > 0
         with wave.open(str(out / f"sample_000{number}.wav")) as sound:
             assert sound.getnframes() > 0
