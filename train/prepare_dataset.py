@@ -90,6 +90,8 @@ def main() -> None:
         print(f"{split}: {count['pieces']:,} pieces in {count['groups']:,} near-duplicate groups")
     for reason, count in summary["skipped"].items():
         print(f"skipped, {reason}: {count:,} (see {arguments.output / SKIPPED_FILE})")
+    for kind, found in summary["left_out"].items():
+        print(f"besides the notes, {kind}: {found['count']:,} in {found['units']:,} tunes")
     print(f"split hash {summary['split_hash']}")
 
 

@@ -32,6 +32,7 @@ def dataset_card(summary: dict[str, Any], command: str) -> str:
         "Pieces as MIDI, one a row, made by `symbolic-music-hf`.",
         _splits_section(summary),
         _skipped_section(summary["skipped"]),
+        *([_left_out_section(summary["left_out"])] if summary["left_out"] else []),
         _sources_section(summary["sources"]),
         _columns_section(),
     ]
@@ -91,6 +92,22 @@ def _skipped_section(skipped: dict[str, int]) -> str:
     rows = [f"| {reason} | {count:,} |" for reason, count in skipped.items()]
     table = ["| reason | count |", "|---|---:|", *rows] if rows else ["Nothing was skipped."]
     return "\n".join(["## Skipped", "", *table, "", "Each is named in `skipped.jsonl`."])
+
+
+def _left_out_section(left_out: dict[str, dict[str, int]]) -> str:
+    rows = [f"| {kind} | {found['count']:,} | {found['units']:,} |" for kind, found in left_out.items()]
+    return "\n".join(
+        [
+            "## Besides the notes",
+            "",
+            "What the tunes' ABC says that the pieces do not: ornaments, words and symbols are left out, macros and "
+            "uneven bars (which do not last as long as their meter) are played as written.",
+            "",
+            "| | count | tunes |",
+            "|---|---:|---:|",
+            *rows,
+        ]
+    )
 
 
 def _sources_section(sources: list[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ of a dataset, and able to read itself into Scores in a worker process. Knows not
 import hashlib
 import importlib.util
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Any
 from symusic.core import ScoreTick as Score
 
 from symbolic_music._extras import require
+from symbolic_music.score.abc_contents import UNEVEN_BARS, count_uneven_bars, left_out
 from symbolic_music.score.abc_io import abc_key, abc_title, decode_abc, parse_abc_tune, split_tune_book
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
@@ -69,6 +71,10 @@ class WorkUnit:
         """The key as the unit's own notation writes it; None where only the Score can say."""
         return None
 
+    def left_out(self) -> Counter[str]:
+        """How much of what the unit says besides its notes does not go into the Scores, by kind."""
+        return Counter()
+
     def modules(self) -> tuple[str, ...]:
         """Modules that `read` imports only when it needs them, and that take seconds to import."""
         return ()
@@ -111,6 +117,10 @@ class TuneUnit(WorkUnit):
     def key(self) -> str:
         """The `K:` field, modes and all: MIDI knows only major and minor."""
         return abc_key(self.text)
+
+    def left_out(self) -> Counter[str]:
+        """Lyrics, text, ornaments and the like, and the bars that disagree with the meter."""
+        return left_out(self.text) + Counter({UNEVEN_BARS: count_uneven_bars(self.text)})  # a sum drops zeros
 
 
 @dataclass(frozen=True)

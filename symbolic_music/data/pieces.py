@@ -4,6 +4,7 @@ Runs in worker processes. Knows nothing of groups, splits or where rows are writ
 """
 
 import hashlib
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -29,7 +30,7 @@ def unit_rows(unit: WorkUnit, limits: ScoreLimits, max_bars: int | None = None) 
     """Read a unit; one row for each Score in it, usable or refused, or for each part of at most `max_bars` bars.
 
     A usable row has the columns of the dataset except `group`, and `digest`, `signature` and `has_shingles`; a refused
-    one has `source`, `name`, `refusal` and `detail`.
+    one has `source`, `name`, `refusal` and `detail`. The first has `left_out`, counts by kind as JSON.
     """
     try:
         scores = unit.read()
@@ -37,7 +38,9 @@ def unit_rows(unit: WorkUnit, limits: ScoreLimits, max_bars: int | None = None) 
         return [refused_row(unit, unit.name, error.refusal, error.detail)]
     names = [unit.name] if len(scores) == 1 else [f"{unit.name}#{n}" for n in range(1, len(scores) + 1)]
     found = zip(names, scores, strict=True)
-    return [row for name, score in found for row in _score_rows(unit, name, score, limits, max_bars)]
+    rows = [row for name, score in found for row in _score_rows(unit, name, score, limits, max_bars)]
+    rows[0]["left_out"] = json.dumps(unit.left_out(), sort_keys=True)
+    return rows
 
 
 def refused_row(unit: WorkUnit, name: str, refusal: str, detail: str) -> dict[str, Any]:

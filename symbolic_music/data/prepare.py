@@ -84,6 +84,7 @@ _SHARD_SCHEMA = pa.schema(
         pa.field("has_shingles", pa.bool_()),
         pa.field("refusal", pa.string()),
         pa.field("detail", pa.string()),
+        pa.field("left_out", pa.string()),
     ]
 )
 
@@ -362,6 +363,7 @@ def _assemble(work: Path, deal: Deal, plan: dict[str, Any], command: str) -> Non
         "split_hash": deal.split_hash,
         "splits": {split: count for split, count in counts.items() if count["pieces"]},
         "skipped": dict(sorted(skipped.items())),
+        "left_out": _left_out_summary(work),
         "groups": _group_summary(deal),
         "sources": _source_summary(work, deal),
     }
@@ -432,6 +434,18 @@ def _group_summary(deal: Deal) -> dict[str, Any]:
         "refused_links": deal.groups.refused_links,
         "sizes": {str(size): histogram[size] for size in sorted(histogram)},
     }
+
+
+def _left_out_summary(work: Path) -> dict[str, dict[str, int]]:
+    """By kind, how much was found besides notes in how many files, tunes or rows; skipped ones count too."""
+    items: Counter[str] = Counter()
+    units: Counter[str] = Counter()
+    for table in _shards(work, ["left_out"]):
+        for text in table["left_out"].drop_null().to_pylist():
+            counts = json.loads(text)
+            items.update(counts)
+            units.update(counts.keys())
+    return {kind: {"count": items[kind], "units": units[kind]} for kind in sorted(items)}
 
 
 def _source_summary(work: Path, deal: Deal) -> list[dict[str, Any]]:

@@ -110,7 +110,9 @@ def find_rung(name: str) -> Rung:
     return RUNGS[name]
 
 
-def transformer_config(rung: Rung, vocab_size: int, context: int) -> MusicTransformerConfig:
+def transformer_config(
+    rung: Rung, vocab_size: int, context: int, position_encoding: str = "learned"
+) -> MusicTransformerConfig:
     """The rung's Transformer for a vocabulary and a context of so many tokens."""
     return MusicTransformerConfig(
         vocab_size=vocab_size,
@@ -118,20 +120,20 @@ def transformer_config(rung: Rung, vocab_size: int, context: int) -> MusicTransf
         num_hidden_layers=rung.layers,
         num_attention_heads=rung.heads,
         max_position_embeddings=context,
-        position_encoding="learned",
+        position_encoding=position_encoding,
         tie_word_embeddings=False,
     )
 
 
-def lstm_config(rung: Rung, vocab_size: int, context: int) -> MusicLSTMConfig:
+def lstm_config(rung: Rung, vocab_size: int, context: int, position_encoding: str = "learned") -> MusicLSTMConfig:
     """The LSTM whose parameters, all told, come nearest to those of the rung's Transformer.
 
-    The depth is the rung's; the width of the state is searched.
+    The depth is the rung's; the width of the state is searched. `position_encoding` is that Transformer's.
 
     Raises:
         LadderError: when no width comes within the tolerance of 2 %.
     """
-    target = parameter_count(transformer_config(rung, vocab_size, context)).total
+    target = parameter_count(transformer_config(rung, vocab_size, context, position_encoding)).total
 
     def parameters(width: int) -> int:
         return _lstm_count(vocab_size, rung.width, width, rung.lstm_layers, tied=False).total

@@ -17,7 +17,6 @@ from transformers import PreTrainedConfig
 
 from symbolic_music.scaling.ladder import (
     LadderError,
-    Rung,
     lstm_config,
     parameter_count,
     training_flops_per_token,
@@ -102,10 +101,10 @@ class PlannedRun:
         }
 
 
-def model_config(family: str, rung: Rung, processor: MusicProcessor, context: int) -> PreTrainedConfig:
-    """The configuration of a family's model at a rung, for a processor's ids."""
-    tokenizer = processor.tokenizer
-    config = _CONFIG_OF_FAMILY[family](rung, len(tokenizer), context)
+def model_config(run: Run, settings: StudySettings, processor: MusicProcessor) -> PreTrainedConfig:
+    """The configuration of a run's model, for a processor's ids."""
+    tokenizer, rung = processor.tokenizer, settings.sizes[run.size]
+    config = _CONFIG_OF_FAMILY[run.family](rung, len(tokenizer), settings.context, settings.position_encoding)
     for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
         setattr(config, name, getattr(tokenizer, name))
     config.dropout = 0.0  # each token is seen once: there is nothing to learn by heart
@@ -119,7 +118,7 @@ def plan_run(run: Run, settings: StudySettings, data: StudyData) -> PlannedRun:
         StudyError: when the fraction holds less than one step's blocks, or the size has no LSTM that matches it.
     """
     try:
-        config = model_config(run.family, settings.sizes[run.size], data.processor, settings.context)
+        config = model_config(run, settings, data.processor)
     except LadderError as error:
         raise StudyError(f"{run.name}: {error}") from error
     available = round(run.fraction * len(data.train))

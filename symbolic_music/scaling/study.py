@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from symbolic_music.models.music_transformer.configuration_music_transformer import POSITION_ENCODINGS
 from symbolic_music.scaling.ladder import RUNGS, Rung
 
 FAMILIES = ("transformer", "lstm")
@@ -101,6 +102,7 @@ class StudySettings:
         context: tokens per block.
         batch_size: blocks per step, of all processes together.
         micro_batch_size: blocks per process and forward pass; a step's share of the process when left out.
+        position_encoding: of the Transformers, one of theirs; the LSTMs match them in parameters.
         curve_points: how often the training loss is logged.
         max_validation_pieces: validate on the first pieces only.
         training: further arguments of training, of TRAINING_KEYS.
@@ -115,6 +117,7 @@ class StudySettings:
     context: int = 256
     batch_size: int = 16
     micro_batch_size: int | None = None
+    position_encoding: str = "rotary"
     curve_points: int = 40
     max_validation_pieces: int | None = None
     training: Mapping[str, Any] | None = None
@@ -188,6 +191,7 @@ def parse_settings(content: Any) -> StudySettings:
         context=_integer("context", content.get("context", 256), 2),
         batch_size=_integer("batch_size", content.get("batch_size", 16)),
         micro_batch_size=_optional_integer("micro_batch_size", content.get("micro_batch_size")),
+        position_encoding=_one_of("position_encoding", content.get("position_encoding", "rotary"), POSITION_ENCODINGS),
         curve_points=_integer("curve_points", content.get("curve_points", 40)),
         max_validation_pieces=_optional_integer("max_validation_pieces", content.get("max_validation_pieces")),
         training=dict(training),
@@ -289,6 +293,12 @@ def _boolean(name: str) -> Any:
         return value
 
     return parse
+
+
+def _one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise StudyError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    return value
 
 
 def _integer(name: str, value: Any, least: int = 1) -> int:

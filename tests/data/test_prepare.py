@@ -289,3 +289,14 @@ def test_parts_dealt_at_random_leave_their_piece(midi_folder, tmp_path):
     dataset = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     held_out = {name.split(", ")[0] for name in dataset["validation"]["name"]}
     assert held_out & {name.split(", ")[0] for name in dataset["train"]["name"]}
+
+
+def test_what_tunes_say_besides_their_notes_is_counted_in_summary_and_card(tmp_path):
+    tune = "X:{0}\nT:t\nM:4/4\nL:1/4\nK:C\nCDEF|~G{1}Bc{0}|\nw: la la\nA/B/c/d/e f g|g f e d|]\n"
+    folder = tmp_path / "books"
+    folder.mkdir()
+    (folder / "book.abc").write_text("\n".join(tune.format(number, "ABcdefg"[number]) for number in range(1, 5)))
+    summary = prepared(folder, tmp_path / "out", fractions=SplitFractions(0, 0))
+    assert summary["left_out"]["lyrics"] == summary["left_out"]["decorations"] == {"count": 4, "units": 4}
+    assert summary["left_out"]["uneven_bars"]["units"] == 4
+    assert "| lyrics | 4 | 4 |" in (tmp_path / "out" / "README.md").read_text()

@@ -109,9 +109,10 @@ def test_a_line_counts_the_parameters_of_the_model_it_names(study):
 
     from symbolic_music.scaling.ladder import lstm_config, transformer_config
 
-    [rung] = read_settings(study[0] / "study.yaml").sizes.values()
+    settings = read_settings(study[0] / "study.yaml")
+    [rung] = settings.sizes.values()
     for line, make in zip(lines(study[0])[:2], (transformer_config, lstm_config), strict=True):
-        config = make(rung, line["model"]["vocab_size"], line["context"])
+        config = make(rung, line["model"]["vocab_size"], line["context"], settings.position_encoding)
         model = AutoModelForCausalLM.from_config(config)
         assert sum(parameter.numel() for parameter in model.parameters()) == line["parameters"]
         assert line["flops"] == line["flops_per_token"] * line["blocks"] * line["context"]

@@ -1,0 +1,95 @@
+"""What an ABC tune says besides its notes, counted by kind: all that reading it as a Score leaves out or plays over.
+
+Counts only; `abc_io` reads. Knows nothing of datasets.
+"""
+
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from symusic.factory import _ABC2MIDI
+
+from symbolic_music.score.abc_io import ABC2MIDI_SECONDS
+
+LYRICS = "lyrics"
+"""Lines of words, `w:` and `W:`."""
+MACROS = "macros"
+"""Definitions, `m:` and `U:`; what they stand for is played."""
+TEXT = "text"
+"""Annotations such as "^slowly", and lines of history, notes and discography."""
+CHORD_SYMBOLS = "chord_symbols"
+"""Accompaniment in words, such as "Am"."""
+GRACE_NOTES = "grace_notes"
+DECORATIONS = "decorations"
+"""Ornaments, dynamics, bowings."""
+COMMENTS = "comments"
+BROKEN_LINES = "broken_lines"
+"""Lines of the tune's body with signs that no music has."""
+UNEVEN_BARS = "uneven_bars"
+"""Bars whose notes do not last as long as the meter says, by abc2midi's account; they are played as written."""
+
+_TEXT_FIELDS = frozenset("ABCDFGHNORSZ")
+# Letters from H on are decorations wherever a note follows (ABC 2.1, section 4.16).
+_TOKEN = re.compile(
+    r"""(?P<text>"[\^_<>@][^"]*")|(?P<chord_symbols>"[^"]*")|(?P<grace_notes>\{[^}]*\})|(?P<comments>(?<!\\)%.*)"""
+    r"""|(?P<decorations>![^!|\s]+!|\+[^+|\s]+\+|[~.H-Wh-w](?=[~.H-Wh-w]*[A-Ga-gxz^=_\[({]))"""
+)
+# Two decorations in a row that no note follows are a word; the other signs belong to no music.
+_BROKEN = re.compile(r"[H-Wh-w]{2}|[^A-Za-z\d\s,'/^=_<>|:\[\]()\-&~.*\\`$;?!+#@]")
+_INLINE_FIELD = re.compile(r"\[[A-Za-z]:[^\]]*\]")
+_UNEVEN = re.compile(r"Bar \S+ (?:\S+ )?has ")
+
+
+def left_out(text: str) -> Counter[str]:
+    """How much of each kind a tune holds; kinds that it does not hold are absent.
+
+    Args:
+        text: one tune.
+    """
+    counts: Counter[str] = Counter()
+    in_body = False
+    for line in text.split("\n"):
+        letter = line[0] if line[1:2] == ":" else ""
+        if letter in ("w", "W"):
+            counts[LYRICS] += 1
+        elif letter in ("m", "U"):
+            counts[MACROS] += 1
+        elif letter and letter in _TEXT_FIELDS:
+            counts[TEXT] += 1
+        elif line.startswith("%") and not line.startswith("%%"):
+            counts[COMMENTS] += 1
+        elif in_body and line.strip() and not letter and not line.startswith("%%"):
+            _count_music(line, counts)
+        in_body = in_body or letter == "K"
+    return counts
+
+
+def _count_music(line: str, counts: Counter[str]) -> None:
+    if _BROKEN.search(_TOKEN.sub("", _INLINE_FIELD.sub("", line))):
+        counts[BROKEN_LINES] += 1
+        return
+    for token in _TOKEN.finditer(line):
+        assert token.lastgroup is not None
+        counts[token.lastgroup] += 1
+
+
+def count_uneven_bars(text: str) -> int:
+    """Bars of a tune that do not last as long as its meter, repeats, upbeats and last bars allowed for.
+
+    As abc2midi's checker counts them; 0 where it crashes or takes over `ABC2MIDI_SECONDS`.
+    """
+    with tempfile.TemporaryDirectory(prefix="abc2midi-") as folder:
+        Path(folder, "tune.abc").write_bytes(text.encode("utf-8", "replace"))
+        try:
+            done = subprocess.run(
+                [str(_ABC2MIDI), "tune.abc", "-c"],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=ABC2MIDI_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return 0
+    return len(_UNEVEN.findall(done.stdout.decode("latin-1")))
