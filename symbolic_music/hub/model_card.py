@@ -9,6 +9,8 @@ from huggingface_hub import EvalResult, ModelCardData
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 CARD_FILE = "README.md"
+_CODEC_TITLES = {"remi": "REMI", "abc_notes": "note-level ABC"}
+_CODEC_TAGS = {"remi": "midi", "abc_notes": "abc-notation"}
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,10 @@ def model_card(
         sampling: `sampling.json`.
     """
     sections = [
-        f"---\n{_metadata(facts, evaluation).to_yaml()}\n---",
+        f"---\n{_metadata(facts, evaluation, processor).to_yaml()}\n---",
         f"# {facts.title}",
         facts.description,
-        _use_section(facts),
+        _use_section(facts, processor),
         _evaluation_section(facts, evaluation),
         _validity_section(sampling),
         _statistics_section(sampling),
@@ -75,7 +77,7 @@ def model_card(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _metadata(facts: ModelFacts, evaluation: dict[str, Any]) -> ModelCardData:
+def _metadata(facts: ModelFacts, evaluation: dict[str, Any], processor: MusicProcessor) -> ModelCardData:
     result = EvalResult(
         task_type="text-generation",
         dataset_type="symbolic-music",
@@ -88,13 +90,16 @@ def _metadata(facts: ModelFacts, evaluation: dict[str, Any]) -> ModelCardData:
         license="apache-2.0",
         library_name="transformers",
         pipeline_tag="text-generation",
-        tags=["music", "midi", "symbolic-music", "music-generation"],
+        tags=["music", _CODEC_TAGS[processor.codec.codec_type], "symbolic-music", "music-generation"],
         model_name=facts.title,
         eval_results=[result],
     )
 
 
-def _use_section(facts: ModelFacts) -> str:
+def _use_section(facts: ModelFacts, processor: MusicProcessor) -> str:
+    alone = "the grammar and the way back to music need the package"
+    if processor.codec.codec_type == "remi":
+        alone = "the grammar and the way back to MIDI need the package (or MidiTok, which reads `miditok.json`)"
     return f"""## Use
 
 ```python
@@ -110,11 +115,11 @@ symbolic_music.write_midi(processor.decode(ids[0]), "piece.mid")
 ```
 
 On the command line:
-`symbolic-music generate --model {facts.repository} --bars 16 --format mid,wav,png --output-dir out`.
+`symbolic-music generate --model {facts.repository} --bars 16 --format mid,abc,wav,png --output-dir out`,
+and to go on from a file of yours: `--prompt tune.abc --prompt-bars 4`.
 
 Without the package the weights load with `AutoModelForCausalLM.from_pretrained("{facts.repository}",
-trust_remote_code=True)` and the tokenizer with `AutoTokenizer`; the grammar and the way back to MIDI need the package
-(or MidiTok, which reads `miditok.json`)."""
+trust_remote_code=True)` and the tokenizer with `AutoTokenizer`; {alone}."""
 
 
 def _evaluation_section(facts: ModelFacts, evaluation: dict[str, Any]) -> str:
@@ -132,6 +137,7 @@ def _evaluation_section(facts: ModelFacts, evaluation: dict[str, Any]) -> str:
         f"[{interval['low']:.3f}, {interval['high']:.3f}] |",
         f"| bits per bar | {evaluation['bits_per_bar']:.2f} |",
         f"| nats per token | {evaluation['nats_per_token']:.4f} |",
+        f"| perplexity per token | {evaluation['perplexity_per_token']:.3f} |",
         f"| probability on tokens the grammar allows, before masking | {evaluation['allowed_mass']:.4%} |",
     ]
     lines += [
@@ -205,13 +211,19 @@ def _ablation_section(facts: ModelFacts) -> str:
 
 def _data_section(facts: ModelFacts, training: dict[str, Any], processor: MusicProcessor) -> str:
     pieces = ", ".join(f"{count:,} {name}" for name, count in training["pieces"].items())
+    size, events = len(processor.tokenizer), len(processor.codec.events)
+    name = _CODEC_TITLES[processor.codec.codec_type]
+    vocabulary = (
+        f"The tokenizer has one id for each of {events:,} {name} events, and the special tokens."
+        if processor.is_word_level
+        else f"The tokenizer ({size:,} ids over {events:,} {name} events) was trained on the training split only."
+    )
     return f"""## Data
 
 {facts.data}
 
 Pieces: {pieces}. Splits are by near-duplicate group (transposition-invariant), so that no setting of a held-out tune
-was trained on; split hash `{training["split_hash"]}`. The tokenizer ({len(processor.tokenizer):,} ids over
-{len(processor.codec.events)} REMI events) was trained on the training split only."""
+was trained on; split hash `{training["split_hash"]}`. {vocabulary}"""
 
 
 def _training_section(facts: ModelFacts, num_parameters: int, training: dict[str, Any]) -> str:

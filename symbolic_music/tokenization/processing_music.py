@@ -119,6 +119,11 @@ class MusicProcessor(ProcessorMixin):
         grammar = self.grammar()
         return {"notes": int(grammar.notes_per_token[tokens].sum()), "bars": int(grammar.bars_per_token[tokens].sum())}
 
+    @property
+    def is_word_level(self) -> bool:
+        """Whether each id is one event, rather than several that BPE has merged."""
+        return self._word_ids is not None
+
     def grammar(self) -> TokenGrammar:
         """The codec's grammar over this tokenizer's ids."""
         return self._token_grammar

@@ -37,6 +37,7 @@ EVALUATION = {
     "bits_per_note_interval": INTERVAL,
     "bits_per_bar": 27.89,
     "nats_per_token": 1.2345,
+    "perplexity_per_token": 3.4367,
     "allowed_mass": 0.98765,
     "bits_per_note_by_bar": {
         "1-4": {"notes": 10, "bits_per_note": 5.678},
