@@ -32,6 +32,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--batch-size", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--read-as-abc", action="store_true", help="have abc2midi and music21 read every piece as ABC")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     return parser.parse_args()
@@ -52,7 +53,9 @@ def main() -> None:
         seed=arguments.seed,
     )
     with tqdm(total=2 * arguments.num_samples, unit="piece", disable=None) as progress:
-        result = evaluate_sampling(model, processor, human, arguments.num_samples, options, progress.update)
+        result = evaluate_sampling(
+            model, processor, human, arguments.num_samples, options, progress.update, arguments.read_as_abc
+        )
     result["command"] = shlex.join(["python", *map(os.path.relpath, sys.argv[:1]), *sys.argv[1:]])
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -63,6 +66,12 @@ def main() -> None:
             f"{name.replace('_', ' ')}: {row['valid']} of {row['pieces']} valid ({row['share']:.1%}, "
             f"95% interval {low:.1%} to {high:.1%}), {row['reasons'] or 'none invalid'}"
         )
+        if "as_abc" in row:
+            tunes = row["as_abc"]
+            print(
+                f"  as ABC: abc2midi reads {tunes['abc2midi']}, music21 {tunes['music21']}; {tunes['uneven_bars']} "
+                f"bars disagree with their meter; {tunes['complaints'] or 'no complaints'}"
+            )
     for name, sampled in result["statistics"]["sampled"].items():
         human_row = result["statistics"]["human"][name]
         print(

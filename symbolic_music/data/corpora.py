@@ -17,7 +17,7 @@ from typing import Any
 from symusic.core import ScoreTick as Score
 
 from symbolic_music._extras import require
-from symbolic_music.score.abc_contents import UNEVEN_BARS, count_uneven_bars, left_out
+from symbolic_music.score.abc_contents import left_out
 from symbolic_music.score.abc_io import abc_key, abc_title, decode_abc, parse_abc_tune, split_tune_book
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
@@ -120,7 +120,7 @@ class TuneUnit(WorkUnit):
 
     def left_out(self) -> Counter[str]:
         """Lyrics, text, ornaments and the like, and the bars that disagree with the meter."""
-        return left_out(self.text) + Counter({UNEVEN_BARS: count_uneven_bars(self.text)})  # a sum drops zeros
+        return left_out(self.text)
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,28 @@ def _validity_section(sampling: dict[str, Any]) -> str:
             f"| {row['interval']['low']:.1%} to {row['interval']['high']:.1%} | {reasons} |"
         )
     rows += ["", "*unfinished*: cut by the length limit; *broken*: a token that may not stand where it does."]
-    return "\n".join(rows)
+    return "\n".join(rows + _readers_table(sampling))
+
+
+def _readers_table(sampling: dict[str, Any]) -> list[str]:
+    """What other programs read of the same pieces, where that was measured."""
+    if "as_abc" not in sampling["with_grammar"]:
+        return []
+    rows = [
+        "",
+        "The same pieces written as ABC and read by other programs. A bar is uneven when abc2midi's checker or "
+        "music21 says that it does not last as long as its meter.",
+        "",
+        "| | pieces | read by abc2midi without a warning | read by music21, every note | uneven bars |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name in ("with_grammar", "without_grammar"):
+        row = sampling[name]["as_abc"]
+        rows.append(
+            f"| {name.replace('_', ' the ', 1)} | {row['pieces']:,} | {row['abc2midi']:,} | {row['music21']:,} "
+            f"| {row['uneven_bars']:,} |"
+        )
+    return rows
 
 
 def _statistics_section(sampling: dict[str, Any]) -> str:

@@ -4,14 +4,9 @@ Counts only; `abc_io` reads. Knows nothing of datasets.
 """
 
 import re
-import subprocess
-import tempfile
 from collections import Counter
-from pathlib import Path
 
-from symusic.factory import _ABC2MIDI
-
-from symbolic_music.score.abc_io import ABC2MIDI_SECONDS
+from symbolic_music.score.abc_readers import count_uneven_bars
 
 LYRICS = "lyrics"
 """Lines of words, `w:` and `W:`."""
@@ -39,7 +34,6 @@ _TOKEN = re.compile(
 # Two decorations in a row that no note follows are a word; the other signs belong to no music.
 _BROKEN = re.compile(r"[H-Wh-w]{2}|[^A-Za-z\d\s,'/^=_<>|:\[\]()\-&~.*\\`$;?!+#@]")
 _INLINE_FIELD = re.compile(r"\[[A-Za-z]:[^\]]*\]")
-_UNEVEN = re.compile(r"Bar \S+ (?:\S+ )?has ")
 
 
 def left_out(text: str) -> Counter[str]:
@@ -63,7 +57,8 @@ def left_out(text: str) -> Counter[str]:
         elif in_body and line.strip() and not letter and not line.startswith("%%"):
             _count_music(line, counts)
         in_body = in_body or letter == "K"
-    return counts
+    uneven = count_uneven_bars(text)
+    return counts + Counter({UNEVEN_BARS: uneven})  # a sum drops zeros
 
 
 def _count_music(line: str, counts: Counter[str]) -> None:
@@ -73,23 +68,3 @@ def _count_music(line: str, counts: Counter[str]) -> None:
     for token in _TOKEN.finditer(line):
         assert token.lastgroup is not None
         counts[token.lastgroup] += 1
-
-
-def count_uneven_bars(text: str) -> int:
-    """Bars of a tune that do not last as long as its meter, repeats, upbeats and last bars allowed for.
-
-    As abc2midi's checker counts them; 0 where it crashes or takes over `ABC2MIDI_SECONDS`.
-    """
-    with tempfile.TemporaryDirectory(prefix="abc2midi-") as folder:
-        Path(folder, "tune.abc").write_bytes(text.encode("utf-8", "replace"))
-        try:
-            done = subprocess.run(
-                [str(_ABC2MIDI), "tune.abc", "-c"],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=ABC2MIDI_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            return 0
-    return len(_UNEVEN.findall(done.stdout.decode("latin-1")))

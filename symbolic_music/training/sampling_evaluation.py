@@ -2,6 +2,7 @@
 pieces. Knows a model and a processor; what the statistics mean is the metrics layer's business."""
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,10 +12,16 @@ import numpy as np
 from symusic.core import ScoreTick
 from transformers import PreTrainedModel
 
+from symbolic_music.data.workers import Failure, map_in_order
 from symbolic_music.events.grammar import FORBIDDEN
 from symbolic_music.generation.compose import Composition, SamplingOptions, compose
 from symbolic_music.metrics.statistics import describe_pieces
+from symbolic_music.score.abc_readers import READER_MODULES, OtherReaders, read_by_others
+from symbolic_music.score.abc_write import abc_text
 from symbolic_music.tokenization.processing_music import MusicProcessor
+
+# music21 takes a fifth of a second for a tune.
+_READER_SECONDS = 120.0
 
 
 def evaluate_sampling(
@@ -24,6 +31,7 @@ def evaluate_sampling(
     num_samples: int,
     options: SamplingOptions,
     on_batch: Callable[[int], Any] | None = None,
+    read_as_abc: bool = False,
 ) -> dict[str, Any]:
     """Sample with and without the grammar.
 
@@ -34,21 +42,26 @@ def evaluate_sampling(
         num_samples: pieces of each kind.
         options: how to sample; `use_grammar` is set here.
         on_batch: called with the number of pieces after each batch.
+        read_as_abc: whether abc2midi and music21 are to read the pieces.
 
     Returns:
-        "with_grammar" and "without_grammar": see `validity`; "statistics": means and intervals of the samples under
-        the grammar ("sampled") and of the human pieces ("human").
+        "with_grammar" and "without_grammar": see `validity`, with `readability` as "as_abc" where asked for;
+        "statistics": means and intervals of the samples under the grammar ("sampled") and of the human pieces
+        ("human").
     """
     constrained = compose(model, processor, num_samples, options=replace(options, use_grammar=True), on_batch=on_batch)
     free = compose(model, processor, num_samples, options=replace(options, use_grammar=False), on_batch=on_batch)
     sampled = [piece.score for piece in constrained if piece.score is not None]
+    kinds = {"with_grammar": constrained, "without_grammar": free}
+    rows = {name: validity(pieces, processor) for name, pieces in kinds.items()}
+    if read_as_abc:
+        rows = {name: row | {"as_abc": readability(kinds[name])} for name, row in rows.items()}
     return {
         "max_length": options.max_length,
         "temperature": options.temperature,
         "top_p": options.top_p,
         "seed": options.seed,
-        "with_grammar": validity(constrained, processor),
-        "without_grammar": validity(free, processor),
+        **rows,
         "statistics": {
             "sampled": describe_pieces(sampled, options.seed),
             "human": describe_pieces(human, options.seed),
@@ -86,6 +99,42 @@ def validity(pieces: Sequence[Composition], processor: MusicProcessor) -> dict[s
         "bars": sum(piece.num_bars for piece in pieces),
         "reasons": dict(sorted(reasons.items())),
     }
+
+
+def readability(pieces: Sequence[Composition], num_workers: int | None = None) -> dict[str, Any]:
+    """How many pieces, written as ABC, other programs read; one that is no complete Score is read by none.
+
+    Args:
+        pieces: what was sampled.
+        num_workers: processes that read; one for each core when left out.
+
+    Returns:
+        "pieces"; "abc2midi" and "music21": how many each reads without complaint; "read": by both; "interval" of their
+        share (95%, Wilson); "uneven_bars": bars, of all pieces that were read, which do not last as long as their
+        meter; "complaints": the first one of each piece, counted.
+    """
+    tunes = [(abc_text(piece.score), piece.score.note_num()) for piece in pieces if piece.score is not None]
+    outcomes = list(
+        map_in_order(_read_tune, tunes, num_workers or os.cpu_count() or 1, _READER_SECONDS, READER_MODULES)
+    )
+    found = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
+    complaints = Counter(outcome.complaint for outcome in found if outcome.complaint)
+    complaints.update(outcome.detail for outcome in outcomes if isinstance(outcome, Failure))
+    read = sum(tune.read for tune in found)
+    low, high = wilson_interval(read, len(pieces))
+    return {
+        "pieces": len(pieces),
+        "abc2midi": sum(tune.abc2midi for tune in found),
+        "music21": sum(tune.music21 for tune in found),
+        "read": read,
+        "interval": {"low": low, "high": high},
+        "uneven_bars": sum(tune.uneven_bars for tune in found),
+        "complaints": dict(complaints.most_common(10)),
+    }
+
+
+def _read_tune(tune: tuple[str, int]) -> OtherReaders:
+    return read_by_others(*tune)
 
 
 def _is_beginning(processor: MusicProcessor, ids: list[int]) -> bool:
