@@ -52,7 +52,7 @@ def read_by_others(text: str, num_notes: int) -> OtherReaders:
     complaints = abc2midi_complaints(text)
     by_abc2midi, uneven = not complaints, sum(bool(_UNEVEN.search(line)) for line in complaints)
     try:
-        found, uneven_there = _music21_notes(text)
+        found, uneven_there = music21_notes(text)
     except Exception as error:  # music21 has no one kind of error for a tune that it cannot read
         found, uneven_there = -1, 0
         complaints.append(f"music21: {type(error).__name__}: {error}")
@@ -86,8 +86,12 @@ def count_uneven_bars(text: str) -> int:
     return sum(bool(_UNEVEN.search(line)) for line in abc2midi_complaints(text))
 
 
-def _music21_notes(text: str) -> tuple[int, int]:
-    """Notes that music21 reads, tied ones once, and bars that do not last as long as their meter."""
+def music21_notes(text: str) -> tuple[int, int]:
+    """Notes that music21 reads, tied ones once, and bars that do not last as long as their meter.
+
+    Raises:
+        Exception: whatever music21 raises for a tune that it cannot read.
+    """
     stream = require("music21.converter").parse(text, format="abc")
     notes = uneven = 0
     for part in stream.parts or [stream]:

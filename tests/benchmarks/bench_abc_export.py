@@ -1,18 +1,20 @@
 """MIDI -> ABC -> MIDI: notes kept by our exporter and by midi2abc, and how fast each writes, on one core.
 
-    python tests/benchmarks/bench_abc_export.py [--every 1]
+    python tests/benchmarks/bench_abc_export.py [--every 1] [--music21-every 10]
 
 A note is on the grid when its onset and duration are whole 480ths of a quarter note, the clock of abc2midi, which
 reads both tunes back; it is kept when pitch, onset, duration and program (drums by themselves) come back. midi2abc
 runs once for each file, as a user would run it; our figure includes reading the MIDI file and writing the tune. Both
 run in turn on the same files, so that other work on the machine slows them alike; what the processor spent is given
-beside.
+beside. music21, which takes a second or more for a file, reads every tenth tune: it is to find notes, and no bar
+that disagrees with its meter.
 """
 
 import argparse
 import os
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +24,7 @@ from _report import report
 from symusic.factory import _ABC2MIDI, _MIDI2ABC
 
 from symbolic_music.score.abc_io import decode_abc, parse_abc_tune
+from symbolic_music.score.abc_readers import music21_notes
 from symbolic_music.score.abc_write import write_abc
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi_io import read_midi
@@ -59,6 +62,16 @@ def warns(tune: Path) -> bool:
     return any(b"abc2midi" not in line and not line.startswith(b"writing MIDI file") for line in lines)
 
 
+def music21_reads(tune: Path) -> bool:
+    """Whether music21 reads a tune and finds all its bars as long as their meter."""
+    try:
+        notes, uneven_bars = music21_notes(decode_abc(tune.read_bytes()))
+    except Exception as error:  # music21 has no one kind of error
+        print(f"{tune.name}: {type(error).__name__}: {error}", file=sys.stderr)
+        return False
+    return notes > 0 and not uneven_bars
+
+
 def timed(function, *arguments) -> tuple[float, float]:
     """Seconds on the wall and of the processor, children included."""
     wall, before = time.perf_counter(), processor_seconds()
@@ -80,7 +93,7 @@ def run_ours(source: Path, tune: Path) -> None:
     write_abc(read_midi(source), tune)
 
 
-def measure(folder: Path, every: int, work: Path) -> dict:
+def measure(folder: Path, every: int, music21_every: int, work: Path) -> dict:
     total: Counter = Counter()
     sources = sorted(folder.rglob("*.mid"))[::every]
     for name, run in (("ours", run_ours), ("midi2abc", run_midi2abc)):
@@ -94,6 +107,8 @@ def measure(folder: Path, every: int, work: Path) -> dict:
         ours, theirs = (work / f"{name}-{number}.abc" for name in ("ours", "midi2abc"))
         total.update(files=1, notes=score.note_num(), grid=wanted.total(), warned=warns(ours))
         total.update(ours=kept(wanted, ours), theirs=kept(wanted, theirs))
+        if number % music21_every == 0:
+            total.update(tried=1, read=music21_reads(ours))
     return {
         "folder": folder.name,
         "files": total["files"],
@@ -102,6 +117,8 @@ def measure(folder: Path, every: int, work: Path) -> dict:
         "ours kept %": 100 * total["ours"] / total["grid"],
         "midi2abc kept %": 100 * total["theirs"] / total["grid"],
         "files with warnings": total["warned"],
+        "tried in music21": total["tried"],
+        "read by music21": total["read"],
         "ours files/s": total["files"] / total["ours wall"],
         "midi2abc files/s": total["files"] / total["midi2abc wall"],
         "times faster": total["midi2abc wall"] / total["ours wall"],
@@ -113,9 +130,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--music", type=Path, default=os.environ.get("SYMBOLIC_MUSIC_SHARED_DATA", "../shared/data"))
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th file")
+    parser.add_argument("--music21-every", type=int, default=10, metavar="N", help="music21 reads every N-th tune")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        rows = [measure(Path(arguments.music) / folder, arguments.every, Path(work)) for folder in FOLDERS]
+        rows = [
+            measure(Path(arguments.music) / folder, arguments.every, arguments.music21_every, Path(work))
+            for folder in FOLDERS
+        ]
     report("bench_abc_export", rows, goal="99.5% of on-grid notes kept, no warnings, 5 times the files/s of midi2abc")
 
 

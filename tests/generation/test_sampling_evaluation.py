@@ -3,7 +3,7 @@
 import pytest
 
 from symbolic_music.generation.compose import Composition
-from symbolic_music.training.sampling_evaluation import validity, wilson_interval
+from symbolic_music.training.sampling_evaluation import readability, validity, wilson_interval
 
 PIECE = [
     *("Bar_None", "TimeSig_4/4", "Position_0", "Tempo_120.0"),
@@ -45,3 +45,13 @@ def test_a_share_counts_whole_cut_and_broken_pieces(processor):
     assert row["valid"] == 1
     assert row["reasons"] == {"broken": 1, "unfinished": 1}
     assert row["interval"]["low"] < 1 / 3 < row["interval"]["high"]
+
+
+@pytest.mark.slow
+def test_other_programs_read_whole_pieces_and_no_others(processor):
+    whole = composition(processor, processor.encode_events(PIECE))
+    cut = composition(processor, processor.encode_events(PIECE, add_eos=False), "the sequence stops")
+    row = readability([whole, whole, cut], num_workers=1)
+    assert (row["pieces"], row["abc2midi"], row["music21"], row["read"]) == (3, 2, 2, 2)
+    assert row["uneven_bars"] == 0
+    assert row["complaints"] == {}
