@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from symbolic_music._extras import MissingExtraError
 
 if TYPE_CHECKING:
-    import torch
     from symusic.core import ScoreTick
     from transformers import PreTrainedModel
 
@@ -24,9 +22,6 @@ USER_ERROR_EXIT_CODE = 2
 OUTPUT_FORMATS = ("mid", "abc", "wav", "png")
 OUTPUT_SUFFIXES = (".mid", ".midi", ".abc", ".wav", ".png")
 SUMMARY_FILE = "summary.json"
-# What a Hub id looks like, and endings by which a missing file is told from one.
-HUB_ID = r"[\w-][\w.-]*(/[\w.-]+)?"
-MISTAKABLE_SUFFIXES = (".mid", ".midi", ".kar", ".abc", ".musicxml", ".mxl", ".xml", ".json", ".safetensors")
 
 
 class UserError(Exception):
@@ -124,7 +119,7 @@ def run_generate(options: argparse.Namespace) -> None:
     sampling = _sampling_options(options)
     prompt = _read_prompt(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
-    model, processor = load_model(options.model, options.device)
+    model, processor = _load_model(options.model, options.device)
     started = time.perf_counter()
     with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
         try:
@@ -145,6 +140,15 @@ def run_generate(options: argparse.Namespace) -> None:
     valid = sum(piece.valid for piece in pieces)
     print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
     print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")
+
+
+def _load_model(name: str, device: str | None) -> "tuple[PreTrainedModel, MusicProcessor]":
+    from symbolic_music.generation.loading import LoadError, load_model
+
+    try:
+        return load_model(name, device)
+    except LoadError as error:
+        raise UserError(str(error)) from error
 
 
 def _sampling_options(options: argparse.Namespace):
@@ -193,64 +197,6 @@ def _read_piece(path: Path, number: int = 1) -> "ScoreTick":
     if not 1 <= number <= len(pieces):
         raise UserError(f"{path} holds {len(pieces)} pieces; there is no number {number}")
     return pieces[number - 1]
-
-
-def load_model(name: str, device: str | None = None) -> "tuple[PreTrainedModel, MusicProcessor]":
-    """A model for inference and its processor, from a folder or the Hub.
-
-    Raises:
-        UserError: when there is none, or the device does not exist.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoProcessor
-    from transformers.utils.logging import disable_progress_bar
-
-    from symbolic_music.tokenization.processing_music import MusicProcessor
-
-    _check_model_name(name)
-    chosen = _find_device(device)
-    disable_progress_bar()  # "Loading weights" would stand between the user and the one line of an error
-    try:
-        processor = AutoProcessor.from_pretrained(name)
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        where = "" if Path(name).exists() else "no such file or folder here, and as a Hub id: "
-        raise UserError(f"cannot load a model from {name}: {where}{_first_line(error)}") from error
-    if not isinstance(processor, MusicProcessor):
-        raise UserError(
-            f"cannot load a model from {name}: expected a MusicProcessor, found {type(processor).__name__}"
-        )
-    return model.eval().to(chosen), processor
-
-
-def _check_model_name(name: str) -> None:
-    """Say plainly what a name that can be neither a model folder nor a Hub id is."""
-    path = Path(name)
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise UserError(f"{name} is not a model folder: it holds no config.json")
-    elif path.exists():
-        raise UserError(f"{name} is a file; expected a model folder or Hub id")
-    elif not re.fullmatch(HUB_ID, name) or path.suffix.lower() in MISTAKABLE_SUFFIXES:
-        raise UserError(f"{name} does not exist")
-
-
-def _find_device(name: str | None) -> "torch.device":
-    import torch
-
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # a name may be well formed and the device not there
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UserError(f"--device is {name!r}, which cannot be used: {_first_line(error)}") from error
-    return device
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def write_pieces(
@@ -416,7 +362,7 @@ def _describe(score: "ScoreTick") -> str:
 
 
 def _model_rows(name: str) -> list[tuple[str, str]]:
-    model, processor = load_model(name, "cpu")
+    model, processor = _load_model(name, "cpu")
     config = model.config
     return [
         ("model", name),

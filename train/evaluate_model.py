@@ -6,11 +6,10 @@ python train/evaluate_model.py --model DIR --dataset DIR --split test --output e
 import argparse
 from pathlib import Path
 
-import torch
-
+from symbolic_music.generation.loading import load_model
 from symbolic_music.training.arguments import one_line_errors
 from symbolic_music.training.evaluation import evaluate_split, write_evaluation
-from symbolic_music.training.preparation import choose_split, load_model, load_processor, load_splits
+from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
 
 
@@ -24,7 +23,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--max-pieces", type=int, help="score the first N pieces only")
     parser.add_argument("--context-length", type=int, help="tokens read at once; the model's own when left out")
     parser.add_argument("--batch-size", type=int, default=8, help="windows per forward pass")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     return parser.parse_args()
 
@@ -34,8 +33,7 @@ def main() -> None:
     arguments = parse_arguments()
     splits = load_splits(arguments.dataset)
     pieces = choose_split(splits, arguments.split, arguments.dataset, arguments.max_pieces)
-    processor = load_processor(arguments.model)
-    model = load_model(arguments.model).to(arguments.device)
+    model, processor = load_model(arguments.model, arguments.device)
     evaluation = evaluate_split(
         model,
         processor,

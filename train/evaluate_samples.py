@@ -10,13 +10,13 @@ import shlex
 import sys
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from symbolic_music.generation.compose import SamplingOptions
+from symbolic_music.generation.loading import load_model
 from symbolic_music.score.midi_io import read_midi
 from symbolic_music.training.arguments import one_line_errors
-from symbolic_music.training.preparation import choose_split, load_model, load_processor, load_splits
+from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.sampling_evaluation import evaluate_sampling
 
 
@@ -33,7 +33,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--read-as-abc", action="store_true", help="have abc2midi and music21 read every piece as ABC")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     return parser.parse_args()
 
@@ -41,8 +41,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Load, sample, write, report."""
     arguments = parse_arguments()
-    processor = load_processor(arguments.model)
-    model = load_model(arguments.model).to(arguments.device).eval()
+    model, processor = load_model(arguments.model, arguments.device)
     pieces = choose_split(load_splits(arguments.dataset), arguments.split, arguments.dataset)
     human = [processor.codec.quantise(read_midi(midi)) for midi in pieces["midi"]]
     options = SamplingOptions(

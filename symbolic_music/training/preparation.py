@@ -5,7 +5,6 @@ Knows where things are loaded from and turns what a user can get wrong into one 
 
 from pathlib import Path
 
-import torch
 from datasets import Dataset, DatasetDict, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
@@ -28,14 +27,6 @@ def load_processor(name: str) -> MusicProcessor:
         return MusicProcessor.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise TrainingError(f"{name}: no music processor could be loaded ({_one_line(error)})") from error
-
-
-def load_model(name: str) -> PreTrainedModel:
-    """A causal model from a folder or the Hub, in float32 whatever its weights are stored as."""
-    try:
-        return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{name}: no model could be loaded ({_one_line(error)})") from error
 
 
 def load_splits(name: str) -> DatasetDict:

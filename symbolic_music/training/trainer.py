@@ -184,6 +184,8 @@ class MusicTrainer(Trainer):
         """Muon for the hidden matrices and AdamW for the rest, or, with `muon` off, the Trainer's own choice."""
         if not self.args.muon or self.optimizer is not None:
             return super().create_optimizer(model)
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise TrainingError("Muon needs whole matrices, which FSDP and DeepSpeed cut: add --muon false")
         model = model or self.model
         decayed = set(self.get_decay_parameter_names(model))
         head = self.model.get_output_embeddings()

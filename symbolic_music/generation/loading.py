@@ -1,0 +1,76 @@
+"""A trained model and its processor from a folder or the Hub, or one line that says why not."""
+
+import re
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoProcessor, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
+
+from symbolic_music.models import auto
+from symbolic_music.tokenization.processing_music import MusicProcessor
+
+# What a Hub id looks like, and endings by which a missing file is told from one.
+_HUB_ID = r"[\w-][\w.-]*(/[\w.-]+)?"
+_MISTAKABLE_SUFFIXES = (".mid", ".midi", ".kar", ".abc", ".musicxml", ".mxl", ".xml", ".json", ".safetensors")
+
+auto.register_configs()
+auto.register_models()
+
+
+class LoadError(ValueError):
+    """No model where one was named, or no such device; the message is one line for the user."""
+
+
+def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, MusicProcessor]:
+    """A causal model for inference, in float32 whatever its weights are stored as, and its processor.
+
+    Args:
+        name: a folder or a Hub id.
+        device: cpu, cuda, cuda:1, mps …; a GPU where there is one when left out.
+
+    Raises:
+        LoadError: when there is none, or the device does not exist.
+    """
+    _check_model_name(name)
+    chosen = _find_device(device)
+    disable_progress_bar()  # "Loading weights" would stand between the user and the one line of an error
+    try:
+        processor = AutoProcessor.from_pretrained(name)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        where = "" if Path(name).exists() else "no such file or folder here, and as a Hub id: "
+        raise LoadError(f"cannot load a model from {name}: {where}{_first_line(error)}") from error
+    if not isinstance(processor, MusicProcessor):
+        raise LoadError(
+            f"cannot load a model from {name}: expected a MusicProcessor, found {type(processor).__name__}"
+        )
+    return model.eval().to(chosen), processor
+
+
+def _check_model_name(name: str) -> None:
+    """Say plainly what a name that can be neither a model folder nor a Hub id is."""
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise LoadError(f"{name} is not a model folder: it holds no config.json")
+    elif path.exists():
+        raise LoadError(f"{name} is a file; expected a model folder or Hub id")
+    elif not re.fullmatch(_HUB_ID, name) or path.suffix.lower() in _MISTAKABLE_SUFFIXES:
+        raise LoadError(f"{name} does not exist")
+
+
+def _find_device(name: str | None) -> torch.device:
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()  # a name may be well formed and the device not there
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise LoadError(f"--device is {name!r}, which cannot be used: {_first_line(error)}") from error
+    return device
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
