@@ -1,7 +1,7 @@
 """Reading files of bounded size and writing files whole or not at all. Knows nothing of music."""
 
 import os
-import tempfile
+import threading
 from pathlib import Path
 
 from symbolic_music.score.errors import Refusal, ScoreError
@@ -42,19 +42,12 @@ def _read(path: Path, max_bytes: int) -> bytes:
 def write_atomically(path: Path | str, data: bytes) -> None:
     """Write `data` to `path` through a temporary file beside it, so that a reader never sees half a file."""
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        # Opened so, it has the permissions that any new file would have; mkstemp's are private.
+        with open(temporary, "wb") as file:
             file.write(data)
-        # mkstemp makes the file private; the result gets the permissions any new file would have.
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
