@@ -11,8 +11,9 @@ from pathlib import Path
 
 import yaml
 
+from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.model_card import ModelFacts
-from symbolic_music.hub.publish import WEIGHT_DTYPES, PublishError, assemble_model
+from symbolic_music.hub.publish import WEIGHT_DTYPES, assemble_model
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -20,6 +21,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, required=True, help="a trained model with its result files")
     parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
+    parser.add_argument(
+        "--samples", type=Path, action="append", default=[], help="folder that `symbolic-music generate` wrote"
+    )
     parser.add_argument("--dtype", choices=sorted(WEIGHT_DTYPES), default="bfloat16")
     parser.add_argument("--output", type=Path, required=True, help="the folder to make; must not exist")
     return parser.parse_args()
@@ -40,7 +44,7 @@ def main() -> None:
     """Read the facts, assemble, report the size."""
     arguments = parse_arguments()
     facts = read_facts(arguments.facts)
-    assemble_model(arguments.checkpoint, arguments.output, facts, arguments.dtype)
+    assemble_model(arguments.checkpoint, arguments.output, facts, arguments.dtype, arguments.samples)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
     print(f"{arguments.output}: {size / 1e6:.1f} MB")
 

@@ -1,11 +1,14 @@
 """Model cards, generated from the files that training and evaluation wrote, so that no figure is typed by hand."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from symbolic_music.hub.samples import ShownSamples
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 CARD_FILE = "README.md"
@@ -49,6 +52,7 @@ def model_card(
     training: dict[str, Any],
     evaluation: dict[str, Any],
     sampling: dict[str, Any],
+    samples: Sequence[ShownSamples] = (),
 ) -> str:
     """The text of a card.
 
@@ -59,12 +63,14 @@ def model_card(
         training: `training_summary.json`.
         evaluation: `evaluation.json`.
         sampling: `sampling.json`.
+        samples: pieces to show.
     """
     sections = [
         f"---\n{_metadata(facts, evaluation, processor).to_yaml()}\n---",
         f"# {facts.title}",
         facts.description,
         _use_section(facts, processor),
+        *(_samples_section(facts, shown) for shown in samples),
         _evaluation_section(facts, evaluation),
         _validity_section(sampling),
         _statistics_section(sampling),
@@ -120,6 +126,27 @@ and to go on from a file of yours: `--prompt tune.abc --prompt-bars 4`.
 
 Without the package the weights load with `AutoModelForCausalLM.from_pretrained("{facts.repository}",
 trust_remote_code=True)` and the tokenizer with `AutoTokenizer`; {alone}."""
+
+
+def _samples_section(facts: ModelFacts, shown: ShownSamples) -> str:
+    options, prompt = shown.summary["options"], shown.summary["prompt"]
+    command = f"symbolic-music generate --model {facts.repository} --num-samples {len(shown.summary['samples'])}"
+    command += f" --seed {options['seed']} --temperature {options['temperature']:g} --top-p {options['top_p']:g}"
+    command += f" --bars {options['num_bars']}" if options["num_bars"] else ""
+    command += f" --prompt {Path(prompt).name}" if prompt else ""
+    first = shown.files[0].partition(".")[0]
+    lines = [
+        "## Samples, going on from a tune" if prompt else "## Samples",
+        "",
+        f"The first of `{command}`, not chosen:",
+        "",
+    ]
+    if f"{first}.png" in shown.files:
+        lines += [f"![The first sample as a piano roll]({shown.place}/{first}.png)", ""]
+    if f"{first}.abc" in shown.files:
+        lines += ["```abc", (shown.folder / f"{first}.abc").read_text(encoding="utf-8").strip(), "```", ""]
+    lines.append("Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in shown.files) + ".")
+    return "\n".join(lines)
 
 
 def _evaluation_section(facts: ModelFacts, evaluation: dict[str, Any]) -> str:

@@ -6,13 +6,16 @@ The folder loads two ways: with `symbolic_music` imported, through the registere
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig
 
+from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.model_card import CARD_FILE, ModelFacts, model_card
+from symbolic_music.hub.samples import read_samples
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -20,11 +23,9 @@ LOSS_PLOT = "loss.png"
 FACT_FILES = ("training_summary.json", "evaluation.json", "sampling.json")
 
 
-class PublishError(ValueError):
-    """A checkpoint folder that lacks something a published model needs."""
-
-
-def assemble_model(checkpoint: Path, output: Path, facts: ModelFacts, dtype: str = "bfloat16") -> None:
+def assemble_model(
+    checkpoint: Path, output: Path, facts: ModelFacts, dtype: str = "bfloat16", samples: Sequence[Path] = ()
+) -> None:
     """Write the folder of a Hub repository.
 
     Args:
@@ -33,6 +34,7 @@ def assemble_model(checkpoint: Path, output: Path, facts: ModelFacts, dtype: str
         output: the folder to write; must not exist.
         facts: what the card says and no file knows.
         dtype: "bfloat16" or "float32".
+        samples: folders that `symbolic-music generate` wrote, for the card; their first pieces go with it.
 
     Raises:
         PublishError: when the checkpoint lacks a file or a figure, or the output exists.
@@ -40,16 +42,20 @@ def assemble_model(checkpoint: Path, output: Path, facts: ModelFacts, dtype: str
     if output.exists():
         raise PublishError(f"{output} exists; expected a folder to make")
     results = {name: _read_json(checkpoint / name) for name in FACT_FILES}
+    training, evaluation, sampling = results.values()
+    shown = [read_samples(folder) for folder in samples]
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
-        card = model_card(facts, model.num_parameters(), processor, *results.values())
+        card = model_card(facts, model.num_parameters(), processor, training, evaluation, sampling, shown)
     except KeyError as error:
         raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
     partial = output.with_name(f".{output.name}.incomplete")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         _write_folder(checkpoint, partial, model, processor, results, card)
+        for sample in shown:
+            sample.copy_to(partial)
         partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

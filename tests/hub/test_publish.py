@@ -13,8 +13,9 @@ from tiny_model import save_checkpoint
 from transformers import AutoModelForCausalLM, AutoProcessor
 
 import symbolic_music
+from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.model_card import ModelFacts
-from symbolic_music.hub.publish import FACT_FILES, PublishError, assemble_model
+from symbolic_music.hub.publish import FACT_FILES, assemble_model
 
 INTERVAL = {"low": 3.11, "high": 3.97}
 STATISTICS = {"notes per bar": {"mean": 7.123, "low": 6.891, "high": 7.456}}
@@ -263,3 +264,27 @@ def test_an_existing_output_and_broken_json_are_refused(trained, tmp_path):
     (checkpoint / "sampling.json").write_text("{")
     with pytest.raises(PublishError, match=r"sampling\.json is not JSON"):
         assemble_model(checkpoint, tmp_path / "model", FACTS)
+
+
+def test_samples_go_along_and_the_first_one_is_on_the_card(trained, tmp_path):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    pieces = [{"file": f"sample_{number:04d}.mid"} for number in range(5)]
+    options = {"seed": 7, "temperature": 0.9, "top_p": 1.0, "num_bars": 16}
+    (folder / "summary.json").write_text(json.dumps({"samples": pieces, "prompt": None, "options": options}))
+    for number in range(5):
+        (folder / f"sample_{number:04d}.mid").write_bytes(b"MThd")
+        (folder / f"sample_{number:04d}.abc").write_text(f"X:1\nT:piece {number}\nK:C\n")
+    assemble_model(trained, tmp_path / "model", FACTS, samples=[folder])
+    assert sorted(path.name for path in (tmp_path / "model" / "samples" / "scratch").iterdir()) == [
+        f"sample_000{number}.{suffix}" for number in range(3) for suffix in ("abc", "mid")
+    ]
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "```abc\nX:1\nT:piece 0\n" in card
+    assert "--num-samples 5 --seed 7 --temperature 0.9 --top-p 1 --bars 16`" in card
+    assert "(samples/scratch/sample_0002.mid)" in card
+
+
+def test_a_folder_without_samples_is_named(trained, tmp_path):
+    with pytest.raises(PublishError, match="nothing holds no samples"):
+        assemble_model(trained, tmp_path / "model", FACTS, samples=[tmp_path / "nothing"])

@@ -1,0 +1,58 @@
+"""The first pieces that `symbolic-music generate` wrote into a folder, for a model's repository and its card."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symbolic_music.hub.errors import PublishError
+
+SAMPLES_FOLDER = "samples"
+NUM_SHOWN = 3
+# WAV would be most of a repository; MIDI plays everywhere.
+_SUFFIXES = (".abc", ".mid", ".png")
+
+
+@dataclass(frozen=True)
+class ShownSamples:
+    """Pieces of one run of `symbolic-music generate`, the first of them in the order they were sampled.
+
+    Args:
+        folder: where they lie.
+        files: their names, sorted.
+        summary: `summary.json`.
+    """
+
+    folder: Path
+    files: list[str]
+    summary: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Their folder in the repository."""
+        return f"{SAMPLES_FOLDER}/{self.folder.name}"
+
+    def copy_to(self, repository: Path) -> None:
+        """Put the files into the repository's folder."""
+        target = repository / self.place
+        target.mkdir(parents=True)
+        for name in self.files:
+            shutil.copy(self.folder / name, target)
+
+
+def read_samples(folder: Path) -> ShownSamples:
+    """The samples to show of a folder.
+
+    Raises:
+        PublishError: when it holds none.
+    """
+    summary = folder / "summary.json"
+    if not summary.exists():
+        raise PublishError(f"{folder} holds no samples; expected what `symbolic-music generate --output-dir` writes")
+    content = json.loads(summary.read_text(encoding="utf-8"))
+    stems = [Path(sample["file"]).stem for sample in content["samples"] if sample["file"]][:NUM_SHOWN]
+    files = [f"{stem}{suffix}" for stem in stems for suffix in _SUFFIXES if (folder / f"{stem}{suffix}").exists()]
+    if not files:
+        raise PublishError(f"{folder} holds no sample that ends in {', '.join(_SUFFIXES)}")
+    return ShownSamples(folder, sorted(files), content)
