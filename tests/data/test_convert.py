@@ -2,8 +2,10 @@
 
 import json
 import sys
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -100,3 +102,15 @@ def test_mistakes_are_one_line(arguments, reason, folder, capsys):
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_folder_becomes_sound_in_two_processes(folder, tmp_path):
+    out = tmp_path / "out"
+    assert main(["convert", str(folder), str(out), "--to", "wav", "--workers", "2"]) == 0
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.wav"))
+    assert names == ["a.wav", "book.wav", "book_2.wav", "deep/b.wav"]
+    for name in names:
+        with wave.open(str(out / name)) as sound:
+            frames = np.frombuffer(sound.readframes(sound.getnframes()), dtype=np.int16)
+        assert 0.05 < np.abs(frames).max() / 2**15 <= 1, name
