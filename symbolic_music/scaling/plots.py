@@ -71,7 +71,7 @@ def run_memory(run: Mapping[str, Any]) -> int:
 
 
 def _figure(columns: int = 1) -> tuple[Any, Any]:
-    figure = require("matplotlib.figure").Figure(figsize=(7 if columns == 1 else 10, 4.5), layout="constrained")
+    figure = require("matplotlib.figure").Figure(figsize=(9 if columns == 1 else 10, 4.5), layout="constrained")
     axes = figure.subplots(1, columns)
     for axis in np.atleast_1d(axes):
         axis.grid(alpha=0.3)
@@ -87,6 +87,11 @@ def _size_ticks(axis: Any, sizes: Sequence[float]) -> None:
             kept.append(size)
     axis.set_xticks(kept, [f"{size / 1e6:.3g}M" for size in kept])
     axis.minorticks_off()
+
+
+def _legend_beside(figure: Any) -> None:
+    """To the right of the axes: inside, it would hide points."""
+    figure.legend(loc="outside right upper", fontsize="small")
 
 
 def _families(runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -136,7 +141,7 @@ def _loss_vs_size(runs: Sequence[dict[str, Any]], fits: Sequence[Any], count: st
             axis.fill_between(along, *band, color=look["color"], alpha=0.15, linewidth=0)
     axis.set(xlabel=_COUNT_LABELS[count], ylabel="validation loss (nats per token)")
     _size_ticks(axis, [run[count] for run in runs])
-    axis.legend(fontsize="small")
+    _legend_beside(figure)
     return figure
 
 
@@ -154,9 +159,11 @@ def _loss_vs_tokens(runs: Sequence[dict[str, Any]], largest: float) -> Any:
                 width = 0.8 + 1.6 * place / max(1, len(sizes) - 1)
                 axis.plot(*curve.T, color=look["color"], linestyle=look["linestyle"], linewidth=width, label=label)
             tokens, losses = ([run[name] for run in same] for name in ("tokens", "validation_nats_per_token"))
-            _points(axis, family, tokens, losses)
-    axis.set(xlabel="training tokens", ylabel="loss (nats per token)")
-    axis.legend(fontsize="small")
+            _points(axis, family, tokens, losses, fraction=0.2)
+    axis.set(xlabel="training tokens", ylabel="loss (nats per token)", yscale="log")
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
+    _legend_beside(figure)
     return figure
 
 
