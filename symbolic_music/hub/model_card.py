@@ -217,7 +217,7 @@ def _readers_table(sampling: dict[str, Any]) -> list[str]:
         "The same pieces written as ABC and read by other programs. A bar is uneven when abc2midi's checker or "
         "music21 says that it does not last as long as its meter.",
         "",
-        "| | pieces | read by abc2midi without a warning | read by music21, every note | uneven bars |",
+        "| | pieces | read by abc2midi without a warning | read by music21, all of its sound | uneven bars |",
         "|---|---:|---:|---:|---:|",
     ]
     for name in ("with_grammar", "without_grammar"):

@@ -96,6 +96,11 @@ def timing_is_sound(score: Score, limits: ScoreLimits) -> bool:
     return all(tempo.time >= 0 and limits.min_tempo <= tempo.qpm <= limits.max_tempo for tempo in score.tempos)
 
 
+def sounding_quarters(score: Score) -> float:
+    """The lengths of all notes together, in quarter notes."""
+    return sum(int(track.notes.numpy()["duration"].sum()) for track in score.tracks) / score.ticks_per_quarter
+
+
 def play_seconds(score: Score) -> float:
     """Playing time up to the end of the last note, in seconds, through every change of tempo."""
     end = last_note_end(score)

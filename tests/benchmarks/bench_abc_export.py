@@ -27,7 +27,7 @@ from _report import report
 from symusic.factory import _ABC2MIDI, _MIDI2ABC
 
 from symbolic_music.score.abc_io import decode_abc, parse_abc_tune
-from symbolic_music.score.abc_readers import music21_notes
+from symbolic_music.score.abc_readers import music21_sound
 from symbolic_music.score.abc_write import write_abc
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi_io import read_midi
@@ -69,11 +69,11 @@ def warns(tune: Path) -> bool:
 def music21_reads(tune: Path) -> bool:
     """Whether music21 reads a tune and finds all its bars as long as their meter."""
     try:
-        notes, uneven_bars = music21_notes(decode_abc(tune.read_bytes()))
+        sound, uneven_bars = music21_sound(decode_abc(tune.read_bytes()))
     except Exception as error:  # music21 has no one kind of error
         print(f"{tune.name}: {type(error).__name__}: {error}", file=sys.stderr)
         return False
-    return notes > 0 and not uneven_bars
+    return sound > 0 and not uneven_bars
 
 
 def timed(function, *arguments) -> tuple[float, float]:

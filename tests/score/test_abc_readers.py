@@ -8,7 +8,7 @@ HEADER = "X:1\nT:A tune\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\n"
 
 
 def test_a_sound_tune_is_read_by_both():
-    found = read_by_others(HEADER + "C D E F|[CE] G- G2|(3C/D/E/ z c2|]\n", 11)
+    found = read_by_others(HEADER + "C D E F|[CE]- [CE] G- G|(3C/D/E/ z c2|]\n", 13)
     assert (found.read, found.uneven_bars, found.complaint) == (True, 0, "")
 
 
@@ -20,10 +20,10 @@ def test_a_lying_bar_is_counted_and_complained_of():
 
 
 def test_a_missing_note_is_noticed():
-    found = read_by_others(HEADER + "C D E F|]\n", 5)
+    found = read_by_others(HEADER + "C D E F|]\n", 5.0)
     assert found.abc2midi
     assert not found.music21
-    assert found.complaint == "music21 reads 4 notes, expected 5"
+    assert found.complaint == "music21 reads notes of 4 quarters in all, expected 5"
 
 
 def test_what_is_no_tune_is_read_by_neither():
