@@ -71,7 +71,7 @@ class StudyProgress:
         total = sum(flops for _, flops in self.flops.values())
         share = 1 - sum(flops for _, flops in left) / total
         head = f"[{len(done)}/{len(self.flops)} runs, {share:.0%} of the FLOPs]"
-        tail = f", time left: {format_minutes(seconds_left(left, finished))}" if left else ""
+        tail = f", left for one job: {format_minutes(seconds_left(left, finished))}" if left else ""
         print(f"{head} {text}{tail}", file=self.stream or sys.stdout, flush=True)
 
 

@@ -111,7 +111,7 @@ def test_progress_says_what_is_done_and_what_is_left():
     now[0] = 60.0
     progress.step("b", [line], 1, 2, 3.0)
     assert stream.getvalue().splitlines() == [
-        "[0/2 runs, 6% of the FLOPs] a: step 1/4, train 5.0000 nats/token, time left: not known yet",
-        "[1/2 runs, 25% of the FLOPs] a: validation 2.0000 nats/token, 60 s, time left: 3 min",
-        "[1/2 runs, 62% of the FLOPs] b: step 1/2, train 3.0000 nats/token, time left: 2 min",
+        "[0/2 runs, 6% of the FLOPs] a: step 1/4, train 5.0000 nats/token, left for one job: not known yet",
+        "[1/2 runs, 25% of the FLOPs] a: validation 2.0000 nats/token, 60 s, left for one job: 3 min",
+        "[1/2 runs, 62% of the FLOPs] b: step 1/2, train 3.0000 nats/token, left for one job: 2 min",
     ]
