@@ -78,7 +78,7 @@ def test_a_study_that_was_cut_off_goes_on_and_keeps_what_it_has(study):
     names = [line["run"] for line in lines(output)]
     assert names == [f"{family}-nano-f1-s{seed}" for seed in (0, 1) for family in ("transformer", "lstm")]
     assert "[1/4 runs, " in first.stdout
-    assert "time left: " in first.stdout
+    assert "left for one job: " in first.stdout
     assert "[4/4 runs, 100% of the FLOPs] lstm-nano-f1-s1: validation " in second.stdout
     assert "transformer-nano-f1-s0: step" not in second.stdout
 
