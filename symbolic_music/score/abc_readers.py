@@ -4,7 +4,9 @@ import math
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from symusic.factory import _ABC2MIDI
@@ -27,7 +29,7 @@ class OtherReaders:
     Attributes:
         abc2midi: whether it reads the tune without a warning.
         music21: whether it reads the tune without an error, and as much sound as is written.
-        uneven_bars: bars that by the account of either do not last as long as their meter says.
+        uneven_bars: bars that do not last as long as their meter: by abc2midi's account, or as music21 reads them.
         complaint: the first one, in words; "" without any.
     """
 
@@ -42,13 +44,15 @@ class OtherReaders:
         return self.abc2midi and self.music21
 
 
-def read_by_others(text: str, sound: float) -> OtherReaders:
+def read_by_others(text: str, sound: float, bars: Sequence[float]) -> OtherReaders:
     """Have abc2midi and music21 read a tune.
 
     Args:
         text: one tune.
         sound: the lengths of all its notes together, in quarter notes; unlike the number of notes it does not depend
             on what becomes of ties, which music21 loses between chords.
+        bars: the length in quarter notes of each bar by its meter. music21's own idea of the meter is not asked: it
+            overlooks a change that stands behind a change of key.
 
     Raises:
         MissingExtraError: when music21 is not installed.
@@ -56,7 +60,8 @@ def read_by_others(text: str, sound: float) -> OtherReaders:
     complaints = abc2midi_complaints(text)
     by_abc2midi, uneven = not complaints, sum(bool(_UNEVEN.search(line)) for line in complaints)
     try:
-        found, uneven_there = music21_sound(text)
+        found, voices = music21_sound(text)
+        uneven_there = sum(differing_bars(voice, bars) for voice in voices)
     except Exception as error:  # music21 has no one kind of error for a tune that it cannot read
         found, uneven_there = math.nan, 0
         complaints.append(f"music21: {type(error).__name__}: {error}")
@@ -90,16 +95,21 @@ def count_uneven_bars(text: str) -> int:
     return sum(bool(_UNEVEN.search(line)) for line in abc2midi_complaints(text))
 
 
-def music21_sound(text: str) -> tuple[float, int]:
-    """The lengths in quarter notes of all notes that music21 reads, and bars that do not last as long as their meter.
+def music21_sound(text: str) -> tuple[float, list[list[float]]]:
+    """The lengths in quarter notes of all notes that music21 reads, together, and of each bar of each voice.
 
     Raises:
         Exception: whatever music21 raises for a tune that it cannot read.
     """
     stream = require("music21.converter").parse(text, format="abc")
-    sound, uneven = 0.0, 0
+    sound, voices = 0.0, []
     for part in stream.parts or [stream]:
         sound += sum(float(note.duration.quarterLength) * len(note.pitches) for note in part.recurse().notes)
-        for bar in part.getElementsByClass("Measure"):
-            uneven += bar.duration.quarterLength != bar.barDuration.quarterLength
-    return sound, uneven
+        voices.append([float(bar.duration.quarterLength) for bar in part.getElementsByClass("Measure")])
+    return sound, voices
+
+
+def differing_bars(found: Sequence[float], expected: Sequence[float]) -> int:
+    """Bars, by place, whose lengths in quarter notes differ, or which one of the two lacks."""
+    pairs = zip_longest(found, expected, fillvalue=math.inf)
+    return sum(not math.isclose(bar, wanted, abs_tol=_TOLERANCE) for bar, wanted in pairs)

@@ -125,3 +125,8 @@ def bar_table(score: Score) -> Bars:
     denominators = np.repeat(np.array([span.denominator for span in spans], np.int64), counts)
     ends = np.concatenate([starts[1:], edges[-1][-1:] if edges else starts])
     return Bars(starts, ends - starts, numerators, denominators)
+
+
+def bar_quarters(score: Score) -> list[float]:
+    """The length of each bar in quarter notes."""
+    return (bar_table(score).lengths / score.ticks_per_quarter).tolist()

@@ -18,6 +18,7 @@ from symbolic_music.generation.compose import Composition, SamplingOptions, comp
 from symbolic_music.metrics.statistics import describe_pieces
 from symbolic_music.score.abc_readers import READER_MODULES, OtherReaders, read_by_others
 from symbolic_music.score.abc_write import abc_text
+from symbolic_music.score.bars import bar_quarters
 from symbolic_music.score.checks import sounding_quarters
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
@@ -114,7 +115,8 @@ def readability(pieces: Sequence[Composition], num_workers: int | None = None) -
         share (95%, Wilson); "uneven_bars": bars, of all pieces that were read, which do not last as long as their
         meter; "complaints": the first one of each piece, counted.
     """
-    tunes = [(abc_text(piece.score), sounding_quarters(piece.score)) for piece in pieces if piece.score is not None]
+    scores = [piece.score for piece in pieces if piece.score is not None]
+    tunes = [(abc_text(score), sounding_quarters(score), bar_quarters(score)) for score in scores]
     outcomes = list(
         map_in_order(_read_tune, tunes, num_workers or os.cpu_count() or 1, _READER_SECONDS, READER_MODULES)
     )
@@ -134,7 +136,7 @@ def readability(pieces: Sequence[Composition], num_workers: int | None = None) -
     }
 
 
-def _read_tune(tune: tuple[str, float]) -> OtherReaders:
+def _read_tune(tune: tuple[str, float, list[float]]) -> OtherReaders:
     return read_by_others(*tune)
 
 

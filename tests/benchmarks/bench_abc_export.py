@@ -27,8 +27,9 @@ from _report import report
 from symusic.factory import _ABC2MIDI, _MIDI2ABC
 
 from symbolic_music.score.abc_io import decode_abc, parse_abc_tune
-from symbolic_music.score.abc_readers import music21_sound
+from symbolic_music.score.abc_readers import differing_bars, music21_sound
 from symbolic_music.score.abc_write import write_abc
+from symbolic_music.score.bars import bar_quarters
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi_io import read_midi
 from symbolic_music.score.storage import write_atomically
@@ -66,14 +67,15 @@ def warns(tune: Path) -> bool:
     return any(b"abc2midi" not in line and not line.startswith(b"writing MIDI file") for line in lines)
 
 
-def music21_reads(tune: Path) -> bool:
+def music21_reads(source: Path, tune: Path) -> bool:
     """Whether music21 reads a tune and finds all its bars as long as their meter."""
+    bars = bar_quarters(read_midi(source))
     try:
-        sound, uneven_bars = music21_sound(decode_abc(tune.read_bytes()))
+        sound, voices = music21_sound(decode_abc(tune.read_bytes()))
     except Exception as error:  # music21 has no one kind of error
         print(f"{tune.name}: {type(error).__name__}: {error}", file=sys.stderr)
         return False
-    return sound > 0 and not uneven_bars
+    return sound > 0 and not any(differing_bars(voice, bars) for voice in voices)
 
 
 def timed(function, *arguments) -> tuple[float, float]:
@@ -121,7 +123,7 @@ def measure(folder: Path, every: int, music21_every: int, work: Path) -> dict:
         total.update(files=1, notes=score.note_num(), grid=wanted.total(), warned=warns(ours))
         total.update(ours=kept(wanted, ours), theirs=kept(wanted, theirs))
         if number % music21_every == 0:
-            total.update(tried=1, read=music21_reads(ours))
+            total.update(tried=1, read=music21_reads(source, ours))
     return {
         "folder": folder.name,
         "files": total["files"],
