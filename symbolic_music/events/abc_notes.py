@@ -260,7 +260,7 @@ class AbcNotesCodec:
         Raises:
             EncodingError: see `quantise`.
         """
-        events = self.encode(cut_bars(score, 0, num_bars))
+        events = self.encode(cut_bars(score, 0, num_bars) if score.note_num() else score)  # which refuses it by name
         return [*events, *["Bar_None"] * max(1, num_bars + 1 - events.count("Bar_None"))]
 
     def decode(self, events: Sequence[str]) -> ScoreTick:

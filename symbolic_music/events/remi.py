@@ -159,7 +159,7 @@ class RemiCodec:
         Raises:
             EncodingError: see `encode`.
         """
-        events = self.encode(cut_bars(score, 0, num_bars))
+        events = self.encode(cut_bars(score, 0, num_bars) if score.note_num() else score)  # which refuses it by name
         meter = next(event for event in reversed(events) if event.startswith("TimeSig_"))
         return [*events, *["Bar_None", meter] * max(1, num_bars + 1 - events.count("Bar_None"))]
 

@@ -105,7 +105,8 @@ def music21_sound(text: str) -> tuple[float, list[list[float]]]:
     sound, voices = 0.0, []
     for part in stream.parts or [stream]:
         sound += sum(float(note.duration.quarterLength) * len(note.pitches) for note in part.recurse().notes)
-        voices.append([float(bar.duration.quarterLength) for bar in part.getElementsByClass("Measure")])
+        bars = list(part.getElementsByClass("Measure")) or [part]  # a tune of one bar has no measures
+        voices.append([float(bar.duration.quarterLength) for bar in bars])
     return sound, voices
 
 
