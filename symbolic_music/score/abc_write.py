@@ -272,15 +272,14 @@ def _program_changes(score: Score, chords: AbcChords, rows: AbcRows, fields: dic
 
 
 def _bar_fields(bar: int, bars: AbcBars, bar_keys: np.ndarray) -> str:
-    """The key and meter that change at a bar; the key on a line of its own, for music21 overlooks `[K:…]`."""
-    meter, key = "", ""
-    if bars.meters[bar] != bars.meters[bar - 1]:
-        meter = f"[M:{bars.meters[bar][0]}/{bars.meters[bar][1]}]"
+    """The key and meter that change at a bar, on lines of their own, for music21 overlooks `[K:…]` and `[M:…]`."""
+    lines = ""
     if (bar_keys[bar] != bar_keys[bar - 1]).any():
-        # Never after the end of a line, for an empty line would end the tune.
-        key = "\n" if bar % _BARS_PER_LINE else ""
-        key += f"K:{key_text(int(bar_keys[bar, 0]), bool(bar_keys[bar, 1]))}\n"
-    return key + meter
+        lines += f"K:{key_text(int(bar_keys[bar, 0]), bool(bar_keys[bar, 1]))}\n"
+    if bars.meters[bar] != bars.meters[bar - 1]:
+        lines += f"M:{bars.meters[bar][0]}/{bars.meters[bar][1]}\n"
+    # Never after the end of a line, for an empty line would end the tune.
+    return "\n" * bool(lines and bar % _BARS_PER_LINE) + lines
 
 
 def _voice_fields(score: Score, notes: AbcNotes, chords: AbcChords) -> list[str]:

@@ -144,7 +144,7 @@ def test_meters_keys_and_tempos_change_where_they_change():
     )
     score.key_signatures = [KeySignature(0, 0, 0), KeySignature(1920, 2, 0)]
     text = abc_text(score)
-    assert text.endswith("\n=C2 z4 [Q:1/8=123]z2|\nK:D\n[M:3/4]z6|D2 z4|]\n")
+    assert text.endswith("\n=C2 z4 [Q:1/8=123]z2|\nK:D\nM:3/4\nz6|D2 z4|]\n")
     again = parse_abc_tune(text)
     assert meters_in_force(again) == [(0, 4, 4), (1920, 3, 4)]
     assert [(tempo.time, round(tempo.qpm, 1)) for tempo in again.tempos] == [(0, 90), (1440, 61.5)]
@@ -162,7 +162,7 @@ def test_a_key_that_changes_at_the_end_of_a_line_leaves_no_empty_line():
 
 def test_a_bar_cut_short_has_a_meter_of_its_own(tmp_path):
     score = make_score([(0, 1200, 60), (1200, 1440, 62)], meters=[(0, 4, 4), (1200, 3, 4)])
-    assert abc_text(score).splitlines()[-1] == "C5|[M:3/4]D6|]"
+    assert abc_text(score).splitlines()[-3:] == ["C5|", "M:3/4", "D6|]"]
     assert "M:5/8" in abc_text(score)
     assert complaints(abc_text(score), tmp_path) == []
 
@@ -268,8 +268,8 @@ def test_music21_reads_every_note(score):
     music21 = pytest.importorskip("music21")
     for track in score.tracks:
         track.notes = track.notes.filter(
-            lambda note: note.pitch >= 12, inplace=False
-        )  # music21 reads C,,,,, as C flat 1
+            lambda note: note.pitch > 12, inplace=False
+        )  # music21 reads C,,,,, as C flat 1, and ^B,,,,, as nothing
     if score.note_num():
         piece = music21.converter.parseData(abc_text(score, steps_per_quarter=480), format="abc")
         heads = {pitch.midi for note in piece.recurse().notes for pitch in note.pitches}
