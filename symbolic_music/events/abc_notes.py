@@ -22,15 +22,17 @@ import numpy as np
 from symusic.core import ScoreTick
 
 from symbolic_music.events.abc_notes_grammar import abc_notes_grammar
-from symbolic_music.events.abc_notes_quantise import (
-    AbcGrid,
-    AbcPiece,
+from symbolic_music.events.codec import check_complete, settings_from_json
+from symbolic_music.events.durations import check_durations
+from symbolic_music.events.grammar import EventGrammar
+from symbolic_music.events.voice_bars import Span, VoiceWriter, spans_by_bar
+from symbolic_music.events.voice_quantise import (
     Voice,
+    VoiceGrid,
+    VoicePiece,
     piece_score,
     quantise_piece,
 )
-from symbolic_music.events.codec import check_complete, settings_from_json
-from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.score import abc_write
 from symbolic_music.score.abc_lengths import length_text
 from symbolic_music.score.abc_spelling import key_text, octave_text
@@ -73,8 +75,7 @@ class AbcNotesSettings:
     max_voices: int = 8
 
     def __post_init__(self) -> None:
-        if list(self.durations) != sorted(set(self.durations)) or self.durations[0] != 1:
-            raise ValueError(f"expected durations that ascend from 1, got {self.durations}")
+        check_durations(self.durations, 4 * self.steps_per_quarter * 2)
         if not 0 <= self.lowest_pitch < self.highest_pitch <= 127:
             raise ValueError(f"expected pitches within 0 to 127, got {self.lowest_pitch} to {self.highest_pitch}")
         if "4/4" not in self.meters:
@@ -84,33 +85,11 @@ class AbcNotesSettings:
             raise ValueError(f"a beat of {uneven[0]} is no whole number of {self.steps_per_quarter} steps per quarter")
         if self.max_voices < 1:
             raise ValueError(f"expected at least one voice, got {self.max_voices}")
-        wrong = _first_detour(self.durations, 4 * self.steps_per_quarter * 2)
-        if wrong is not None:
-            raise ValueError(f"taking the longest of {self.durations} first is a detour for {wrong} steps")
 
     @property
     def pitches(self) -> range:
         """Every pitch."""
         return range(self.lowest_pitch, self.highest_pitch + 1)
-
-
-def _first_detour(durations: Sequence[int], longest: int) -> int | None:
-    """The first length up to `longest` that takes fewer durations than the longest-first rule does, or None."""
-    fewest = [0]
-    for length in range(1, longest + 1):
-        fewest.append(1 + min(fewest[length - duration] for duration in durations if duration <= length))
-        if len(split_length(length, durations)) > fewest[length]:
-            return length
-    return None
-
-
-def split_length(length: int, durations: Sequence[int]) -> list[int]:
-    """A length in steps as durations, each the longest that fits."""
-    parts = []
-    while length:
-        parts.append(durations[bisect_right(durations, length) - 1])
-        length -= parts[-1]
-    return parts
 
 
 def pitch_name(pitch: int) -> str:
@@ -141,7 +120,7 @@ class AbcNotesCodec:
         low, high = self.settings.tempo_range
         tempos = np.linspace(low, high, self.settings.num_tempos)
         self._tempo = {tempo: f"{tempo:g}" for tempo in tempos.tolist()}
-        self._grid = AbcGrid(
+        self._grid = VoiceGrid(
             steps_per_quarter=self.settings.steps_per_quarter,
             lowest_pitch=self.settings.lowest_pitch,
             highest_pitch=self.settings.highest_pitch,
@@ -206,12 +185,13 @@ class AbcNotesCodec:
             bars.append(["Bar_None", *self._fields(piece, bar)])
         first_bars = [bisect_right(piece.bar_starts, voice.chords[0][0]) - 1 for voice in piece.voices]
         for number, (voice, first_bar) in enumerate(zip(piece.voices, first_bars, strict=True), start=1):
-            for bar, events in self._voice_bars(voice, piece).items():
+            for bar, spans in spans_by_bar(voice, piece, self.settings.durations).items():
                 is_new = bar == first_bar
-                bars[bar] += [f"New_{self._program[voice.program]}" if is_new else f"Voice_{number}", *events]
+                bars[bar].append(f"New_{self._program[voice.program]}" if is_new else f"Voice_{number}")
+                bars[bar] += [event for span in spans for event in self._span_events(span)]
         return [event for bar in bars for event in bar]
 
-    def _fields(self, piece: AbcPiece, bar: int) -> list[str]:
+    def _fields(self, piece: VoicePiece, bar: int) -> list[str]:
         """Meter, key and tempo where they change."""
         fields = []
         if bar == 0 or piece.meters[bar] != piece.meters[bar - 1]:
@@ -222,37 +202,12 @@ class AbcNotesCodec:
             fields.append(f"Tempo_{self._tempo[piece.tempos[bar]]}")
         return fields
 
-    def _voice_bars(self, voice: Voice, piece: AbcPiece) -> dict[int, list[str]]:
-        """The events of a voice in each bar in which it sounds."""
-        starts = [*piece.bar_starts, piece.end]
-        bars: dict[int, list[str]] = {}
-        ended: dict[int, int] = {}
-        for onset, end, pitches in voice.chords:
-            bar = bisect_right(starts, onset) - 1
-            at = onset
-            while at < end:
-                events = bars.setdefault(bar, [])
-                events += self._rests(at - ended.get(bar, starts[bar]))
-                until = min(end, starts[bar + 1])
-                events += self._chord(until - at, pitches if at == onset else [])
-                ended[bar] = at = until
-                bar += 1
-        for bar, events in bars.items():
-            events += self._rests(starts[bar + 1] - ended[bar])
-        return bars
-
-    def _rests(self, length: int) -> list[str]:
-        return [f"Rest_{self._length[part]}" for part in split_length(length, self.settings.durations)]
-
-    def _chord(self, length: int, pitches: list[int]) -> list[str]:
-        """A chord, or without pitches what goes on of the one before the bar line."""
-        parts = split_length(length, self.settings.durations)
-        events = []
-        if pitches:
-            events = [f"Note_{self._pitch[pitches[0]]}:{self._length[parts[0]]}"]
-            events += [f"With_{self._pitch[pitch]}" for pitch in pitches[1:]]
-            parts = parts[1:]
-        return events + [f"Tie_{self._length[part]}" for part in parts]
+    def _span_events(self, span: Span) -> list[str]:
+        length = self._length[span.steps]
+        if span.kind != "Note":
+            return [f"{span.kind}_{length}"]
+        lowest, *above = (self._pitch[pitch] for pitch in span.pitches)
+        return [f"Note_{lowest}:{length}", *(f"With_{pitch}" for pitch in above)]
 
     def encode_opening(self, score: ScoreTick, num_bars: int) -> list[str]:
         """Events of the first `num_bars` bars and of the bar line behind them.
@@ -272,10 +227,10 @@ class AbcNotesCodec:
         check_complete(self.grammar(), events)
         return piece_score(self._read(events), self._grid)
 
-    def _read(self, events: Sequence[str]) -> AbcPiece:
-        piece = AbcPiece([], [], 0, [], [], [])
+    def _read(self, events: Sequence[str]) -> VoicePiece:
+        piece = VoicePiece([], [], 0, [], [], [])
         in_force: dict[str, Any] = {}
-        at, chords = 0, []
+        writer = None
         for event in events:
             kind, _, value = event.partition("_")
             if kind == "Bar":
@@ -285,23 +240,27 @@ class AbcNotesCodec:
             elif kind in ("Meter", "Key", "Tempo"):
                 in_force[kind] = value
             elif kind in ("New", "Voice"):
-                at = piece.bar_starts[-1]
                 if kind == "New":
                     piece.voices.append(Voice(self._programs[value]))
-                chords = piece.voices[-1 if kind == "New" else int(value) - 1].chords
-            elif kind == "With":
-                chords[-1][2].append(self._pitches[value])
+                writer = VoiceWriter(piece.voices[-1 if kind == "New" else int(value) - 1], piece.bar_starts[-1])
             else:
-                pitch, _, length = value.rpartition(":")
-                begin, at = at, at + self._steps[length]
-                if kind == "Note":
-                    chords.append((begin, at, [self._pitches[pitch]]))
-                elif kind == "Tie":
-                    chords[-1] = (chords[-1][0], at, chords[-1][2])
+                assert writer is not None
+                self._write_span(writer, kind, value)
         self._close_bar(piece, in_force)
         return piece
 
-    def _close_bar(self, piece: AbcPiece, in_force: dict[str, Any]) -> None:
+    def _write_span(self, writer: VoiceWriter, kind: str, value: str) -> None:
+        pitch, _, length = value.rpartition(":")
+        if kind == "Note":
+            writer.note(self._pitches[pitch], self._steps[length])
+        elif kind == "With":
+            writer.add_pitch(self._pitches[value])
+        elif kind == "Tie":
+            writer.tie(self._steps[length])
+        else:
+            writer.rest(self._steps[length])
+
+    def _close_bar(self, piece: VoicePiece, in_force: dict[str, Any]) -> None:
         if piece.bar_starts:
             meter = _meter(in_force["Meter"])
             piece.meters.append(meter)

@@ -11,12 +11,16 @@ No state is a dead end: whatever a bar still lacks can be filled with a note, he
 full bar a piece may end. `bar` counts exactly that way, so its shortest way to the end is open in all the others.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from symbolic_music.events.grammar import Automaton, AutomatonBuilder, EventGrammar
-
-_UNBOUNDED = 10**6
+from symbolic_music.events.voice_grammar import (
+    all_but,
+    group_by_duration,
+    group_by_type,
+    lengths_automaton,
+    pitch_automaton,
+)
 
 
 def abc_notes_grammar(
@@ -30,43 +34,17 @@ def abc_notes_grammar(
         durations: by `Note`, `Rest` and `Tie` event, its length in steps.
         max_voices: voices of a piece.
     """
-    by_type: dict[str, list[str]] = defaultdict(list)
-    for event in events:
-        by_type[event.partition("_")[0]].append(event)
+    by_type = group_by_type(events)
     bar = _bar_automaton(events, by_type, bar_steps, durations)
     automata = [
         bar,
         _voices_automaton(events, by_type, max_voices),
-        _lengths_automaton(events, by_type, durations),
-        _pitch_automaton(events, by_type),
+        lengths_automaton(events, by_type, durations, fresh_after=("Bar", "Voice", "New")),
+        pitch_automaton(events, by_type),
         *(_tie_automaton(events, by_type, number, max_voices) for number in range(1, max_voices + 1)),
         *(_change_automaton(events, by_type, field) for field in ("Meter", "Key", "Tempo")),
     ]
     return EventGrammar(events, automata, final_state=bar.states.index("ended"))
-
-
-def room_after(duration: int, durations: Sequence[int]) -> int:
-    """Steps that may be tied to a duration before a longer one would have been taken instead."""
-    longer = [other for other in durations if other > duration]
-    return min(longer) - duration - 1 if longer else _UNBOUNDED
-
-
-def _others(by_type: Mapping[str, list[str]], *watched: str) -> list[str]:
-    return [event for type_, events in by_type.items() if type_ not in watched for event in events]
-
-
-def _by_duration(events: Sequence[str], durations: Mapping[str, int]) -> dict[int, list[str]]:
-    grouped: dict[int, list[str]] = defaultdict(list)
-    for event in events:
-        grouped[durations[event]].append(event)
-    return grouped
-
-
-def _by_pitch(notes: Sequence[str]) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = defaultdict(list)
-    for event in notes:
-        grouped[event.partition("_")[2].partition(":")[0]].append(event)
-    return grouped
 
 
 def _bar_automaton(
@@ -89,9 +67,9 @@ def _bar_automaton(
     builder.add("ended", by_type["PAD"], "ended")
     sounds = {
         steps: builder.columns(group)
-        for steps, group in _by_duration([*by_type["Note"], *by_type["Tie"]], durations).items()
+        for steps, group in group_by_duration([*by_type["Note"], *by_type["Tie"]], durations).items()
     }
-    rests = {steps: builder.columns(group) for steps, group in _by_duration(by_type["Rest"], durations).items()}
+    rests = {steps: builder.columns(group) for steps, group in group_by_duration(by_type["Rest"], durations).items()}
     chord = builder.columns(by_type["With"])
     for meter, length in bar_steps.items():
         builder.add("first Bar", [meter], f"opening Meter, {length} steps")
@@ -130,7 +108,7 @@ def _voices_automaton(events: Sequence[str], by_type: Mapping[str, list[str]], m
     builder = AutomatonBuilder(
         "voices", events, [name(known, last) for known in range(max_voices + 1) for last in range(known + 1)]
     )
-    builder.stay_on(_others(by_type, "Bar", "Voice", "New"))
+    builder.stay_on(all_but(by_type, "Bar", "Voice", "New"))
     for known in range(max_voices + 1):
         for last in range(known + 1):
             builder.add(name(known, last), by_type["Bar"], name(known, 0))
@@ -138,55 +116,6 @@ def _voices_automaton(events: Sequence[str], by_type: Mapping[str, list[str]], m
                 builder.add(name(known, last), [f"Voice_{number}"], name(known, number))
             if known < max_voices:
                 builder.add(name(known, last), by_type["New"], name(known + 1, known + 1))
-    return builder.build()
-
-
-def _lengths_automaton(
-    events: Sequence[str], by_type: Mapping[str, list[str]], durations: Mapping[str, int]
-) -> Automaton:
-    steps = sorted(set(durations.values()))
-    rooms = {duration: room_after(duration, steps) for duration in steps}
-    reachable = sorted({*range(max(room for room in rooms.values() if room < _UNBOUNDED) + 1), _UNBOUNDED})
-    note, rest = "note, room for {} steps".format, "rest, room for {} steps".format
-    builder = AutomatonBuilder(
-        "lengths", events, ["fresh", *(name(room) for name in (note, rest) for room in reachable)]
-    )
-    builder.stay_on(_others(by_type, "Bar", "Voice", "New", "Note", "Rest", "Tie"))
-    for state in builder.row:
-        for type_ in ("Bar", "Voice", "New"):
-            builder.add(state, by_type[type_], "fresh")
-    of_note, of_rest, of_tie = (
-        {steps: builder.columns(group) for steps, group in _by_duration(by_type[type_], durations).items()}
-        for type_ in ("Note", "Rest", "Tie")
-    )
-    notes = [note(room) for room in reachable]
-    for duration, room in rooms.items():
-        for state in builder.row:
-            builder.add(state, of_note[duration], note(room))
-        for state in ("fresh", *notes):
-            builder.add(state, of_rest[duration], rest(room))
-        builder.add("fresh", of_tie[duration], note(room))
-        for left in reachable:
-            if duration <= left:
-                still = room if left == _UNBOUNDED else min(left - duration, room)
-                builder.add(note(left), of_tie[duration], note(still))
-                builder.add(rest(left), of_rest[duration], rest(still))
-    return builder.build()
-
-
-def _pitch_automaton(events: Sequence[str], by_type: Mapping[str, list[str]]) -> Automaton:
-    of_pitch = _by_pitch(by_type["Note"])
-    pitches = list(of_pitch)  # in ascending order, as the vocabulary is
-    name = "above {}".format
-    builder = AutomatonBuilder("pitch", events, ["no note", *map(name, pitches)])
-    others = builder.columns(_others(by_type, "Note", "With"))
-    lowest = {pitch: builder.columns(group) for pitch, group in of_pitch.items()}
-    for state in builder.row:
-        builder.add(state, others, "no note")
-        for pitch, columns in lowest.items():
-            builder.add(state, columns, name(pitch))
-    for number, pitch in enumerate(pitches[1:], start=1):
-        builder.add_all([name(lower) for lower in pitches[:number]], f"With_{pitch}", name(pitch))
     return builder.build()
 
 
@@ -198,7 +127,7 @@ def _tie_automaton(events: Sequence[str], by_type: Mapping[str, list[str]], numb
     states = [before(known) for known in range(number)]
     inside = [begun, begun_held, note, rest]
     builder = AutomatonBuilder(f"voice {number}", events, [*states, silent, held, *inside, done, done_held])
-    builder.stay_on(_others(by_type, "Bar", "Voice", "New", "Note", "Rest", "Tie"))
+    builder.stay_on(all_but(by_type, "Bar", "Voice", "New", "Note", "Rest", "Tie"))
     notes, rests, ties = (builder.columns(by_type[type_]) for type_ in ("Note", "Rest", "Tie"))
     for state in (*states, silent, held, done, done_held):
         for columns in (notes, rests, ties):
@@ -232,7 +161,7 @@ def _change_automaton(events: Sequence[str], by_type: Mapping[str, list[str]], f
     values = by_type[field]
     name = "at {}".format
     builder = AutomatonBuilder(field.lower(), events, [f"no {field.lower()}", *map(name, values)])
-    builder.stay_on(_others(by_type, field))
+    builder.stay_on(all_but(by_type, field))
     for value in values:
         builder.add_all(
             [f"no {field.lower()}", *(name(other) for other in values if other != value)], value, name(value)

@@ -30,6 +30,7 @@ from symbolic_music.score.storage import write_atomically
 MAX_VOICES = 30
 """abc2midi plays the 31st voice, and every one after it, in the wrong place."""
 _BARS_PER_LINE = 4
+_UNIT_FIELD = "L:1/8"
 # music21 reads one digit of how many notes a tuplet has.
 _MAX_TUPLET_NOTES = 9
 _DRUM_CHANNEL = 10
@@ -100,7 +101,7 @@ def _header(title: str, bars: AbcBars, key: tuple[int, int, bool], tempo: tuple[
         f"T:{plain_text(title) or 'Untitled'}",
         "%%MIDI chordattack 0",
         f"M:{numerator}/{denominator}",
-        "L:1/8",
+        _UNIT_FIELD,
         f"Q:{tempo[1]}",
         f"K:{key_text(*key[1:])}",
     ]
@@ -272,12 +273,15 @@ def _program_changes(score: Score, chords: AbcChords, rows: AbcRows, fields: dic
 
 
 def _bar_fields(bar: int, bars: AbcBars, bar_keys: np.ndarray) -> str:
-    """The key and meter that change at a bar, on lines of their own, for music21 overlooks `[K:…]` and `[M:…]`."""
+    """The key and meter that change at a bar, on lines of their own, for music21 overlooks `[K:…]` and `[M:…]`.
+
+    It overlooks a field that stands alone, too: that is what the unit length is said again for.
+    """
     lines = ""
     if (bar_keys[bar] != bar_keys[bar - 1]).any():
         lines += f"K:{key_text(int(bar_keys[bar, 0]), bool(bar_keys[bar, 1]))}\n"
     if bars.meters[bar] != bars.meters[bar - 1]:
-        lines += f"M:{bars.meters[bar][0]}/{bars.meters[bar][1]}\n"
+        lines += f"M:{bars.meters[bar][0]}/{bars.meters[bar][1]}\n{_UNIT_FIELD}\n"
     # Never after the end of a line, for an empty line would end the tune.
     return "\n" * bool(lines and bar % _BARS_PER_LINE) + lines
 

@@ -18,8 +18,9 @@ from random_music import (
 )
 from symusic.core import KeySignatureTick, NoteTick, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
 
-from symbolic_music.events.abc_notes import AbcNotesCodec, AbcNotesSettings, pitch_name, split_length
+from symbolic_music.events.abc_notes import AbcNotesCodec, AbcNotesSettings, pitch_name
 from symbolic_music.events.codec import DecodingError, EncodingError
+from symbolic_music.events.durations import split_length
 from symbolic_music.score.abc_io import parse_abc_tune
 from symbolic_music.score.files import read_scores
 

@@ -13,9 +13,10 @@ from symusic.factory import _ABC2MIDI
 
 from symbolic_music.score.abc_io import parse_abc_tune, read_abc
 from symbolic_music.score.abc_lengths import TUPLETS, length_text, written_lengths
+from symbolic_music.score.abc_readers import differing_bars, music21_sound
 from symbolic_music.score.abc_spelling import estimate_key, key_text
 from symbolic_music.score.abc_write import abc_text, write_abc
-from symbolic_music.score.bars import meters_in_force
+from symbolic_music.score.bars import bar_quarters, meters_in_force
 from symbolic_music.score.checks import Refusal, ScoreError
 from symbolic_music.score.midi_io import read_midi
 
@@ -144,7 +145,7 @@ def test_meters_keys_and_tempos_change_where_they_change():
     )
     score.key_signatures = [KeySignature(0, 0, 0), KeySignature(1920, 2, 0)]
     text = abc_text(score)
-    assert text.endswith("\n=C2 z4 [Q:1/8=123]z2|\nK:D\nM:3/4\nz6|D2 z4|]\n")
+    assert text.endswith("\n=C2 z4 [Q:1/8=123]z2|\nK:D\nM:3/4\nL:1/8\nz6|D2 z4|]\n")
     again = parse_abc_tune(text)
     assert meters_in_force(again) == [(0, 4, 4), (1920, 3, 4)]
     assert [(tempo.time, round(tempo.qpm, 1)) for tempo in again.tempos] == [(0, 90), (1440, 61.5)]
@@ -162,9 +163,26 @@ def test_a_key_that_changes_at_the_end_of_a_line_leaves_no_empty_line():
 
 def test_a_bar_cut_short_has_a_meter_of_its_own(tmp_path):
     score = make_score([(0, 1200, 60), (1200, 1440, 62)], meters=[(0, 4, 4), (1200, 3, 4)])
-    assert abc_text(score).splitlines()[-3:] == ["C5|", "M:3/4", "D6|]"]
+    assert abc_text(score).splitlines()[-3:] == ["M:3/4", "L:1/8", "D6|]"]
     assert "M:5/8" in abc_text(score)
     assert complaints(abc_text(score), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [[(0, 3, 4), (2, 4, 4), (4, 3, 4)], [(0, 4, 4), (1, 3, 4)], [(0, 3, 8), (4, 4, 4)]]
+)
+def test_music21_cuts_bars_where_the_meter_changes(changes):
+    pytest.importorskip("music21")
+    score = make_score([(480 * beat, 480, 60 + beat % 7) for beat in range(40)])
+    tick, score.time_signatures = 0, []
+    meters = {bar: (numerator, denominator) for bar, numerator, denominator in changes}
+    for bar in range(8):
+        meter = meters.get(bar, meter if bar else None)
+        if bar in meters:
+            score.time_signatures.append(TimeSignature(tick, *meter))
+        tick += 1920 * meter[0] // meter[1]
+    expected = bar_quarters(score)
+    assert differing_bars(music21_sound(abc_text(score))[1][0], expected) == 0
 
 
 def test_programs_and_drums_come_back():

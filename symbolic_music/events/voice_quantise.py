@@ -1,4 +1,4 @@
-"""The nearest Score that note-level ABC can write: its grid, voices of one chord at a time, changes at bar lines.
+"""The nearest Score that voices of one chord at a time can write on a grid, with changes at bar lines.
 
 Knows grids and bins, nothing of event names.
 """
@@ -29,14 +29,14 @@ from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES, program_name
 DEFAULT_METER = (4, 4)
 DEFAULT_TEMPO = 120.0
 VELOCITY = 80
-"""Note-level ABC says nothing of loudness; every note gets this."""
+"""Such voices say nothing of loudness; every note gets this."""
 
 Meter = tuple[int, int]
 Key = tuple[int, bool]
 
 
 @dataclass(frozen=True)
-class AbcGrid:
+class VoiceGrid:
     """What a vocabulary can write.
 
     Attributes:
@@ -77,8 +77,8 @@ class Voice:
 
 
 @dataclass
-class AbcPiece:
-    """A piece on the grid: voices by the bar in which they enter, and what holds in each bar."""
+class VoicePiece:
+    """A piece on the grid: its voices, and what holds in each bar."""
 
     voices: list[Voice]
     bar_starts: list[int]
@@ -88,8 +88,13 @@ class AbcPiece:
     tempos: list[float]
 
 
-def quantise_piece(score: ScoreTick, grid: AbcGrid) -> AbcPiece:
+def quantise_piece(score: ScoreTick, grid: VoiceGrid, by_entry: bool = True) -> VoicePiece:
     """A Score on the grid; see `AbcNotesCodec.quantise`.
+
+    Args:
+        score: in ticks.
+        grid: to move it to.
+        by_entry: whether voices are ordered by the bar in which they enter, rather than as their tracks are.
 
     Raises:
         EncodingError: without notes, with a clock that does not run, with a pitch outside the range, with more voices
@@ -104,7 +109,8 @@ def quantise_piece(score: ScoreTick, grid: AbcGrid) -> AbcPiece:
     end = max(voice.chords[-1][1] for voice in voices)
     starts, meters, end = _bars(score, grid, end)
     _check_pitches(voices, starts, grid)
-    voices.sort(key=lambda voice: _bar_of(voice.chords[0][0], starts))
+    if by_entry:
+        voices.sort(key=lambda voice: _bar_of(voice.chords[0][0], starts))
     if len(voices) > grid.max_voices:
         first = _bar_of(voices[grid.max_voices].chords[0][0], starts) + 1
         most = grid.max_voices
@@ -112,12 +118,12 @@ def quantise_piece(score: ScoreTick, grid: AbcGrid) -> AbcPiece:
     keys = [(_steps(tick, unit, grid), (fifths, minor)) for tick, fifths, minor in keys_in_force(score)]
     tempos = sorted((_steps(max(tempo.time, 0), unit, grid), tempo.qpm) for tempo in score.tempos)
     bar_tempos = _in_force([(0, DEFAULT_TEMPO), *tempos], starts)
-    return AbcPiece(
+    return VoicePiece(
         voices, starts, end, meters, _in_force(keys, starts), [_nearest(grid.tempos, tempo) for tempo in bar_tempos]
     )
 
 
-def piece_score(piece: AbcPiece, grid: AbcGrid) -> ScoreTick:
+def piece_score(piece: VoicePiece, grid: VoiceGrid) -> ScoreTick:
     """A piece as a Score: a track for each voice, and each change of meter, key and tempo once."""
     score = ScoreTick(grid.steps_per_quarter)
     score.tracks = TrackTickList([voice.track() for voice in piece.voices])
@@ -136,12 +142,12 @@ def piece_score(piece: AbcPiece, grid: AbcGrid) -> ScoreTick:
     return score
 
 
-def _steps(ticks: Any, ticks_per_quarter: int, grid: AbcGrid) -> Any:
+def _steps(ticks: Any, ticks_per_quarter: int, grid: VoiceGrid) -> Any:
     """Ticks, one or an array, to the nearest step, halves later."""
     return (2 * ticks * grid.steps_per_quarter + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 
-def _voices_of(track: TrackTick, ticks_per_quarter: int, grid: AbcGrid) -> list[Voice]:
+def _voices_of(track: TrackTick, ticks_per_quarter: int, grid: VoiceGrid) -> list[Voice]:
     """The chords of a track in as few voices as hold them; of notes with one onset and pitch the shortest is kept."""
     program = DRUMS if track.is_drum else track.program
     if program >= len(PROGRAM_NAMES):
@@ -165,7 +171,7 @@ def _voices_of(track: TrackTick, ticks_per_quarter: int, grid: AbcGrid) -> list[
     return voices
 
 
-def _bars(score: ScoreTick, grid: AbcGrid, end: int) -> tuple[list[int], list[Meter], int]:
+def _bars(score: ScoreTick, grid: VoiceGrid, end: int) -> tuple[list[int], list[Meter], int]:
     """First step and meter of each bar up to `end`, and the end of the last; a meter moves to the next bar line.
 
     Meters outside the vocabulary are passed over; of several that come to one bar line the last counts.
@@ -195,7 +201,7 @@ def _bars(score: ScoreTick, grid: AbcGrid, end: int) -> tuple[list[int], list[Me
     return starts, meters, at
 
 
-def _check_pitches(voices: list[Voice], starts: list[int], grid: AbcGrid) -> None:
+def _check_pitches(voices: list[Voice], starts: list[int], grid: VoiceGrid) -> None:
     for voice in voices:
         for onset, _, pitches in voice.chords:
             if pitches[0] < grid.lowest_pitch or pitches[-1] > grid.highest_pitch:
