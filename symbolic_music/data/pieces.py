@@ -14,7 +14,7 @@ from symusic.core import TrackTick
 
 from symbolic_music.data.corpora import WorkUnit
 from symbolic_music.data.duplicates import shingles, signature
-from symbolic_music.score.bars import count_bars
+from symbolic_music.score.bars import count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi_io import midi_bytes
@@ -89,9 +89,7 @@ def _score_rows(
     if max_bars is None or num_bars <= max_bars:
         return [_piece_row(unit, name, score) | whole]
     rows = []
-    # Parts of equal length, give or take a bar: a short rest would be refused, and its notes lost.
-    edges = np.linspace(0, num_bars, -(-num_bars // max_bars) + 1).round().astype(int).tolist()
-    for first, end in pairwise(edges):
+    for first, end in pairwise(equal_parts(0, num_bars, max_bars)):
         part = cut_bars(score, first, end - first)
         label = f"{name}, bars {first + 1} to {end}"
         refusal = check_score(part, limits)

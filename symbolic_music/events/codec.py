@@ -60,6 +60,9 @@ class ScoreCodec(Protocol):
     def events(self) -> list[str]:
         """The vocabulary in a fixed order, without special tokens."""
 
+    def windows(self, score: ScoreTick) -> list[ScoreTick]:
+        """The parts in which the codec writes a Score: itself, where the vocabulary has room for whole pieces."""
+
     def quantise(self, score: ScoreTick) -> ScoreTick:
         """The nearest Score that the codec can write: its grid, its bins, one canonical order."""
 

@@ -4,7 +4,7 @@ A grammar is a few small deterministic automata that read the same sequence side
 every one of them accepts it. Their product would have millions of states; side by side they have a few thousand.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,25 @@ class Automaton:
         if self.transitions.max() >= num_states or self.transitions.min() < FORBIDDEN:
             raise ValueError(f"{self.name}: a transition leaves the {num_states} states")
 
+    def distance_to(self, states: Sequence[int]) -> np.ndarray:
+        """Fewest events from each state to one of `states`, (states,) int64.
+
+        Raises:
+            ValueError: when a state can never reach one, which would strand generation there.
+        """
+        distance = np.full(len(self.transitions), np.iinfo(np.int64).max // 2)
+        distance[list(states)] = 0
+        for _ in range(len(self.transitions)):
+            nearest = np.where(self.transitions == FORBIDDEN, distance.max(), distance[self.transitions])
+            nearest = nearest.min(axis=1) + 1
+            if (nearest >= distance).all():
+                break
+            distance = np.minimum(distance, nearest)
+        stranded = np.flatnonzero(distance >= len(self.transitions))
+        if len(stranded):
+            raise ValueError(f"no way from these states to the end: {[self.states[state] for state in stranded]}")
+        return distance
+
 
 class AutomatonBuilder:
     """Collects the transitions of one automaton by state and event name.
@@ -60,6 +79,10 @@ class AutomatonBuilder:
         columns = events if isinstance(events, np.ndarray) else self.columns(events)
         self.transitions[self.row[state], columns] = self.row[next_state]
 
+    def forbid(self, state: str, events: Iterable[str]) -> None:
+        """Forbid `events` in `state`."""
+        self.transitions[self.row[state], self.columns(events)] = FORBIDDEN
+
     def add_all(self, states: Iterable[str], event: str, next_state: str) -> None:
         """Allow `event` in each of `states`, leading to `next_state`."""
         self.transitions[[self.row[state] for state in states], self.column[event]] = self.row[next_state]
@@ -77,19 +100,28 @@ class AutomatonBuilder:
 class EventGrammar:
     """Automata that read the same events side by side.
 
-    The first automaton watches the order of event types; its `final_state` is reached exactly by complete sequences,
-    and the others never block its shortest way there, so `distance_to_end` counts the events still needed.
+    The first automaton watches the order of event types; its `final_state` is reached exactly by complete sequences.
+    Where it alone knows what a piece still needs, the others never block its shortest way to the end.
 
     Args:
         events: names of all events, special tokens included, in the order of the automata's columns.
         automata: the automata; the first one carries the end.
         final_state: index, in the first automaton, of the state after the end of a piece.
+        to_end: by number of an automaton, what it adds by state to the events still needed; there is always an event
+            that makes the sum smaller, until it is 0. Left out, the first automaton's shortest way says it all.
     """
 
-    def __init__(self, events: Sequence[str], automata: Sequence[Automaton], final_state: int):
+    def __init__(
+        self,
+        events: Sequence[str],
+        automata: Sequence[Automaton],
+        final_state: int,
+        to_end: Mapping[int, np.ndarray] | None = None,
+    ):
         self.events = list(events)
         self.automata = tuple(automata)
         self.final_state = final_state
+        self._to_end = dict(to_end or {})
         self._column = {event: index for index, event in enumerate(self.events)}
         order = self.automata[0].transitions
         ends = (order == final_state).any(axis=0) & (order[final_state] == FORBIDDEN)
@@ -111,40 +143,30 @@ class EventGrammar:
                 next_state = int(automaton.transitions[states[which], column])
                 if next_state == FORBIDDEN:
                     if column in self._end_columns and states[0] != self.final_state:
-                        return self._unfinished(index, states[0])
+                        return self._unfinished(index, which, states[which])
                     return (
                         f"event {index} is {event!r}, which may not follow here "
                         f"({automaton.name}: {automaton.states[states[which]]})"
                     )
                 states[which] = next_state
         if states[0] != self.final_state:
-            return self._unfinished(len(events) + first_index, states[0])
+            return self._unfinished(len(events) + first_index, 0, states[0])
         return None
 
-    def _unfinished(self, num_events: int, state: int) -> str:
-        order = self.automata[0]
-        return f"the sequence stops after {num_events} events, before its end ({order.name}: {order.states[state]})"
+    def _unfinished(self, num_events: int, which: int, state: int) -> str:
+        automaton = self.automata[which]
+        place = f"{automaton.name}: {automaton.states[state]}"
+        return f"the sequence stops after {num_events} events, before its end ({place})"
 
     def accepts(self, events: Sequence[str]) -> bool:
         """Whether the sequence, special tokens included, is a complete piece."""
         return self.explain(events) is None
 
-    def distance_to_end(self) -> np.ndarray:
-        """Fewest events from each state of the first automaton to its final state, (states,) int64.
-
-        Raises:
-            ValueError: when a state can never reach the end, which would strand generation there.
-        """
-        transitions = self.automata[0].transitions
-        distance = np.full(len(transitions), np.iinfo(np.int64).max // 2)
-        distance[self.final_state] = 0
-        for _ in range(len(transitions)):
-            nearest = np.where(transitions == FORBIDDEN, distance.max(), distance[transitions]).min(axis=1) + 1
-            if (nearest >= distance).all():
-                break
-            distance = np.minimum(distance, nearest)
-        stranded = np.flatnonzero(distance >= len(transitions))
-        if len(stranded):
-            names = [self.automata[0].states[state] for state in stranded]
-            raise ValueError(f"no way from these states to the end: {names}")
-        return distance
+    def distance_to_end(self) -> list[np.ndarray]:
+        """For each automaton, the events still needed by state, (states,) int64; their sum is enough for a piece."""
+        if not self._to_end:
+            self._to_end = {0: self.automata[0].distance_to([self.final_state])}
+        return [
+            self._to_end.get(which, np.zeros(len(automaton.states), dtype=np.int64))
+            for which, automaton in enumerate(self.automata)
+        ]

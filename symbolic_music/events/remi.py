@@ -108,6 +108,10 @@ class RemiCodec:
         """Ticks per quarter note of every Score this codec returns."""
         return self.midi_tokenizer.time_division
 
+    def windows(self, score: ScoreTick) -> list[ScoreTick]:
+        """The Score alone: a piece is written whole."""
+        return [score]
+
     def quantise(self, score: ScoreTick) -> ScoreTick:
         """The Score this codec writes for `score`.
 

@@ -72,20 +72,21 @@ class VoiceWriter:
         self.chords = voice.chords
         self.at = at
 
-    def rest(self, steps: int) -> None:
-        """Be silent."""
-        self.at += steps
+    def write(self, kind: str, steps: int, pitch: int | None) -> None:
+        """What an event says.
 
-    def note(self, pitch: int, steps: int) -> None:
-        """Begin a chord by its lowest pitch."""
-        self.chords.append((self.at, self.at + steps, [pitch]))
-        self.at += steps
-
-    def add_pitch(self, pitch: int) -> None:
-        """Add a pitch to the chord that has begun."""
-        self.chords[-1][2].append(pitch)
-
-    def tie(self, steps: int) -> None:
-        """Hold the chord on."""
-        self.at += steps
-        self.chords[-1] = (self.chords[-1][0], self.at, self.chords[-1][2])
+        Args:
+            kind: "Rest", "Note" to begin a chord by its lowest pitch, "With" to add a pitch to it, "Tie" to hold it.
+            steps: how long; nothing where a pitch is added.
+            pitch: of a note that begins or is added.
+        """
+        if kind == "With":
+            assert pitch is not None
+            self.chords[-1][2].append(pitch)
+            return
+        begin, self.at = self.at, self.at + steps
+        if kind == "Note":
+            assert pitch is not None
+            self.chords.append((begin, self.at, [pitch]))
+        elif kind == "Tie":
+            self.chords[-1] = (self.chords[-1][0], self.at, self.chords[-1][2])

@@ -45,14 +45,14 @@ class GrammarLogitsProcessor(LogitsProcessor):
         self._follow(input_ids)
         forbidden = self._tables.forbidden(self._states)
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
-        closing = remaining <= self._tables.longest_way
+        closing = self._tables.is_closing(self._states, remaining)
         if self.num_bars is not None:
             highest = int(self._bars.max())
             if highest == self.num_bars:
                 scores = self._end_at_last_bar_line(scores, forbidden)  # type: ignore[assignment]
             self._forbid_outside_bars(forbidden, highest, closing)
-        if closing:
-            forbidden |= self._detours()
+        if remaining <= self._tables.longest_way:
+            forbidden |= self._tables.out_of_reach(self._states, remaining, closing)
         forbidden = _fit_vocabulary(forbidden, scores.shape[-1])
         return scores.masked_fill(forbidden, float("-inf"))
 
@@ -95,7 +95,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         self._check_room(input_ids.shape[1])
 
     def _check_room(self, length: int) -> None:
-        needed = int(self.grammar.tokens_to_end[self._states[:, 0].cpu()].max())
+        needed = int(self.grammar.to_end(self._states.cpu().numpy()).max())
         if self.max_length is not None and length + needed > self.max_length:
             raise GrammarError(
                 f"a limit of {self.max_length} tokens leaves no room to finish a piece of {length} tokens; "
@@ -121,30 +121,19 @@ class GrammarLogitsProcessor(LogitsProcessor):
         ending = torch.where(last, probabilities.log().to(scores.dtype), scores[:, :size])
         return torch.cat([ending, scores[:, size:]], dim=1)
 
-    def _detours(self) -> torch.Tensor:
-        """Tokens that do not lead nearer to the end; padding after the end is no detour."""
-        assert self._tables is not None
-        order = self._states[:, 0]
-        return self._tables.tokens_to_end[order] >= self._tables.way_to_end[order].clamp(min=1)[:, None]
-
-    def _forbid_outside_bars(self, forbidden: torch.Tensor, highest: int, closing: bool) -> None:
+    def _forbid_outside_bars(self, forbidden: torch.Tensor, highest: int, closing: torch.Tensor) -> None:
         """Forbid, in place, tokens that would begin a bar too many, or end a piece in an earlier bar than the last.
 
         Args:
             forbidden: (B, V).
             highest: the most bars that any piece has.
-            closing: whether pieces must end now, in whatever bar.
+            closing: (B,) whether a piece must end now, in whatever bar.
         """
         assert self._tables is not None
         assert self.num_bars is not None
         if highest + self._tables.most_bars_per_token > self.num_bars:
             forbidden |= self._bars[:, None] + self._tables.bars_per_token > self.num_bars
-        if closing:
-            return
-        if highest < self.num_bars:
-            forbidden |= self._tables.ends_piece
-        else:
-            forbidden |= self._tables.ends_piece & (self._bars < self.num_bars)[:, None]
+        forbidden |= self._tables.ends_piece & ((self._bars < self.num_bars) & ~closing)[:, None]
 
 
 class _Tables:
@@ -165,15 +154,32 @@ class _Tables:
         order_rows = grammar.next_state[: len(grammar.grammar.automata[0].transitions)]
         ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)
         self.ends_piece = tensor(ends)
-        # A forbidden token is as far from the end as can be; the mask forbids it anyway.
-        self.tokens_to_end = tensor(grammar.tokens_to_end[order_rows])
-        self.way_to_end = tensor(grammar.tokens_to_end)
-        self.longest_way = int(grammar.tokens_to_end.max()) + 1
+        self.tokens_to_end = tensor(grammar.tokens_to_end)
+        self.counting = grammar.counting
+        distances = grammar.grammar.distance_to_end()
+        # So many tokens before the last moment a piece begins to close, so that nothing is squeezed in.
+        self.room = int(distances[0].max()) + 1
+        self.longest_way = sum(int(distance.max()) for distance in distances) + 1
         self.before_bar = tensor(grammar.stop_before("Bar", stop=int(ends.argmax())))
 
     def advance(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """(B, A) states after tokens (B,), or `FORBIDDEN`; the states before must not be."""
         return self.next_state.take(states * self.vocab_size + tokens[:, None])
+
+    def is_closing(self, states: torch.Tensor, remaining: int) -> torch.Tensor:
+        """(B,): whether a piece in states (B, A), with so many tokens to its limit, must take the shortest way now."""
+        behind = self.tokens_to_end[states[:, 1:]].sum(dim=1)
+        return remaining <= self.room + behind
+
+    def out_of_reach(self, states: torch.Tensor, remaining: int, closing: torch.Tensor) -> torch.Tensor:
+        """(B, V): tokens behind which the end lies beyond the limit, and detours of pieces that are closing.
+
+        Padding after the end is no detour. Says nothing of tokens that the grammar forbids.
+        """
+        rows = states[:, self.counting, None] * self.vocab_size + torch.arange(self.vocab_size, device=self.device)
+        after = self.tokens_to_end[self.next_state.take(rows)].sum(dim=1)
+        detours = after >= self.tokens_to_end[states].sum(dim=1).clamp(min=1)[:, None]
+        return (after >= remaining) | detours & closing[:, None]
 
     def forbidden(self, states: torch.Tensor) -> torch.Tensor:
         """(B, V): what any of the automata forbids in states (B, A), joined row by row: no (B, A, V) is built."""

@@ -130,3 +130,11 @@ def bar_table(score: Score) -> Bars:
 def bar_quarters(score: Score) -> list[float]:
     """The length of each bar in quarter notes."""
     return (bar_table(score).lengths / score.ticks_per_quarter).tolist()
+
+
+def equal_parts(first: int, end: int, most: int) -> list[int]:
+    """Where to cut the bars from `first` to `end` so that parts have at most `most` bars: first, …, end.
+
+    Parts of equal length, give or take a bar: a short rest would say little.
+    """
+    return np.linspace(first, end, -(-(end - first) // most) + 1).round().astype(int).tolist()

@@ -25,7 +25,8 @@ class TokenGrammar:
         next_state: (S, V) int16; the rows of all automata stacked. An entry is a row of the same automaton, or
             `FORBIDDEN`.
         initial_state: (A,) int16; the row of each automaton before the first token.
-        tokens_to_end: (S,) int64; fewest tokens from a row of the first automaton to the end of a piece; 0 elsewhere.
+        counting: numbers of the automata whose rows say what a piece still needs.
+        tokens_to_end: (S,) int64; what a row adds to the tokens still needed to end a piece; see `to_end`.
     """
 
     def __init__(
@@ -47,9 +48,9 @@ class TokenGrammar:
                 for offset, automaton in zip(offsets, grammar.automata, strict=False)
             ]
         )
-        distance = grammar.distance_to_end()
-        self.tokens_to_end = np.zeros(len(self.next_state), dtype=np.int64)
-        self.tokens_to_end[: len(distance)] = distance
+        distances = grammar.distance_to_end()
+        self.tokens_to_end = np.concatenate(distances)
+        self.counting = [which for which, distance in enumerate(distances) if distance.any()]
         self.final_row = grammar.final_state
 
     @property
@@ -122,6 +123,14 @@ class TokenGrammar:
             rows = states[..., which]
             mask &= self.allowed_rows[rows] & (rows != FORBIDDEN)[..., None]
         return mask
+
+    def to_end(self, states: np.ndarray) -> np.ndarray:
+        """Tokens that are enough to end a piece from states (..., A), (...) int64."""
+        return self.tokens_to_end[states].sum(axis=-1)
+
+    def to_end_after(self, states: np.ndarray) -> np.ndarray:
+        """The same after each token from states (B, A), (B, V) int64; without meaning where a token is forbidden."""
+        return sum(self.tokens_to_end[self.next_state[states[:, which]]] for which in self.counting)
 
     def scan(self, ids: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
         """States before each token of a batch of sequences.

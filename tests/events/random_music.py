@@ -85,7 +85,7 @@ def random_walks(tables, rng, count, max_length, weights=None, pad=0):
     for length in range(1, max_length + 1):
         allowed = tables.allowed(states)
         allowed[:, pad] = False
-        allowed &= tables.tokens_to_end[tables.next_state[states[:, 0]]] <= max_length - length
+        allowed &= tables.to_end_after(states) <= max_length - length
         assert allowed.any(axis=1).all(), "a dead end"
         heights = (allowed * weights).cumsum(axis=1)
         ids = (heights <= rng.random(len(live))[:, None] * heights[:, -1:]).sum(axis=1)
@@ -116,11 +116,10 @@ def round_trip_complaint(codec, score):
 def assert_way_to_end_is_open(tables, ids, rng):
     """From the states before all of ids (B, T), events that come nearer to the end reach it as promised."""
     states = tables.scan(ids).reshape(-1, tables.num_automata)
-    distance = tables.tokens_to_end[states[:, 0]]
-    for left in range(int(distance.max()), 0, -1):
-        going = tables.tokens_to_end[states[:, 0]] == left
-        nearer = tables.allowed(states[going])
-        nearer &= tables.tokens_to_end[tables.next_state[states[going, 0]]] == left - 1
+    for _ in range(int(tables.to_end(states).max())):
+        left = tables.to_end(states)
+        going = left > 0
+        nearer = tables.allowed(states[going]) & (tables.to_end_after(states[going]) < left[going, None])
         assert nearer.any(axis=1).all()
         heights = nearer.cumsum(axis=1)
         chosen = (heights <= rng.random(len(heights))[:, None] * heights[:, -1:]).sum(axis=1)
