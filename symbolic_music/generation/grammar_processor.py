@@ -146,13 +146,15 @@ class _Tables:
         self.device = device
         # Flat and in the type of an index, so that a step is one gather and nothing is converted.
         self.next_state = tensor(grammar.next_state).long().flatten()
-        self.vocab_size = grammar.vocab_size
+        self.num_kinds = grammar.next_state.shape[1]
+        self.kinds = tensor(grammar.kinds)
         self.forbidden_rows = ~tensor(grammar.allowed_rows)
         self.initial_state = tensor(grammar.initial_state).long()
         self.bars_per_token = tensor(grammar.bars_per_token)
         self.most_bars_per_token = int(grammar.bars_per_token.max())
         order_rows = grammar.next_state[: len(grammar.grammar.automata[0].transitions)]
         ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)
+        ends = ends[grammar.kinds]
         self.ends_piece = tensor(ends)
         self.tokens_to_end = tensor(grammar.tokens_to_end)
         self.counting = grammar.counting
@@ -164,7 +166,7 @@ class _Tables:
 
     def advance(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """(B, A) states after tokens (B,), or `FORBIDDEN`; the states before must not be."""
-        return self.next_state.take(states * self.vocab_size + tokens[:, None])
+        return self.next_state.take(states * self.num_kinds + self.kinds[tokens, None])
 
     def is_closing(self, states: torch.Tensor, remaining: int) -> torch.Tensor:
         """(B,): whether a piece in states (B, A), with so many tokens to its limit, must take the shortest way now."""
@@ -176,19 +178,23 @@ class _Tables:
 
         Padding after the end is no detour. Says nothing of tokens that the grammar forbids.
         """
-        rows = states[:, self.counting, None] * self.vocab_size + torch.arange(self.vocab_size, device=self.device)
+        rows = states[:, self.counting, None] * self.num_kinds + torch.arange(self.num_kinds, device=self.device)
         after = self.tokens_to_end[self.next_state.take(rows)].sum(dim=1)
         detours = after >= self.tokens_to_end[states].sum(dim=1).clamp(min=1)[:, None]
-        return (after >= remaining) | detours & closing[:, None]
+        return self._of_ids((after >= remaining) | detours & closing[:, None])
 
     def forbidden(self, states: torch.Tensor) -> torch.Tensor:
         """(B, V): what any of the automata forbids in states (B, A), joined row by row: no (B, A, V) is built."""
         if len(states) == 1:  # small enough to build
-            return self.forbidden_rows[states[0]].any(dim=0, keepdim=True)
+            return self._of_ids(self.forbidden_rows[states[0]].any(dim=0, keepdim=True))
         forbidden = self.forbidden_rows.index_select(0, states[:, 0])
         for automaton in range(1, states.shape[1]):
             forbidden |= self.forbidden_rows.index_select(0, states[:, automaton])
-        return forbidden
+        return self._of_ids(forbidden)
+
+    def _of_ids(self, table: torch.Tensor) -> torch.Tensor:
+        """(B, V) from (B, K)."""
+        return table if self.num_kinds == len(self.kinds) else table.index_select(1, self.kinds)
 
 
 def _fit_vocabulary(forbidden: torch.Tensor, vocab_size: int) -> torch.Tensor:

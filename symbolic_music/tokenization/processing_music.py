@@ -14,6 +14,7 @@ from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 from symbolic_music.events.abc_notes import AbcNotesCodec
 from symbolic_music.events.codec import DecodingError, ScoreCodec
 from symbolic_music.events.remi import RemiCodec
+from symbolic_music.events.track_text import TrackTextCodec
 from symbolic_music.score.files import read_scores
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
@@ -21,7 +22,7 @@ SPECIAL_TOKENS = {"pad_token": "PAD_None", "bos_token": "BOS_None", "eos_token":
 # Event number i is the private-use character chr(FIRST_EVENT_CHARACTER + i) inside the tokenizer.
 FIRST_EVENT_CHARACTER = 0xE000
 MIDITOK_FILE = "miditok.json"
-CODECS = {codec.codec_type: codec for codec in (RemiCodec, AbcNotesCodec)}
+CODECS = {codec.codec_type: codec for codec in (RemiCodec, AbcNotesCodec, TrackTextCodec)}
 
 ScoreLike = ScoreTick | str | PathLike
 
@@ -42,7 +43,7 @@ class MusicProcessor(ProcessorMixin):
         self.codec = _build_codec(codec) if isinstance(codec, dict) else codec
         names = [*SPECIAL_TOKENS.values(), *self.codec.events]
         self._character = {name: chr(FIRST_EVENT_CHARACTER + index) for index, name in enumerate(names)}
-        self._word_ids = tokenizer.get_vocab() if isinstance(tokenizer.backend_tokenizer.model, WordLevel) else None
+        self._word_ids = _event_ids(tokenizer, self.codec)
 
     def __call__(  # type: ignore[override]
         self,
@@ -107,7 +108,8 @@ class MusicProcessor(ProcessorMixin):
         complaint = self.grammar().explain(tokens)
         if complaint is not None:
             raise DecodingError(complaint)
-        return self.codec.decode(self.ids_to_events(tokens)[1:-1])
+        events = self.ids_to_events(tokens)
+        return self.codec.decode(events[events.index(SPECIAL_TOKENS["bos_token"]) + 1 : -1])
 
     def batch_decode(self, ids: Sequence[Sequence[int]] | np.ndarray, *args: Any, **kwargs: Any) -> list[ScoreTick]:
         """The Scores of a batch of id sequences; see `decode`."""
@@ -136,6 +138,12 @@ class MusicProcessor(ProcessorMixin):
         """For each id, the columns of the events it stands for."""
         event_grammar = self.codec.grammar()
         column = {event: index for index, event in enumerate(event_grammar.events)}
+        if self._word_ids is not None:
+            # What is not music is words, which may stand where padding may: before a piece, and behind it.
+            words: list[tuple[int, ...]] = [(column[SPECIAL_TOKENS["pad_token"]],)] * len(self.tokenizer)
+            for event, index in self._word_ids.items():
+                words[index] = (column[event],)
+            return words
         events: list[tuple[int, ...]] = [()] * len(self.tokenizer)
         for token, index in self.tokenizer.get_vocab().items():
             if token in column:
@@ -154,6 +162,20 @@ def _build_codec(settings: dict[str, Any]) -> ScoreCodec:
     if codec_type not in CODECS:
         raise ValueError(f"codec_type is {codec_type!r}; expected one of {sorted(CODECS)}")
     return CODECS[codec_type].from_dict(settings)
+
+
+def _event_ids(tokenizer: PreTrainedTokenizerBase, codec: ScoreCodec) -> dict[str, int] | None:
+    """The id of each event, special tokens included; None where ids are merged events, as BPE over REMI makes them."""
+    vocabulary = tokenizer.get_vocab()
+    if isinstance(tokenizer.backend_tokenizer.model, WordLevel):
+        return {event: vocabulary[event] for event in [*SPECIAL_TOKENS.values(), *codec.events]}
+    if not isinstance(codec, TrackTextCodec):
+        return None
+    missing = [codec.text(event) for event in codec.events if codec.text(event) not in vocabulary]
+    if missing:
+        raise ValueError(f"the tokenizer lacks {len(missing)} of the codec's tokens, {missing[0]!r} among them")
+    special = {event: getattr(tokenizer, f"{name}_id") for name, event in SPECIAL_TOKENS.items()}
+    return special | {event: vocabulary[codec.text(event)] for event in codec.events}
 
 
 def _to_score(score: ScoreLike) -> ScoreTick:

@@ -1,8 +1,9 @@
 """An event grammar lifted to the ids of a tokenizer, merged tokens included, as tables. Knows nothing of models.
 
-Each id stands for one or more events. Running every automaton over the events of every id from every state gives a
-table `next_state[state, id]`; a step while sampling is then one gather for the states and one for the mask, whatever
-the size of the batch or the vocabulary.
+Each id stands for one or more events. Running every automaton over the events of every kind of id from every state
+gives a table `next_state[state, kind]`; a step while sampling is then one gather for the states and one for the mask,
+whatever the size of the batch or the vocabulary. Ids of one kind stand for the same events: each id of music is a kind
+of its own, and all words of a text tokenizer are one.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ from symbolic_music.events.grammar import FORBIDDEN, EventGrammar
 
 
 class TokenGrammar:
-    """Tables of a grammar over token ids. V is the vocabulary, A the number of automata, S all their states together.
+    """Tables of a grammar over token ids.
+
+    V is the vocabulary, K the number of kinds of ids, A the number of automata, S all their states together.
 
     Args:
         grammar: the automata over events.
@@ -22,7 +25,8 @@ class TokenGrammar:
         note_types: the types of events that begin a note.
 
     Attributes:
-        next_state: (S, V) int16; the rows of all automata stacked. An entry is a row of the same automaton, or
+        kinds: (V,) int64; the kind of each id.
+        next_state: (S, K) int16; the rows of all automata stacked. An entry is a row of the same automaton, or
             `FORBIDDEN`.
         initial_state: (A,) int16; the row of each automaton before the first token.
         counting: numbers of the automata whose rows say what a piece still needs.
@@ -42,9 +46,11 @@ class TokenGrammar:
             [offset + automaton.initial for offset, automaton in zip(offsets, grammar.automata, strict=False)],
             np.int16,
         )
+        kind_of = {events: kind for kind, events in enumerate(dict.fromkeys(self.token_events))}
+        self.kinds = np.array([kind_of[events] for events in self.token_events], dtype=np.int64)
         self.next_state = np.concatenate(
             [
-                _lift(automaton.transitions, self.token_events, offset)
+                _lift(automaton.transitions, list(kind_of), offset)
                 for offset, automaton in zip(offsets, grammar.automata, strict=False)
             ]
         )
@@ -61,11 +67,11 @@ class TokenGrammar:
     @property
     def vocab_size(self) -> int:
         """Number of ids."""
-        return self.next_state.shape[1]
+        return len(self.kinds)
 
     @cached_property
     def allowed_rows(self) -> np.ndarray:
-        """(S, V) bool: what each row allows by itself."""
+        """(S, K) bool: which kinds each row allows by itself."""
         return self.next_state != FORBIDDEN
 
     def count_per_token(self, *event_types: str) -> np.ndarray:
@@ -113,16 +119,16 @@ class TokenGrammar:
         Returns:
             (B, A) int16 rows; `FORBIDDEN` where an automaton does not allow the token, and from then on.
         """
-        following = self.next_state[states, ids[:, None]]
+        following = self.next_state[states, self.kinds[ids][:, None]]
         return np.where(states == FORBIDDEN, np.int16(FORBIDDEN), following)
 
     def allowed(self, states: np.ndarray) -> np.ndarray:
         """Ids every automaton allows: states (..., A) to a mask (..., V) bool. A forbidden state allows nothing."""
-        mask = np.ones((*states.shape[:-1], self.vocab_size), dtype=bool)
+        mask = np.ones((*states.shape[:-1], self.allowed_rows.shape[1]), dtype=bool)
         for which in range(self.num_automata):
             rows = states[..., which]
             mask &= self.allowed_rows[rows] & (rows != FORBIDDEN)[..., None]
-        return mask
+        return mask[..., self.kinds]
 
     def to_end(self, states: np.ndarray) -> np.ndarray:
         """Tokens that are enough to end a piece from states (..., A), (...) int64."""
@@ -130,7 +136,8 @@ class TokenGrammar:
 
     def to_end_after(self, states: np.ndarray) -> np.ndarray:
         """The same after each token from states (B, A), (B, V) int64; without meaning where a token is forbidden."""
-        return sum(self.tokens_to_end[self.next_state[states[:, which]]] for which in self.counting)
+        after = sum(self.tokens_to_end[self.next_state[states[:, which]]] for which in self.counting)
+        return after[:, self.kinds]
 
     def scan(self, ids: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
         """States before each token of a batch of sequences.
@@ -161,7 +168,7 @@ class TokenGrammar:
 
 
 def _lift(transitions: np.ndarray, token_events: Sequence[tuple[int, ...]], offset: int) -> np.ndarray:
-    """One automaton over ids: (states, V) int16 rows counted from `offset`, or `FORBIDDEN`."""
+    """One automaton over kinds of ids: (states, K) int16 rows counted from `offset`, or `FORBIDDEN`."""
     num_states, num_events = transitions.shape
     # One row per event, and a trap as last state, so that what is forbidden inside a token stays forbidden.
     by_event = np.full((num_events, num_states + 1), num_states, dtype=np.intp)

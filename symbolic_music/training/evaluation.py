@@ -99,9 +99,10 @@ def evaluate_split(
         for index, ids in enumerate(sequences)
         for window in _windows(index, len(ids), context_length, stride or max(1, context_length // 2))
     ]
-    scores = [_empty_scores(ids, row, processor.grammar()) for ids, row in zip(sequences, rows, strict=True)]
-    states = [processor.grammar().scan(ids[None])[0] for ids in sequences]
-    allowed_tokens = AllowedTokens(processor.grammar().allowed_rows, model.device)
+    grammar = processor.grammar()
+    scores = [_empty_scores(ids, row, grammar) for ids, row in zip(sequences, rows, strict=True)]
+    states = [grammar.scan(ids[None])[0] for ids in sequences]
+    allowed_tokens = AllowedTokens(grammar.allowed_rows, model.device, grammar.kinds)
     model.eval()
     for batch in _batches(windows, batch_size):
         _score_windows(model, batch, sequences, states, allowed_tokens, scores)

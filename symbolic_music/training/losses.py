@@ -50,14 +50,17 @@ class AllowedTokens:
     """The table of a token grammar that says what may follow, on the model's device.
 
     Args:
-        allowed_rows: (S, V) bool, `TokenGrammar.allowed_rows`: the rows of all automata stacked.
+        allowed_rows: (S, K) bool, `TokenGrammar.allowed_rows`: the rows of all automata stacked.
         device: where the masks are wanted.
+        kinds: (V,) the kind of each id, `TokenGrammar.kinds`; each is its own when left out.
     """
 
-    def __init__(self, allowed_rows: np.ndarray, device: torch.device | str):
+    def __init__(self, allowed_rows: np.ndarray, device: torch.device | str, kinds: np.ndarray | None = None):
         rows = torch.from_numpy(np.ascontiguousarray(allowed_rows))
         # A last row that allows nothing is what the state -1 (a sequence the grammar has given up on) points at.
         self.rows = torch.cat([rows, torch.zeros_like(rows[:1])]).to(device)
+        own = kinds is None or len(kinds) == rows.shape[1]
+        self.kinds = None if own else torch.from_numpy(kinds).to(device)
 
     def __call__(self, states: Tensor) -> Tensor:
         """Tokens that every automaton allows.
@@ -73,7 +76,7 @@ class AllowedTokens:
         allowed = self.rows[states[..., 0]]
         for automaton in range(1, states.shape[-1]):
             allowed &= self.rows[states[..., automaton]]
-        return allowed
+        return allowed if self.kinds is None else allowed[..., self.kinds]
 
 
 def structural_loss(logits: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:

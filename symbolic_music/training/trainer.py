@@ -69,7 +69,7 @@ class MusicTrainer(Trainer):
         self.model_accepts_loss_kwargs = True
         self._loss_shifts_labels = True
         grammar = processing_class.grammar()
-        self.allowed_tokens = AllowedTokens(grammar.allowed_rows, args.device)
+        self.allowed_tokens = AllowedTokens(grammar.allowed_rows, args.device, grammar.kinds)
         self.notes_per_token = torch.from_numpy(grammar.notes_per_token).to(args.device)
         self.bars_per_token = torch.from_numpy(grammar.bars_per_token).to(args.device)
         self.budget = TimeBudget(args.max_minutes * 60) if args.max_minutes is not None else None

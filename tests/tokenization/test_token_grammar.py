@@ -48,7 +48,7 @@ def test_tables_equal_the_automata_on_merged_and_single_tokens_from_every_state(
                 run_automaton(automaton, state, grammar.token_events[token])
                 for state in range(len(automaton.transitions))
             ]
-            column = grammar.next_state[offset : offset + len(expected), token].astype(int)
+            column = grammar.next_state[offset : offset + len(expected), grammar.kinds[token]].astype(int)
             assert np.where(column == FORBIDDEN, FORBIDDEN, column - offset).tolist() == expected
 
 
@@ -60,7 +60,9 @@ def test_any_entry_equals_the_automaton(grammar, data):
     state = data.draw(st.integers(0, len(automaton.transitions) - 1))
     token = data.draw(st.integers(0, grammar.vocab_size - 1))
     after = run_automaton(automaton, state, grammar.token_events[token])
-    assert grammar.next_state[offset + state, token] == (FORBIDDEN if after == FORBIDDEN else offset + after)
+    assert grammar.next_state[offset + state, grammar.kinds[token]] == (
+        FORBIDDEN if after == FORBIDDEN else offset + after
+    )
 
 
 def test_scan_is_advance_step_by_step_and_allowed_is_what_advance_survives(grammar, walks):
@@ -124,4 +126,15 @@ def test_a_token_without_events_is_never_allowed():
     codec = RemiCodec()
     events = codec.grammar().events
     grammar = TokenGrammar(codec.grammar(), [*((column,) for column in range(len(events))), ()])
-    assert (grammar.next_state[:, -1] == FORBIDDEN).all()
+    assert (grammar.next_state[:, grammar.kinds[-1]] == FORBIDDEN).all()
+
+
+def test_ids_of_the_same_events_are_one_kind_and_behave_alike(grammar, walks):
+    pad, doubled = 0, TokenGrammar(grammar.grammar, [*grammar.token_events, *[grammar.token_events[0]] * 500])
+    assert doubled.vocab_size == grammar.vocab_size + 500
+    assert doubled.next_state.shape == grammar.next_state.shape
+    states = np.repeat(grammar.initial_state[None], 2, axis=0)
+    assert np.array_equal(doubled.allowed(states)[:, -500:], np.repeat(grammar.allowed(states)[:, [pad]], 500, axis=1))
+    ids = np.array([doubled.vocab_size - 1, pad])
+    assert np.array_equal(*doubled.advance(states, ids))
+    assert doubled.explain([doubled.vocab_size - 1, doubled.vocab_size - 2, *walks[0]]) is None
