@@ -46,7 +46,9 @@ class GrammarLogitsProcessor(LogitsProcessor):
         forbidden = self._tables.forbidden(self._states)
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
         closing = self._tables.is_closing(self._states, remaining)
-        if self.num_bars is not None:
+        if self.num_bars is not None and self.grammar.header_names_bars:
+            forbidden |= self._tables.names_bars & (self._tables.bars_per_token != self.num_bars)
+        elif self.num_bars is not None:
             highest = int(self._bars.max())
             if highest == self.num_bars:
                 scores = self._end_at_last_bar_line(scores, forbidden)  # type: ignore[assignment]
@@ -101,8 +103,9 @@ class GrammarLogitsProcessor(LogitsProcessor):
                 f"a limit of {self.max_length} tokens leaves no room to finish a piece of {length} tokens; "
                 f"at least {length + needed} are needed"
             )
-        if self.num_bars is not None and int(self._bars.max()) > self.num_bars:
-            raise GrammarError(f"the prompt has {int(self._bars.max())} bars, more than the {self.num_bars} asked for")
+        bars = int(self._bars.max())
+        if self.num_bars is not None and bars > self.num_bars:
+            raise GrammarError(f"the prompt has {bars} bars, more than the {self.num_bars} asked for")
 
     def _end_at_last_bar_line(self, scores: torch.Tensor, forbidden: torch.Tensor) -> torch.Tensor:
         """In the last bar, give the probability of beginning another bar to ending here.
@@ -151,6 +154,7 @@ class _Tables:
         self.forbidden_rows = ~tensor(grammar.allowed_rows)
         self.initial_state = tensor(grammar.initial_state).long()
         self.bars_per_token = tensor(grammar.bars_per_token)
+        self.names_bars = tensor(grammar.count_per_token("Bars") > 0)
         self.most_bars_per_token = int(grammar.bars_per_token.max())
         order_rows = grammar.next_state[: len(grammar.grammar.automata[0].transitions)]
         ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)

@@ -34,7 +34,8 @@ def add_music_tokens(tokenizer: PreTrainedTokenizerBase, codec: TrackTextCodec) 
     if taken:
         raise ValueError(f"the tokenizer holds {taken[0]!r} already, so it cannot stand for music")
     tokenizer.add_special_tokens({name: AddedToken(text, special=True) for name, text in MUSIC_SPECIAL_TOKENS.items()})
-    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in texts])
+    # Typed music has spaces between its tokens, which are no words.
+    tokenizer.add_tokens([AddedToken(text, normalized=False, lstrip=True) for text in texts])
     tokenizer.padding_side = "left"
     return MusicProcessor(tokenizer, codec)
 

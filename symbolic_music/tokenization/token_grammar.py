@@ -86,8 +86,17 @@ class TokenGrammar:
 
     @cached_property
     def bars_per_token(self) -> np.ndarray:
-        """Bars begun in each id, (V,) int64."""
-        return self.count_per_token("Bar")
+        """Bars begun in each id, (V,) int64; where a header says how many a piece has, those that it says."""
+        if not self.header_names_bars:
+            return self.count_per_token("Bar")
+        said = [event.partition("_") for event in self.grammar.events]
+        bars = np.array([int(value) if kind == "Bars" else 0 for kind, _, value in said])
+        return np.array([int(bars[list(events)].sum()) for events in self.token_events])
+
+    @cached_property
+    def header_names_bars(self) -> bool:
+        """Whether pieces begin with the number of their bars."""
+        return any(event.startswith("Bars_") for event in self.grammar.events)
 
     def stop_before(self, event_type: str, stop: int) -> np.ndarray:
         """For each id, the id that says the same up to its first event of a type, (V,) int64.
