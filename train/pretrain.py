@@ -72,7 +72,7 @@ def main() -> None:
         model=build_model(model_args, processor, data_args.block_size),
         args=training_args,
         processing_class=processor,
-        data_collator=BlockCollator(processor.grammar()),
+        data_collator=BlockCollator(processor),
         train_dataset=train_blocks,
         eval_dataset=validation_blocks,
     )

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from symbolic_music.tokenization.token_grammar import TokenGrammar
+from symbolic_music.tokenization.processing_music import MusicProcessor
 
 IGNORED_LABEL = -100
-_PAD_EVENT = "PAD_None"
-_BOS_EVENT = "BOS_None"
 
 
 class BlockCollator:
@@ -20,16 +18,13 @@ class BlockCollator:
     at t - 1 predict. A packed block holds the ends and beginnings of several pieces: each BOS starts the grammar anew.
 
     Args:
-        grammar: over the ids of the blocks.
-
-    Raises:
-        ValueError: when no id, or more than one, stands for padding alone or for the beginning of a piece alone.
+        processor: whose ids the blocks hold.
     """
 
-    def __init__(self, grammar: TokenGrammar):
-        self.grammar = grammar
-        self.pad_token_id = _id_of_event(grammar, _PAD_EVENT)
-        self.bos_token_id = _id_of_event(grammar, _BOS_EVENT)
+    def __init__(self, processor: MusicProcessor):
+        self.grammar = processor.grammar()
+        self.pad_token_id = processor.tokenizer.pad_token_id
+        self.bos_token_id = processor.tokenizer.bos_token_id
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Collate B rows of T ids.
@@ -55,11 +50,3 @@ class BlockCollator:
             before[:, step] = states
             states = self.grammar.advance(states, ids[:, step])
         return before
-
-
-def _id_of_event(grammar: TokenGrammar, event: str) -> int:
-    column = grammar.grammar.events.index(event)
-    found = [token for token, events in enumerate(grammar.token_events) if events == (column,)]
-    if len(found) != 1:
-        raise ValueError(f"expected one id for {event}, found {len(found)}")
-    return found[0]

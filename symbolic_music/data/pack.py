@@ -1,8 +1,8 @@
 """A split of pieces to blocks of ids of one length, each with the grammar's state before its first token.
 
-Pieces are encoded in parallel, each from BOS to EOS, shuffled, written one after the other and cut every `block_size`
-ids; the last block is filled up with the pad id. Both steps are cached, so that a second run starts at once. Knows
-nothing of models or batches.
+Pieces, or the windows in which their codec writes them, are encoded in parallel, each from BOS to EOS, shuffled,
+written one after the other and cut every `block_size` ids; the last block is filled up with the pad id. Both steps are
+cached, so that a second run starts at once. Knows nothing of models or batches.
 """
 
 import json
@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 from datasets import config as datasets_config
+from symusic.core import ScoreTick
 from tqdm import tqdm
 
 from symbolic_music.data.augment import Augmentation, augmented_copies, check_may_augment
@@ -133,11 +134,15 @@ class PieceEncoder:
         return {"input_ids": [ids for ids, _ in encoded], "refusal": [refusal for _, refusal in encoded]}
 
     def _encode_piece(self, midi: bytes) -> list[tuple[list[int], str]]:
+        copies = augmented_copies(read_midi(midi), self.augmentation)
+        parts = [part for copy in copies for part in self.processor.codec.windows(copy)]
+        return [self._encode_part(part) for part in parts] or [([], NO_ROOM)]
+
+    def _encode_part(self, score: ScoreTick) -> tuple[list[int], str]:
         try:
-            copies = list(augmented_copies(read_midi(midi), self.augmentation))
-            return [(self.processor.encode_score(copy), "") for copy in copies] or [([], NO_ROOM)]
+            return self.processor.encode_score(score), ""
         except EncodingError as error:
-            return [([], str(error))]
+            return [], str(error)
 
 
 def _fingerprint(split: Dataset, encoder: PieceEncoder) -> str:
@@ -176,7 +181,8 @@ def _encode(split: Dataset, encoder: PieceEncoder, fingerprint: str, folder: Pat
     refusals = Counter(refusal for refusal in encoded["refusal"] if refusal)
     if refusals:
         reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refusals.most_common(3))
-        text = f"{refusals.total():,} of {len(split):,} pieces cannot be encoded: {reasons}"
+        # A piece has as many rows as it has copies, and windows in each.
+        text = f"{refusals.total():,} of {len(encoded):,} pieces cannot be encoded: {reasons}"
         if refusals.total() == len(encoded):
             raise PackError(text)
         logger.warning("%s; they are left out", text)

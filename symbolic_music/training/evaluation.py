@@ -19,6 +19,7 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from symbolic_music.events.codec import EncodingError
 from symbolic_music.score.checks import ScoreError
 from symbolic_music.score.midi_io import read_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
@@ -191,17 +192,23 @@ def write_evaluation(evaluation: dict[str, Any], path: Path) -> None:
 def _encode_pieces(
     processor: MusicProcessor, pieces: Dataset
 ) -> tuple[list[np.ndarray], list[dict[str, Any]], Counter[str]]:
-    """The ids of each piece that can be read and encoded, its row without the MIDI, and the refused by reason."""
+    """The ids of each piece, or window of it, that can be read and encoded, its name and group, and the refused."""
     sequences, rows = [], []
     refused: Counter[str] = Counter()
     for piece in pieces:
         try:
-            ids = processor.encode_score(read_midi(piece["midi"]))
+            parts = processor.codec.windows(read_midi(piece["midi"]))
         except ScoreError as error:
             refused[str(error.refusal)] += 1
             continue
-        sequences.append(np.asarray(ids, dtype=np.int64))
-        rows.append({"name": piece["name"], "group": piece["group"]})
+        for part in parts:
+            try:
+                ids = processor.encode_score(part)
+            except EncodingError as error:
+                refused[str(error)] += 1
+                continue
+            sequences.append(np.asarray(ids, dtype=np.int64))
+            rows.append({"name": piece["name"], "group": piece["group"]})
     return sequences, rows, refused
 
 

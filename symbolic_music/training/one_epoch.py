@@ -123,7 +123,7 @@ def train_one_epoch(
     started, commit = time.monotonic(), git_commit()
     memory = PeakMemory(arguments.device)
     set_seed(arguments.seed)
-    collator = CountingCollator(BlockCollator(processor.grammar()), len(train))
+    collator = CountingCollator(BlockCollator(processor), len(train))
     trainer = MusicTrainer(
         model=AutoModelForCausalLM.from_config(config),
         args=arguments,

@@ -149,7 +149,7 @@ def test_an_interrupted_write_leaves_no_blocks(pack_here, monkeypatch, tmp_path)
 
 def test_collated_states_allow_every_token_of_the_block(pack_here, processor):
     blocks = pack_here(split_of(6))
-    batch = BlockCollator(processor.grammar())([blocks[index] for index in range(len(blocks))])
+    batch = BlockCollator(processor)([blocks[index] for index in range(len(blocks))])
     ids = batch["input_ids"].numpy()
     assert {name: (value.dtype, tuple(value.shape)) for name, value in batch.items()} == {
         "input_ids": (torch.int64, ids.shape),
@@ -168,6 +168,17 @@ def test_collator_starts_anew_at_each_piece_inside_a_block(processor):
     ids = processor.encode_score(melody_score(random_melody(0)))
     grammar = processor.grammar()
     row = {"input_ids": ids + ids, "grammar_state": grammar.initial_state}
-    states = BlockCollator(grammar)([row])["grammar_states"].numpy()[0]
+    states = BlockCollator(processor)([row])["grammar_states"].numpy()[0]
     np.testing.assert_array_equal(states[: len(ids)], states[len(ids) :])
     np.testing.assert_array_equal(states[: len(ids)], grammar.scan(np.array([ids]))[0])
+
+
+def test_a_codec_of_windows_packs_every_window_of_a_piece(tmp_path):
+    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=2)))
+    split = split_of(3)
+    blocks = pack_split(split, processor, 64, cache_dir=tmp_path)
+    ids = np.concatenate([blocks[index]["input_ids"] for index in range(len(blocks))])
+    windows = [window for midi in split["midi"] for window in processor.codec.windows(read_midi(midi))]
+    assert len(windows) > len(split)
+    assert (ids == processor.tokenizer.bos_token_id).sum() == len(windows)
+    assert processor.count_events(ids)["notes"] == sum(window.note_num() for window in windows)

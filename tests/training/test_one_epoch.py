@@ -52,7 +52,7 @@ def blocks(tiny_folder, processor, tmp_path_factory):
 
 def test_the_collator_counts_training_blocks_and_their_order(blocks, processor):
     train = blocks["train"].select(range(4)).add_column(BLOCK_COLUMN, np.arange(4))
-    first, second = (CountingCollator(BlockCollator(processor.grammar()), 4) for _ in range(2))
+    first, second = (CountingCollator(BlockCollator(processor), 4) for _ in range(2))
     batch = first([train[2], train[0]])
     assert set(batch) == {"input_ids", "labels", "grammar_states"}
     assert first.counts.tolist() == [1, 0, 1, 0]
