@@ -1,6 +1,7 @@
 """Each block exactly once: what counts it, what notices otherwise, and what a run says of itself."""
 
 import json
+import gc
 import math
 
 import numpy as np
@@ -138,10 +139,11 @@ def test_a_run_trains_on_each_block_once_and_describes_itself(blocks, processor,
 def test_peak_memory_rises_with_what_is_used_and_starts_anew():
     import torch
 
+    gc.collect()  # what earlier tests left is not to be freed in between
     first = PeakMemory(torch.device("cpu"))
-    held = np.ones(40 * 2**20 // 8)
+    held = np.ones(200 * 2**20 // 8)
     peak = first.peak()
-    assert peak - first.before > 30 * 2**20
+    assert peak - first.before > 100 * 2**20
     del held
     if first.kind == "resident, during the run":
-        assert PeakMemory(torch.device("cpu")).before < peak - 30 * 2**20
+        assert PeakMemory(torch.device("cpu")).before < peak - 100 * 2**20
