@@ -1,7 +1,7 @@
 """Each block exactly once: what counts it, what notices otherwise, and what a run says of itself."""
 
-import json
 import gc
+import json
 import math
 
 import numpy as np
