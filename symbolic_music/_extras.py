@@ -10,6 +10,7 @@ EXTRA_OF_MODULE = {
     "midirenderer": "audio",
     "music21": "corpus",
     "pebble": "corpus",
+    "peft": "train",
     "pretty_midi": "audio",
     "scipy": "train",
 }

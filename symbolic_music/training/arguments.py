@@ -243,18 +243,28 @@ def parse_arguments(
     Raises:
         TrainingError: one line that names the flag, key or file.
     """
+    kinds = (ModelArguments, DataArguments, MusicTrainingArguments)
+    return parse_as(kinds, "Train a symbolic music model from scratch.", flags)  # type: ignore[return-value]
+
+
+def parse_as(kinds: Sequence[type], description: str, flags: Sequence[str] | None = None) -> tuple[Any, ...]:
+    """Parse `--config FILE.yaml` and flags, which win over the file, as dataclasses.
+
+    Args:
+        kinds: the dataclasses whose fields are the flags.
+        description: what the script does, for `--help`.
+        flags: the command line without the program's name; `sys.argv` when None.
+
+    Raises:
+        TrainingError: one line that names the flag, key or file.
+    """
     flags = list(sys.argv[1:] if flags is None else flags)
-    parser = _OneLineErrorParser(
-        [ModelArguments, DataArguments, MusicTrainingArguments],  # type: ignore[list-item]
-        description="Train a symbolic music model from scratch.",
-        allow_abbrev=False,
-    )
+    parser = _OneLineErrorParser(list(kinds), description=description, allow_abbrev=False)  # type: ignore[arg-type]
     parser.add_argument("--config", help="YAML file whose keys are these flags' names; flags win over it.")
     known, _ = parser.parse_known_args(flags)
     if known.config is not None:
         flags = [*_flags_of_file(Path(known.config), parser), *flags]
-    model, data, training, _ = parser.parse_args_into_dataclasses(flags, look_for_args_file=False)
-    return model, data, training
+    return parser.parse_args_into_dataclasses(flags, look_for_args_file=False)[: len(kinds)]
 
 
 def _flags_of_file(path: Path, parser: HfArgumentParser) -> list[str]:

@@ -1,0 +1,95 @@
+"""Low-rank adapters (LoRA; Hu et al. 2021) on a causal model: which matrices they go to, saving and merging.
+
+Knows models by their type; knows nothing of data or the training loop.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from symbolic_music._extras import require
+from symbolic_music.tokenization.processing_music import MusicProcessor
+from symbolic_music.training.arguments import TrainingError
+
+ADAPTER_FOLDER = "adapter"
+"""Below the folder of the merged model, the adapter alone: a PEFT repository."""
+# The matrices of attention and of the feed-forward layers, by type of model.
+_TARGET_MODULES = {
+    "music_transformer": ["qkv_proj", "o_proj", "up_proj", "down_proj"],
+    "gpt2": ["c_attn", "c_proj", "c_fc"],
+    "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+}
+# PEFT's word for every linear layer but the head, for a model that is not in the table.
+_EVERY_LINEAR_LAYER = "all-linear"
+_WITHOUT_LINEAR_LAYERS = ("music_lstm",)
+
+
+def add_adapter(model: PreTrainedModel, rank: int, alpha: float | None = None, dropout: float = 0.0) -> Any:
+    """The model with adapters on attention and feed-forward layers, the rest frozen.
+
+    Args:
+        model: a causal model; its layers are changed in place.
+        rank: of each adapter.
+        alpha: an adapter's product is scaled by `alpha / rank`; twice the rank when left out.
+        dropout: of what goes into an adapter.
+
+    Returns:
+        A `peft.PeftModel`.
+
+    Raises:
+        TrainingError: when the model has no layers that LoRA can adapt, or a number is out of range.
+        MissingExtraError: when peft is not installed.
+    """
+    peft = require("peft")
+    kind = model.config.model_type
+    if kind in _WITHOUT_LINEAR_LAYERS:
+        raise TrainingError(f"LoRA adapts linear layers, and a {kind} has none: fine-tune a Transformer")
+    if rank < 1:
+        raise TrainingError(f"--rank must be at least 1: {rank}")
+    if not 0 <= dropout < 1:
+        raise TrainingError(f"--lora_dropout must be in [0, 1): {dropout}")
+    alpha = 2.0 * rank if alpha is None else alpha
+    if not 0 < alpha < math.inf:
+        raise TrainingError(f"--alpha must be above 0: {alpha}")
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=_TARGET_MODULES.get(kind, _EVERY_LINEAR_LAYER),
+        fan_in_fan_out=kind == "gpt2",  # its matrices are stored transposed
+    )
+    return peft.get_peft_model(model, config)
+
+
+def count_parameters(model: Any) -> dict[str, int]:
+    """How many parameters a model has, and how many of them are trained."""
+    parameters = list(model.parameters())
+    return {
+        "all": sum(parameter.numel() for parameter in parameters),
+        "trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+    }
+
+
+def save_adapted(model: Any, processor: MusicProcessor, folder: Path, base: str) -> PreTrainedModel:
+    """Save the merged model and its processor into a folder, and the adapter alone below it.
+
+    Args:
+        model: of `add_adapter`; merged afterwards, and of no more use.
+        processor: saved beside both.
+        folder: loads with `AutoModelForCausalLM`, its `adapter/` with `AutoPeftModelForCausalLM`.
+        base: folder or Hub id that the adapter says it belongs to.
+
+    Returns:
+        The merged model.
+    """
+    adapter = folder / ADAPTER_FOLDER
+    model.peft_config["default"].base_model_name_or_path = base
+    model.save_pretrained(adapter, save_embedding_layers=False)
+    processor.save_pretrained(adapter)
+    merged = model.merge_and_unload()
+    merged.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return merged

@@ -1,0 +1,109 @@
+"""`train/finetune_lora.py` as its user runs it: a small model, a folder of files, four steps, and it composes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from symbolic_music.models import auto
+from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
+from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
+from symbolic_music.score.midi_io import write_midi
+from symbolic_music.tokenization.processing_music import MusicProcessor
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "train" / "finetune_lora.py"
+sys.path.insert(0, str(ROOT / "tests" / "training"))
+
+import tiny_run  # noqa: E402
+
+auto.register_configs()
+auto.register_models()
+FOUR_STEPS = [
+    *("--max_steps", "4", "--eval_steps", "2", "--save_steps", "2"),
+    *("--rank", "4", "--transpositions", "0"),
+]
+CLI = ["-c", "from symbolic_music.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`dataset/`, `tokenizer/`, `base/` and `lstm/` with random weights, and `mine/` with ten MIDI files."""
+    folder = tiny_run.build(tmp_path_factory.mktemp("lora"))
+    processor = MusicProcessor.from_pretrained(folder / "tokenizer")
+    torch.manual_seed(0)
+    size = {"vocab_size": len(processor.tokenizer), "hidden_size": 32, "max_position_embeddings": 64}
+    configs = {
+        "base": MusicTransformerConfig(num_hidden_layers=1, num_attention_heads=2, **size),
+        "lstm": MusicLSTMConfig(num_hidden_layers=1, **size),
+    }
+    for name, config in configs.items():
+        for token in ("pad", "bos", "eos"):
+            setattr(config, f"{token}_token_id", getattr(processor.tokenizer, f"{token}_token_id"))
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder / name)
+        processor.save_pretrained(folder / name)
+    (folder / "mine").mkdir()
+    for seed in range(20):
+        write_midi(tiny_run.tune(seed), folder / "mine" / f"{seed}.mid")
+    return folder
+
+
+def run(script, *flags, expected=0):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, *map(str, [*script, *flags])], env=environment, capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == expected, result.stdout + result.stderr
+    return result
+
+
+def test_a_folder_of_files_becomes_an_adapted_model_that_composes(folder, tmp_path):
+    output = tmp_path / "out"
+    done = run([SCRIPT], "--model", folder / "base", "--midi_dir", folder / "mine", "--output", output, *FOUR_STEPS)
+    adaptation = json.loads((output / "adaptation.json").read_text())
+    assert [point["step"] for point in adaptation["validation"]] == [0, 2, 4]
+    assert adaptation["after"]["bits_per_note"] < adaptation["before"]["bits_per_note"]
+    assert sum(adaptation["pieces"].values()) == 20
+    assert f"after: {adaptation['after']['bits_per_note']:.3f} bits/note" in done.stdout
+    card = (output / "README.md").read_text()
+    assert f"| before | {adaptation['before']['bits_per_note']:.3f} |" in card
+    assert "library_name: peft" in (output / "adapter" / "README.md").read_text()
+    assert (output / "loss.png").stat().st_size > 1000
+    music = tmp_path / "music"
+    run([*CLI, "generate"], "--model", output, "--bars", "1", "--format", "mid", "--output-dir", music)
+    assert [path.name for path in music.glob("*.mid")]
+
+
+def test_a_dataset_is_taken_as_it_is(folder, tmp_path):
+    output = tmp_path / "out"
+    run([SCRIPT], "--model", folder / "base", "--dataset", folder / "dataset", "--output", output, *FOUR_STEPS)
+    adaptation = json.loads((output / "adaptation.json").read_text())
+    assert adaptation["pieces"] == tiny_run.SPLIT_SIZES
+    assert not (output / "dataset").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--model", "nowhere", "--dataset", "{}/dataset"], "nowhere"),
+        (["--model", "{}/base"], "give either --midi_dir or --dataset"),
+        (["--model", "{}/base", "--midi_dir", "{}/nothing"], "nothing"),
+        (["--model", "{}/lstm", "--dataset", "{}/dataset"], "a music_lstm has none"),
+        (
+            ["--model", "{}/base", "--dataset", "{}/dataset", "--block_size", "65"],
+            "more than the model's context of 64",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(folder, tmp_path, flags, complaint):
+    given = [flag.format(folder) for flag in flags]
+    done = run([SCRIPT], *given, "--output", tmp_path / "out", "--report_to", "none", expected=2)
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert complaint in last

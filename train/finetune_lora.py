@@ -1,0 +1,182 @@
+"""Adapt a trained model to your own files with LoRA: a few hundred MIDI files, minutes on a CPU.
+
+    python train/finetune_lora.py --model model_cards/remi-transformer-folk --midi_dir mine/ --output runs/mine
+    python train/finetune_lora.py --model USER/NAME --dataset DIR --output runs/mine --max_minutes 10
+
+Folders of files become a dataset first, whose splits do not leak. The model is scored on the held-out test files
+before and after; the best adapter by validation loss is kept. Ends with the merged model in the output folder, ready
+for `symbolic-music generate`, the adapter alone in `adapter/`, `adaptation.json`, `loss.png` and a card.
+"""
+
+import json
+import shlex
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import PrinterCallback, set_seed
+
+from symbolic_music.data.collate import BlockCollator
+from symbolic_music.data.corpora import CorpusError, list_directory
+from symbolic_music.data.pack import pack_split
+from symbolic_music.data.prepare import PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.splits import SplitError, SplitFractions
+from symbolic_music.generation.loading import load_model
+from symbolic_music.hub.adaptation_card import adaptation_card
+from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors, parse_as
+from symbolic_music.training.callbacks import LossPlotCallback, ProgressLineCallback, TimeBudgetCallback
+from symbolic_music.training.evaluation import evaluate_split
+from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
+from symbolic_music.training.preparation import choose_split, load_splits
+from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
+from symbolic_music.training.trainer import MusicTrainer
+
+ADAPTATION_FILE = "adaptation.json"
+
+
+@dataclass
+class AdaptationArguments:
+    """The model, the files and the adapter."""
+
+    model: str = field(default="", metadata={"help": "Folder or Hub id of the trained model."})
+    midi_dir: list[str] = field(default_factory=list, metadata={"help": "Folders of MIDI, ABC or MusicXML files."})
+    dataset: str = field(default="", metadata={"help": "Or a dataset folder or Hub id with all three splits."})
+    license: str = field(default="unknown", metadata={"help": "Of the files, for the card."})
+    rank: int = field(default=16, metadata={"help": "Rank of the adapters."})
+    alpha: float | None = field(default=None, metadata={"help": "Scale of the adapters; twice the rank if left out."})
+    lora_dropout: float = field(default=0.05, metadata={"help": "Dropout of what goes into an adapter."})
+    block_size: int | None = field(default=None, metadata={"help": "Tokens per block; the context if left out."})
+    transpositions: list[int] = field(
+        default_factory=lambda: list(range(-5, 7)),
+        metadata={"help": "Semitones by which each training piece is shifted; 0 is itself."},
+    )
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise TrainingError("--model is missing: give a folder or a Hub id")
+        if bool(self.midi_dir) == bool(self.dataset):
+            raise TrainingError("give either --midi_dir or --dataset")
+
+
+@dataclass
+class AdaptationTrainingArguments(MusicTrainingArguments):
+    """Training arguments with defaults for a few hundred files."""
+
+    muon: bool = field(default=False, metadata={"help": "Train by Muon rather than AdamW."})
+    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate."})
+    per_device_train_batch_size: int = field(default=8, metadata={"help": "Blocks per process and forward pass."})
+    num_train_epochs: float = field(default=3.0, metadata={"help": "Passes over the training blocks."})
+    eval_steps: float = field(default=25, metadata={"help": "Validate every N steps."})
+    save_steps: float = field(default=25, metadata={"help": "Checkpoint every N steps; a multiple of eval_steps."})
+    logging_steps: float = field(default=5, metadata={"help": "Log the training loss every N steps."})
+
+
+def dataset_of(arguments: AdaptationArguments, output: Path) -> str:
+    """The dataset that is named, or one made of the folders' files; a second run finds it made."""
+    if arguments.dataset:
+        return arguments.dataset
+    folder = output / "dataset"
+    try:
+        units = [unit for name in arguments.midi_dir for unit in list_directory(Path(name), license=arguments.license)]
+        prepare_dataset(
+            units,
+            folder,
+            PrepareSettings(fractions=SplitFractions(0.1, 0.1)),
+            command=shlex.join(["python", *sys.argv]),
+        )
+    except (CorpusError, PrepareError, SplitError, OSError) as error:
+        raise TrainingError(str(error)) from error
+    return str(folder)
+
+
+def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArguments, dataset: str) -> MusicTrainer:
+    """The model with its adapter, and the blocks it is trained and validated on."""
+    model, processor = load_model(arguments.model, "cpu" if args.use_cpu else None)
+    context = model.config.max_position_embeddings
+    block_size = arguments.block_size or context
+    if block_size > context:
+        raise TrainingError(f"--block_size {block_size} is more than the model's context of {context}")
+    splits = load_splits(dataset)
+    train, validation = (choose_split(splits, name, dataset) for name in ("train", "validation"))
+    with args.main_process_first(desc="packing"):
+        train_blocks = pack_split(train, processor, block_size, arguments.transpositions)
+        validation_blocks = pack_split(validation, processor, block_size)
+    trainer = MusicTrainer(
+        model=add_adapter(model, arguments.rank, arguments.alpha, arguments.lora_dropout).train(),
+        args=args,
+        processing_class=processor,
+        data_collator=BlockCollator(processor),
+        train_dataset=train_blocks,
+        eval_dataset=validation_blocks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(ProgressLineCallback(trainer.budget))
+    trainer.add_callback(LossPlotCallback())
+    if trainer.budget is not None:
+        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    return trainer
+
+
+def validation_curve(trainer: MusicTrainer) -> list[dict[str, float]]:
+    """Step, epoch and validation bits per note, in order; where it turns, over-fitting sets in."""
+    return [
+        {"step": entry["step"], "epoch": entry["epoch"], "bits_per_note": entry["eval_bits_per_note"]}
+        for entry in trainer.state.log_history
+        if "eval_bits_per_note" in entry
+    ]
+
+
+def main() -> None:
+    """Prepare, score, train, score again, save, report."""
+    started, commit = time.monotonic(), git_commit()
+    arguments, args = parse_as(
+        (AdaptationArguments, AdaptationTrainingArguments), "Adapt a trained model to your own files with LoRA."
+    )
+    set_seed(args.seed)
+    output = Path(str(args.output_dir))
+    dataset = dataset_of(arguments, output)
+    splits = load_splits(dataset)
+    test = choose_split(splits, "test", dataset)
+    trainer = build_trainer(arguments, args, dataset)
+    model, processor = trainer.model, trainer.processing_class
+    with model.disable_adapter():
+        before = evaluate_split(model, processor, test)
+    print(f"before: {before['bits_per_note']:.3f} bits/note on {before['pieces']} test files", flush=True)
+    trained = count_parameters(model)
+    training_started = time.monotonic()
+    unadapted = trainer.evaluate()["eval_bits_per_note"]
+    trainer.train()
+    training_minutes = (time.monotonic() - training_started) / 60
+    after = evaluate_split(model, processor, test)
+    curve = [{"step": 0, "epoch": 0.0, "bits_per_note": unadapted}, *validation_curve(trainer)]
+    merged = save_adapted(model, processor, output, arguments.model)
+    adaptation: dict[str, Any] = {
+        "base": arguments.model,
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": commit,
+        "split_hash": dataset_hash(splits),
+        "pieces": {name: len(split) for name, split in sorted(splits.items())},
+        "before": before,
+        "after": after,
+        "validation": curve,
+        "best": min(curve[1:], key=lambda point: point["bits_per_note"]),
+        "parameters": trained,
+        "rank": arguments.rank,
+        "training_minutes": training_minutes,
+        "minutes": (time.monotonic() - started) / 60,
+        "machine": machine_class(merged.device),
+        "license": arguments.license,
+        "seed": args.seed,
+    }
+    (output / ADAPTATION_FILE).write_text(json.dumps(adaptation, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for folder, library in ((output, "transformers"), (output / ADAPTER_FOLDER, "peft")):
+        (folder / "README.md").write_text(adaptation_card(adaptation, library), encoding="utf-8")
+    print(f"after: {after['bits_per_note']:.3f} bits/note, {training_minutes:.1f} minutes of training")
+    print(f"best validation at step {adaptation['best']['step']} of {curve[-1]['step']}; {output} holds the model")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
