@@ -24,10 +24,7 @@ import tiny_run  # noqa: E402
 
 auto.register_configs()
 auto.register_models()
-FOUR_STEPS = [
-    *("--max_steps", "4", "--eval_steps", "2", "--save_steps", "2"),
-    *("--rank", "4", "--transpositions", "0"),
-]
+FOUR_STEPS = "--max_steps 4 --eval_steps 2 --save_steps 2 --rank 4 --transpositions 0".split()  # noqa: SIM905
 CLI = ["-c", "from symbolic_music.cli import main; main()"]
 
 
