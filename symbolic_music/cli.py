@@ -71,6 +71,13 @@ def _add_generate(commands: Any) -> None:
     parser.add_argument(
         "--prompt-bars", type=int, default=4, metavar="N", help="bars of the prompt to keep (default 4)"
     )
+    parser.add_argument("--bpm", type=int, metavar="N", help="tempo in quarter notes per minute (track text)")
+    parser.add_argument("--meter", metavar="N/D", help="such as 3/4 (track text)")
+    parser.add_argument("--key", metavar="KEY", help="such as G or F#m (track text)")
+    parser.add_argument(
+        "--instruments", metavar="NAMES", help="comma-separated names, numbers from 0, or Drums, in order (track text)"
+    )
+    parser.add_argument("--title", default="", help="words before the piece (models that came from text)")
     parser.add_argument("--temperature", type=float, default=1.0, help="0 takes the likeliest token (default 1.0)")
     parser.add_argument("--top-p", type=float, default=1.0, help="nucleus sampling (default 1.0: off)")
     parser.add_argument("--seed", type=int, default=0)
@@ -117,7 +124,7 @@ def run_generate(options: argparse.Namespace) -> None:
 
     formats = _formats(options.format)
     sampling = _sampling_options(options)
-    prompt = _read_prompt(options)
+    prompt, fields = _read_prompt(options), _header_fields(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
     model, processor = _load_model(options.model, options.device)
     started = time.perf_counter()
@@ -131,11 +138,14 @@ def run_generate(options: argparse.Namespace) -> None:
                 options.prompt_bars if prompt else None,
                 sampling,
                 progress.update,
+                fields,
+                options.title,
             )
         except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
             raise UserError(str(error)) from error
     seconds = time.perf_counter() - started
     about = {"model": options.model, "prompt": str(options.prompt) if prompt else None, "options": asdict(sampling)}
+    about |= {"header": asdict(fields)} if fields else {}
     summary = write_pieces(pieces, options.output_dir, formats, seconds, about)
     valid = sum(piece.valid for piece in pieces)
     print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
@@ -172,6 +182,20 @@ def _sampling_options(options: argparse.Namespace):
         )
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def _header_fields(options: argparse.Namespace):
+    from symbolic_music.events.track_text import HeaderFields
+
+    instruments = tuple(name.strip() for name in (options.instruments or "").split(",") if name.strip())
+    if options.instruments is not None and not instruments:
+        raise UserError("--instruments names none; expected a comma-separated list")
+    fields = HeaderFields(options.bpm, options.meter, options.key, None, instruments)
+    if fields == HeaderFields():
+        return None
+    if options.prompt:
+        raise UserError("--prompt says tempo, meter, key and instruments itself; leave those flags out")
+    return fields
 
 
 def _formats(text: str) -> list[str]:

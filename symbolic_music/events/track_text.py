@@ -12,6 +12,7 @@ sounds. `text` writes the events as a language model's tokens do: `<BPM=120> …
 A piece is cut into windows before it comes here. This module knows nothing of ids.
 """
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -33,6 +34,7 @@ from symbolic_music.score.programs import PROGRAM_NAMES
 from symbolic_music.score.transforms import cut_bars
 
 DRUMS_NAME = "Drums"
+_FIELD_NAMES = {"Tempo": "the tempo", "Meter": "the meter", "Key": "the key", "Bars": "the number of bars"}
 _NOTE_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 # Letters of note values, in quarter notes, and what a sign behind the letter makes of them.
 _LETTERS = {letter: Fraction(4, 2**halvings) for halvings, letter in enumerate("whqestx")}
@@ -64,6 +66,25 @@ class TrackTextSettings(VoiceSettings):
             raise ValueError(f"expected at least one bar and one track, got {self.max_bars} and {self.max_tracks}")
 
 
+@dataclass(frozen=True)
+class HeaderFields:
+    """What a header is asked to say; what is left out is left to the model.
+
+    Attributes:
+        tempo: quarter notes per minute, a whole number.
+        meter: such as "3/4".
+        key: such as "G" or "F#m".
+        num_bars: bars of the window.
+        instruments: in the order of their lines: names of General MIDI programs, their numbers from 0, or "Drums".
+    """
+
+    tempo: int | None = None
+    meter: str | None = None
+    key: str | None = None
+    num_bars: int | None = None
+    instruments: tuple[str, ...] = ()
+
+
 def duration_name(steps: int, steps_per_quarter: int) -> str:
     """A duration in words: q is a quarter note, "e." a dotted eighth, "e3" one of a triplet of eighths.
 
@@ -79,6 +100,24 @@ def duration_name(steps: int, steps_per_quarter: int) -> str:
 def note_name(pitch: int) -> str:
     """A pitch in scientific notation, by sharps: 60 is "C4"."""
     return f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def find_instrument(name: str) -> str:
+    """The value of the `Instrument` event that a name or number stands for, upper and lower case alike.
+
+    Raises:
+        ValueError: when there is none; the message names what comes near.
+    """
+    if name.isdecimal() and int(name) < len(PROGRAM_NAMES):
+        return str(int(name))
+    values = {title.lower(): str(number) for number, title in enumerate(PROGRAM_NAMES)}
+    values[DRUMS_NAME.lower()] = DRUMS_VALUE
+    if name.strip().lower() in values:
+        return values[name.strip().lower()]
+    near = difflib.get_close_matches(name.lower(), values, n=3)
+    near += [title for title in values if name.lower() in title and title not in near][:3]
+    hint = f"did you mean {' or '.join(repr(title) for title in near)}?" if near else "see General MIDI's names"
+    raise ValueError(f"unknown instrument {name!r}; expected a General MIDI name, 0 to 127 or Drums ({hint})")
 
 
 class TrackTextCodec(VoiceCodec):
@@ -218,6 +257,34 @@ class TrackTextCodec(VoiceCodec):
             *(f"Instrument_{program}" for program in programs),
             "Tracks_None",
         ]
+
+    def header_choices(self, fields: HeaderFields) -> list[list[str] | None]:
+        """By place behind BOS, the events that a header asked for may have there; None where any may stand.
+
+        Raises:
+            ValueError: for a value outside the vocabulary; the message names it and what there is.
+        """
+        asked = {"Tempo": fields.tempo, "Meter": fields.meter, "Key": fields.key, "Bars": fields.num_bars}
+        places: list[list[str] | None] = [
+            None if value is None else [self._asked_event(kind, str(value))] for kind, value in asked.items()
+        ]
+        if len(fields.instruments) > self.settings.max_tracks:
+            raise ValueError(f"{len(fields.instruments)} instruments; expected at most {self.settings.max_tracks}")
+        if fields.instruments:
+            places += [[f"Instrument_{find_instrument(name)}"] for name in fields.instruments]
+            places.append(["Tracks_None"])
+        return places
+
+    def _asked_event(self, kind: str, value: str) -> str:
+        if f"{kind}_{value}" in self._event_set:
+            return f"{kind}_{value}"
+        values = [event.partition("_")[2] for event in self.events if event.startswith(f"{kind}_")]
+        many = f"{values[0]} to {values[-1]}" if kind in ("Tempo", "Bars") else ", ".join(values)
+        raise ValueError(f"{_FIELD_NAMES[kind]} is {value}; expected {many}")
+
+    @cached_property
+    def _event_set(self) -> frozenset[str]:
+        return frozenset(self.events)
 
     def encode_opening(self, score: ScoreTick, num_bars: int) -> list[str]:
         """Refused: lines stand one below the other, so a window cannot go on bar by bar.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,9 +10,12 @@ from symusic.core import ScoreTick
 from transformers import LogitsProcessorList, PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError
+from symbolic_music.events.track_text import HeaderFields
 from symbolic_music.generation.grammar_processor import GrammarError, GrammarLogitsProcessor
+from symbolic_music.generation.header_processor import HeaderLogitsProcessor, header_processor
 from symbolic_music.score.transforms import count_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
+from symbolic_music.tokenization.text import encode_words
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def compose(
     prompt_bars: int | None = None,
     options: SamplingOptions | None = None,
     on_batch: Callable[[int], Any] | None = None,
+    fields: HeaderFields | None = None,
+    words: str = "",
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -97,14 +102,22 @@ def compose(
         prompt_bars: how many bars of it to keep; None keeps all.
         options: how to sample.
         on_batch: called with the number of pieces after each batch, for progress bars.
+        fields: what the headers of track text shall say; `options.num_bars` is one of them.
+        words: a title, or what else stands before a piece; for a model that came from text.
 
     Raises:
-        GrammarError: when the prompt leaves no room for more.
+        GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
         EncodingError: when the prompt has no notes.
+        ValueError: when the model's pieces have no header or no words before them, or a field is out of range.
     """
     options = options or SamplingOptions()
     prompt_ids = encode_prompt(processor, prompt, prompt_bars) if prompt else [processor.tokenizer.bos_token_id]
+    if words:
+        prompt_ids = encode_words(processor, words) + prompt_ids
     max_length = options.max_length or model.config.max_position_embeddings
+    if processor.grammar().header_names_bars and options.num_bars is not None:
+        fields = replace(fields or HeaderFields(), num_bars=options.num_bars)
+    header = header_processor(processor, fields, max_length - len(prompt_ids) + 1) if fields else None
     if len(prompt_ids) >= max_length:
         raise GrammarError(
             f"the prompt has {len(prompt_ids)} tokens; the limit is {max_length}, so nothing can follow"
@@ -114,7 +127,7 @@ def compose(
         count = min(options.batch_size, num_samples - first)
         torch.manual_seed(options.seed + first // options.batch_size)
         batch = torch.tensor([prompt_ids] * count, device=model.device)
-        output = _sample(model, processor, batch, max_length, options)
+        output = _sample(model, processor, batch, max_length, options, header)
         pieces += [_composition(processor, ids, len(prompt_ids)) for ids in output.tolist()]
         if on_batch is not None:
             on_batch(count)
@@ -122,9 +135,14 @@ def compose(
 
 
 def _sample(
-    model: PreTrainedModel, processor: MusicProcessor, batch: torch.Tensor, max_length: int, options: SamplingOptions
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    batch: torch.Tensor,
+    max_length: int,
+    options: SamplingOptions,
+    header: HeaderLogitsProcessor | None,
 ) -> torch.Tensor:
-    processors = LogitsProcessorList()
+    processors = LogitsProcessorList([header] if header is not None else [])
     if options.use_grammar:
         processors.append(GrammarLogitsProcessor(processor.grammar(), max_length, options.num_bars))
     sampling: dict[str, Any] = {"do_sample": False}

@@ -47,6 +47,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
         closing = self._tables.is_closing(self._states, remaining)
         if self.num_bars is not None and self.grammar.header_names_bars:
+            # The header says it, and the grammar keeps to the header.
             forbidden |= self._tables.names_bars & (self._tables.bars_per_token != self.num_bars)
         elif self.num_bars is not None:
             highest = int(self._bars.max())

@@ -46,8 +46,13 @@ def encode_words(processor: MusicProcessor, words: str) -> list[int]:
     Args:
         processor: of `add_music_tokens`.
         words: such as a title.
+
+    Raises:
+        ValueError: when the processor knows music alone.
     """
     tokenizer = processor.tokenizer.backend_tokenizer
+    if processor.tokenizer.bos_token not in MUSIC_SPECIAL_TOKENS.values():
+        raise ValueError("this model reads no words; leave them out")
     text = tokenizer.normalizer.normalize_str(words) if tokenizer.normalizer is not None else words
     pieces = tokenizer.pre_tokenizer.pre_tokenize_str(text) if tokenizer.pre_tokenizer is not None else [(text, None)]
     return [token.id for piece, _ in pieces for token in tokenizer.model.tokenize(piece)]
