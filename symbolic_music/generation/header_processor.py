@@ -46,9 +46,7 @@ def header_processor(processor: MusicProcessor, fields: HeaderFields, max_length
     """
     codec = processor.codec
     if not isinstance(codec, TrackTextCodec):
-        raise ValueError(
-            f"tempo, meter, key and instruments can be asked of track text, not of {codec.codec_type}"
-        )
+        raise ValueError(f"tempo, meter, key and instruments can be asked of track text, not of {codec.codec_type}")
     choices = codec.header_choices(fields)
     _check_room(processor, codec, choices, max_length)
     ids = [None if events is None else processor.encode_events(events, False, False) for events in choices]

@@ -12,6 +12,10 @@ MUSIC_SPECIAL_TOKENS = {
     "pad_token": "<|pad|>",
 }
 """What begins, ends and fills up a piece; a text model's own tokens for these mean text."""
+_LENGTHS = dict(
+    zip("whqestx", ("whole", "half", "quarter", "eighth", "sixteenth", "thirty-second", "64th"), strict=True)
+)
+_SIGNS = {"": "", ".": " dotted", "3": " triplet"}
 
 
 def add_music_tokens(tokenizer: PreTrainedTokenizerBase, codec: TrackTextCodec) -> MusicProcessor:
@@ -56,3 +60,23 @@ def encode_words(processor: MusicProcessor, words: str) -> list[int]:
     text = tokenizer.normalizer.normalize_str(words) if tokenizer.normalizer is not None else words
     pieces = tokenizer.pre_tokenizer.pre_tokenize_str(text) if tokenizer.pre_tokenizer is not None else [(text, None)]
     return [token.id for piece, _ in pieces for token in tokenizer.model.tokenize(piece)]
+
+
+def describe_event(codec: TrackTextCodec, event: str) -> str:
+    """An event in plain words, for a language model that has to guess what it means."""
+    kind, _, value = event.partition("_")
+    if kind == "Note":
+        pitch, _, length = value.rpartition(":")
+        return f" note {pitch} {_spell_length(length)}"
+    if kind == "With":
+        return f" chord note {value}"
+    if kind in ("Rest", "Tie"):
+        return f" {kind.lower()} {_spell_length(value)}"
+    if kind == "Instrument":
+        return f" instrument {codec.text(event)[len('<INST=') : -1]}"
+    return f" {kind.lower()} {value if value != 'None' else ''}".rstrip()
+
+
+def _spell_length(name: str) -> str:
+    letter, sign = name[:1], name[1:]
+    return f"{_LENGTHS[letter]}{_SIGNS[sign]}" if letter in _LENGTHS and sign in _SIGNS else f"{name} of a quarter"

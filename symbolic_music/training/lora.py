@@ -4,6 +4,7 @@ Knows models by their type; knows nothing of data or the training loop.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,13 @@ _EVERY_LINEAR_LAYER = "all-linear"
 _WITHOUT_LINEAR_LAYERS = ("music_lstm",)
 
 
-def add_adapter(model: PreTrainedModel, rank: int, alpha: float | None = None, dropout: float = 0.0) -> Any:
+def add_adapter(
+    model: PreTrainedModel,
+    rank: int,
+    alpha: float | None = None,
+    dropout: float = 0.0,
+    trained_rows: Sequence[int] = (),
+) -> Any:
     """The model with adapters on attention and feed-forward layers, the rest frozen.
 
     Args:
@@ -34,6 +41,7 @@ def add_adapter(model: PreTrainedModel, rank: int, alpha: float | None = None, d
         rank: of each adapter.
         alpha: an adapter's product is scaled by `alpha / rank`; twice the rank when left out.
         dropout: of what goes into an adapter.
+        trained_rows: ids whose rows in embeddings and head are trained whole: those of a vocabulary that has grown.
 
     Returns:
         A `peft.PeftModel`.
@@ -60,8 +68,19 @@ def add_adapter(model: PreTrainedModel, rank: int, alpha: float | None = None, d
         lora_dropout=dropout,
         target_modules=_TARGET_MODULES.get(kind, _EVERY_LINEAR_LAYER),
         fan_in_fan_out=kind == "gpt2",  # its matrices are stored transposed
+        trainable_token_indices=_rows_by_table(model, trained_rows),
     )
     return peft.get_peft_model(model, config)
+
+
+def _rows_by_table(model: PreTrainedModel, rows: Sequence[int]) -> dict[str, list[int]] | None:
+    """The same rows of the embeddings and, where it is not tied to them, of the head, by the ends of their names."""
+    if not rows:
+        return None
+    embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
+    tables = [embeddings] if head.weight is embeddings.weight else [embeddings, head]
+    names = {id(module): name for name, module in model.named_modules()}
+    return {names[id(table)].rpartition(".")[2]: list(rows) for table in tables}
 
 
 def count_parameters(model: Any) -> dict[str, int]:
