@@ -1,7 +1,11 @@
-"""Adapt a trained model to your own files with LoRA: a few hundred MIDI files, minutes on a CPU.
+"""Adapt a trained model, or a language model of text, to your own files with LoRA.
 
     python train/finetune_lora.py --model model_cards/remi-transformer-folk --midi_dir mine/ --output runs/mine
     python train/finetune_lora.py --model USER/NAME --dataset DIR --output runs/mine --max_minutes 10
+    accelerate launch train/finetune_lora.py --base_model openai-community/gpt2-medium --dataset DIR --output runs/gpt2
+
+A few hundred files take minutes on a CPU. A text model (`--base_model`) is given a token for every event of track
+text, and writes windows of `--window_bars` bars from then on; it wants a GPU and more files.
 
 Folders of files become a dataset first, whose splits do not leak. The model is scored on the held-out test files
 before and after; the best adapter by validation loss is kept. Ends with the merged model in the output folder, ready
@@ -29,11 +33,14 @@ from symbolic_music.training.arguments import MusicTrainingArguments, TrainingEr
 from symbolic_music.training.callbacks import LossPlotCallback, ProgressLineCallback, TimeBudgetCallback
 from symbolic_music.training.evaluation import evaluate_split
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
-from symbolic_music.training.preparation import choose_split, load_splits
+from symbolic_music.training.preparation import choose_split, load_splits, load_text_model
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 from symbolic_music.training.trainer import MusicTrainer
 
 ADAPTATION_FILE = "adaptation.json"
+MAX_WINDOW_BARS = 64
+# A text model's context can be many thousand tokens; windows of music are shorter.
+TEXT_BLOCK_SIZE = 1024
 
 
 @dataclass
@@ -41,6 +48,9 @@ class AdaptationArguments:
     """The model, the files and the adapter."""
 
     model: str = field(default="", metadata={"help": "Folder or Hub id of the trained model."})
+    base_model: str = field(default="", metadata={"help": "Or folder or Hub id of a causal language model of text."})
+    gguf_file: str | None = field(default=None, metadata={"help": "Weights of the text model, if they are GGUF."})
+    window_bars: int = field(default=8, metadata={"help": "Bars of the windows that a text model writes."})
     midi_dir: list[str] = field(default_factory=list, metadata={"help": "Folders of MIDI, ABC or MusicXML files."})
     dataset: str = field(default="", metadata={"help": "Or a dataset folder or Hub id with all three splits."})
     license: str = field(default="unknown", metadata={"help": "Of the files, for the card."})
@@ -54,8 +64,10 @@ class AdaptationArguments:
     )
 
     def __post_init__(self) -> None:
-        if not self.model:
-            raise TrainingError("--model is missing: give a folder or a Hub id")
+        if bool(self.model) == bool(self.base_model):
+            raise TrainingError("give either --model, a trained music model, or --base_model, a text model")
+        if not 1 <= self.window_bars <= MAX_WINDOW_BARS:
+            raise TrainingError(f"--window_bars is {self.window_bars}; expected 1 to {MAX_WINDOW_BARS}")
         if bool(self.midi_dir) == bool(self.dataset):
             raise TrainingError("give either --midi_dir or --dataset")
 
@@ -93,9 +105,13 @@ def dataset_of(arguments: AdaptationArguments, output: Path) -> str:
 
 def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArguments, dataset: str) -> MusicTrainer:
     """The model with its adapter, and the blocks it is trained and validated on."""
-    model, processor = load_model(arguments.model, "cpu" if args.use_cpu else None)
+    rows: list[int] = []
+    if arguments.base_model:
+        model, processor, rows = load_text_model(arguments.base_model, arguments.window_bars, arguments.gguf_file)
+    else:
+        model, processor = load_model(arguments.model, "cpu" if args.use_cpu else None)
     context = model.config.max_position_embeddings
-    block_size = arguments.block_size or context
+    block_size = arguments.block_size or (min(context, TEXT_BLOCK_SIZE) if rows else context)
     if block_size > context:
         raise TrainingError(f"--block_size {block_size} is more than the model's context of {context}")
     splits = load_splits(dataset)
@@ -104,7 +120,7 @@ def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArgume
         train_blocks = pack_split(train, processor, block_size, arguments.transpositions)
         validation_blocks = pack_split(validation, processor, block_size)
     trainer = MusicTrainer(
-        model=add_adapter(model, arguments.rank, arguments.alpha, arguments.lora_dropout).train(),
+        model=add_adapter(model, arguments.rank, arguments.alpha, arguments.lora_dropout, rows).train(),
         args=args,
         processing_class=processor,
         data_collator=BlockCollator(processor),
@@ -151,9 +167,10 @@ def main() -> None:
     training_minutes = (time.monotonic() - training_started) / 60
     after = evaluate_split(model, processor, test)
     curve = [{"step": 0, "epoch": 0.0, "bits_per_note": unadapted}, *validation_curve(trainer)]
-    merged = save_adapted(model, processor, output, arguments.model)
+    base = arguments.model or arguments.base_model
+    merged = save_adapted(model, processor, output, base)
     adaptation: dict[str, Any] = {
-        "base": arguments.model,
+        "base": base,
         "command": shlex.join(["python", *sys.argv]),
         "commit": commit,
         "split_hash": dataset_hash(splits),

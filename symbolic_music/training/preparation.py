@@ -5,15 +5,19 @@ Knows where things are loaded from and turns what a user can get wrong into one 
 
 from pathlib import Path
 
+import torch
 from datasets import Dataset, DatasetDict, load_dataset
 from datasets.exceptions import DatasetNotFoundError
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
+from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
+from symbolic_music.tokenization.text import add_music_tokens
 from symbolic_music.training.arguments import ModelArguments, MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import find_checkpoints
+from symbolic_music.training.vocabulary import grow_vocabulary
 
 logger = logging.get_logger(__name__)
 
@@ -75,6 +79,28 @@ def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size
         return AutoModelForCausalLM.from_config(config)
     except ValueError as error:
         raise TrainingError(f"--model_type {arguments.model_type}: {_one_line(error)}") from error
+
+
+def load_text_model(
+    name: str, window_bars: int, gguf_file: str | None = None
+) -> tuple[PreTrainedModel, MusicProcessor, list[int]]:
+    """A pretrained text model that is given rows for track text, its processor, and the ids of the new rows.
+
+    Args:
+        name: folder or Hub id of any causal language model with a fast tokenizer.
+        window_bars: bars of the windows in which the music is written.
+        gguf_file: within the folder, where the weights are quantised ones in that format.
+
+    Raises:
+        TrainingError: when model or tokenizer cannot be loaded, or do not belong together.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, gguf_file=gguf_file)
+        model = AutoModelForCausalLM.from_pretrained(name, gguf_file=gguf_file, dtype=torch.float32)
+        processor = add_music_tokens(tokenizer, TrackTextCodec(TrackTextSettings(max_bars=window_bars)))
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise TrainingError(f"{name}: no text model could be loaded ({_one_line(error)})") from error
+    return model, processor, grow_vocabulary(model, processor)
 
 
 def checkpoint_to_resume(args: MusicTrainingArguments) -> str | None:

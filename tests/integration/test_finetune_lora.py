@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config
 
 from symbolic_music.models import auto
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi_io import read_midi, write_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "train" / "finetune_lora.py"
-sys.path.insert(0, str(ROOT / "tests" / "training"))
+sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization")]
 
 import tiny_run  # noqa: E402
+from text_tokenizers import TOKENIZERS  # noqa: E402
 
 auto.register_configs()
 auto.register_models()
@@ -84,11 +85,32 @@ def test_a_dataset_is_taken_as_it_is(folder, tmp_path):
     assert not (output / "dataset").exists()
 
 
+def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
+    torch.manual_seed(0)
+    tokenizer = TOKENIZERS["byte level"]()
+    tokenizer.save_pretrained(tmp_path / "text")
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=160)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "text")
+    output, music = tmp_path / "out", tmp_path / "music"
+    given = ["--base_model", tmp_path / "text", "--window_bars", "2", "--dataset", folder / "dataset"]
+    run([SCRIPT], *given, "--output", output, *FOUR_STEPS)
+    asked = ["--bars", "2", "--bpm", "90", "--meter", "3/4", "--instruments", "Violin,Cello", "--title", "A waltz"]
+    run([*CLI, "generate"], "--model", output, "--num-samples", "2", *asked, "--output-dir", music)
+    summary = json.loads((music / "summary.json").read_text())
+    assert [(piece["valid"], piece["bars"]) for piece in summary["samples"]] == [(True, 2)] * 2
+    assert summary["header"]["instruments"] == ["Violin", "Cello"]
+    score = read_midi(music / "sample_0001.mid")
+    assert [track.program for track in score.tracks] == [40, 42]
+    assert round(score.tempos[0].qpm) == 90
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
         (["--model", "nowhere", "--dataset", "{}/dataset"], "nowhere"),
         (["--model", "{}/base"], "give either --midi_dir or --dataset"),
+        (["--dataset", "{}/dataset"], "give either --model, a trained music model, or --base_model"),
+        (["--base_model", "{}/tokenizer", "--dataset", "{}/dataset"], "no text model could be loaded"),
         (["--model", "{}/base", "--midi_dir", "{}/nothing"], "nothing"),
         (["--model", "{}/lstm", "--dataset", "{}/dataset"], "a music_lstm has none"),
         (
