@@ -126,6 +126,9 @@ class MusicTrainingArguments(TrainingArguments):
     structural_loss_weight: float = field(
         default=1.0, metadata={"help": "Weight of -log(probability mass on allowed tokens); 0 switches it off."}
     )
+    rest_loss_weight: float = field(
+        default=0.0, metadata={"help": "Weight of -log(1 - p(rest)) after a rest where the music goes on."}
+    )
     max_minutes: float | None = field(
         default=None, metadata={"help": "Wall-clock budget of the whole run; the schedule is fitted to it."}
     )
@@ -176,6 +179,8 @@ class MusicTrainingArguments(TrainingArguments):
             raise TrainingError(f"--label_smoothing must be in [0, 1): {self.label_smoothing}")
         if self.structural_loss_weight < 0:
             raise TrainingError(f"--structural_loss_weight must not be negative: {self.structural_loss_weight}")
+        if self.rest_loss_weight < 0:
+            raise TrainingError(f"--rest_loss_weight must not be negative: {self.rest_loss_weight}")
         if self.label_smoothing_factor:
             raise TrainingError("--label_smoothing_factor is the Trainer's own; use --label_smoothing")
         if self.max_minutes is not None and self.max_minutes <= 0:

@@ -16,6 +16,8 @@ softmax_V(x) - softmax_A(x) moves mass from forbidden to allowed tokens without 
 Over which set U the smoothing spreads is decided by the structural weight, so that neither term fights the other:
 with w > 0 it is A, since mass smoothed onto a forbidden token is what the structural term then takes away again; with
 w = 0 it is V, so that the ablation without the structural loss is plain smoothed cross-entropy and sees no grammar.
+
+A codec with rests can have one more term, `repeated_rest_loss`, against music that dies away into rests.
 """
 
 from typing import NamedTuple
@@ -126,6 +128,26 @@ def composite_loss(
         logits[kept], labels[kept], allowed[kept], label_smoothing, structural_weight
     )
     return LossParts(total / num_items, nats, structural)
+
+
+def repeated_rest_loss(logits: Tensor, previous: Tensor, labels: Tensor, is_rest: Tensor) -> Tensor:
+    """The unlikelihood of a rest after a rest where the music goes on: sum over such places of -log(1 - p(rest)).
+
+    The token-level unlikelihood of Welleck et al. 2020 (Neural Text Generation with Unlikelihood Training, equation
+    4), with all rests together as the one negative candidate: -log of the mass on everything else.
+
+    Args:
+        logits: (B, T, V), any float type; logits[:, t] predicts labels[:, t].
+        previous: (B, T) ids, the one before each label.
+        labels: (B, T) ids, `IGNORED_LABEL` where nothing is predicted.
+        is_rest: (V,) bool.
+
+    Returns:
+        Scalar with gradient; zero where there is no such place.
+    """
+    goes_on = (labels != IGNORED_LABEL) & is_rest[previous] & ~is_rest[labels.clamp(min=0)]
+    chosen = logits[goes_on].float()
+    return structural_loss(chosen, (~is_rest).expand_as(chosen))[0].sum()
 
 
 class _CompositeLoss(torch.autograd.Function):

@@ -21,7 +21,7 @@ from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import mark_complete, read_marker, unmark
-from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss
+from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss, repeated_rest_loss
 from symbolic_music.training.muon import MuonAdamW
 from symbolic_music.training.schedule import TimeBudget, cosine_factor
 
@@ -72,6 +72,12 @@ class MusicTrainer(Trainer):
         self.allowed_tokens = AllowedTokens(grammar.allowed_rows, args.device, grammar.kinds)
         self.notes_per_token = torch.from_numpy(grammar.notes_per_token).to(args.device)
         self.bars_per_token = torch.from_numpy(grammar.bars_per_token).to(args.device)
+        self.is_rest = torch.from_numpy(grammar.count_per_token("Rest") > 0).to(args.device)
+        if args.rest_loss_weight and not bool(self.is_rest.any()):
+            codec = processing_class.codec.codec_type
+            raise TrainingError(
+                f"--rest_loss_weight is {args.rest_loss_weight}, but {codec} has no rests: leave it out"
+            )
         self.budget = TimeBudget(args.max_minutes * 60) if args.max_minutes is not None else None
         # Sums since the last log: nats, structural loss, tokens. On the device, so that no step waits for them.
         self._sums_to_log = torch.zeros(3, dtype=torch.float64, device=args.device)
@@ -86,14 +92,19 @@ class MusicTrainer(Trainer):
             inputs: the batch.
             num_items: see `composite_loss`.
         """
-        return composite_loss(
+        labels = inputs["labels"][:, 1:]
+        parts = composite_loss(
             logits[:, :-1],
-            inputs["labels"][:, 1:],
+            labels,
             self.allowed_tokens(inputs["grammar_states"][:, 1:]),
             self.args.label_smoothing,
             self.args.structural_loss_weight,
             num_items,
         )
+        if not self.args.rest_loss_weight:
+            return parts
+        rests = repeated_rest_loss(logits[:, :-1], inputs["input_ids"][:, :-1], labels, self.is_rest)
+        return parts._replace(total=parts.total + self.args.rest_loss_weight * rests / num_items)
 
     def compute_loss(  # type: ignore[override]
         self,

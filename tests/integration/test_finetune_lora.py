@@ -93,7 +93,7 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "text")
     output, music = tmp_path / "out", tmp_path / "music"
     given = ["--base_model", tmp_path / "text", "--window_bars", "2", "--dataset", folder / "dataset"]
-    run([SCRIPT], *given, "--output", output, *FOUR_STEPS)
+    run([SCRIPT], *given, "--output", output, *FOUR_STEPS, "--rest_loss_weight", "0.5")
     asked = ["--bars", "2", "--bpm", "90", "--meter", "3/4", "--instruments", "Violin,Cello", "--title", "A waltz"]
     run([*CLI, "generate"], "--model", output, "--num-samples", "2", *asked, "--output-dir", music)
     summary = json.loads((music / "summary.json").read_text())
@@ -116,6 +116,7 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
         (
             ["--model", "{}/base", "--dataset", "{}/dataset", "--block_size", "65"],
             "more than the model's context of 64",
+            (["--model", "{}/base", "--dataset", "{}/dataset", "--rest_loss_weight", "1"], "remi has no rests"),
         ),
     ],
 )

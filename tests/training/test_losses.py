@@ -9,7 +9,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, composite_loss, structural_loss
+from symbolic_music.training.losses import (
+    IGNORED_LABEL,
+    AllowedTokens,
+    composite_loss,
+    repeated_rest_loss,
+    structural_loss,
+)
 
 VOCAB = 11
 
@@ -186,3 +192,35 @@ def test_allowed_tokens_intersects_the_automata():
         [[False, True, False, False], [False, True, True, False], [False, False, False, False]]
     ]
     assert allowed.rows[:3].tolist() == rows.tolist(), "the table itself must not change"
+
+
+# ---- rests that repeat ----------------------------------------------------------------------------------------------
+
+IS_REST = torch.tensor([False, True, True, False, False])
+
+
+def test_a_rest_after_a_rest_costs_where_the_music_goes_on():
+    logits = torch.tensor([[[1.0, 2.0, 0.5, 0.0, -1.0]] * 5])
+    previous = torch.tensor([[1, 1, 0, 2, 2]])
+    labels = torch.tensor([[3, 2, 3, 0, IGNORED_LABEL]])
+    # Places 0 and 3: a rest came before, and the label is none. Place 1 goes on resting, 2 did not rest, 4 is padding.
+    mass = logits[0, 0].softmax(-1)[IS_REST].sum()
+    expected = -2 * torch.log(1 - mass)
+    assert torch.allclose(repeated_rest_loss(logits, previous, labels, IS_REST), expected)
+
+
+def test_the_gradient_takes_mass_from_rests():
+    torch.manual_seed(0)
+    logits = torch.randn(1, 3, 5, requires_grad=True)
+    repeated_rest_loss(logits, torch.tensor([[1, 2, 0]]), torch.tensor([[0, 3, 4]]), IS_REST).backward()
+    assert (logits.grad[0, :2, IS_REST] > 0).all()
+    assert (logits.grad[0, :2, ~IS_REST] < 0).all()
+    assert (logits.grad[0, 2] == 0).all()
+
+
+def test_without_such_a_place_the_loss_is_nothing():
+    logits = torch.randn(1, 2, 5, requires_grad=True)
+    loss = repeated_rest_loss(logits, torch.tensor([[0, 1]]), torch.tensor([[1, 2]]), IS_REST)
+    assert loss.item() == 0
+    loss.backward()
+    assert (logits.grad == 0).all()
