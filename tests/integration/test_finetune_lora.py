@@ -116,8 +116,8 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
         (
             ["--model", "{}/base", "--dataset", "{}/dataset", "--block_size", "65"],
             "more than the model's context of 64",
-            (["--model", "{}/base", "--dataset", "{}/dataset", "--rest_loss_weight", "1"], "remi has no rests"),
         ),
+        (["--model", "{}/base", "--dataset", "{}/dataset", "--rest_loss_weight", "1"], "remi has no rests"),
     ],
 )
 def test_mistakes_are_one_line(folder, tmp_path, flags, complaint):
