@@ -61,7 +61,7 @@ def read_by_others(text: str, sound: float, bars: Sequence[float]) -> OtherReade
     by_abc2midi, uneven = not complaints, sum(bool(_UNEVEN.search(line)) for line in complaints)
     try:
         found, voices = music21_sound(text)
-        uneven_there = sum(differing_bars(voice, bars) for voice in voices)
+        uneven_there = sum(differing_bars(voice, bars if len(voice) > 1 else [sum(bars)]) for voice in voices)
     except Exception as error:  # music21 has no one kind of error for a tune that it cannot read
         found, uneven_there = math.nan, 0
         complaints.append(f"music21: {type(error).__name__}: {error}")
@@ -98,6 +98,8 @@ def count_uneven_bars(text: str) -> int:
 def music21_sound(text: str) -> tuple[float, list[list[float]]]:
     """The lengths in quarter notes of all notes that music21 reads, together, and of each bar of each voice.
 
+    A voice of fewer than three bar lines is one length: music21 makes no measures of it.
+
     Raises:
         Exception: whatever music21 raises for a tune that it cannot read.
     """
@@ -105,7 +107,7 @@ def music21_sound(text: str) -> tuple[float, list[list[float]]]:
     sound, voices = 0.0, []
     for part in stream.parts or [stream]:
         sound += sum(float(note.duration.quarterLength) * len(note.pitches) for note in part.recurse().notes)
-        bars = list(part.getElementsByClass("Measure")) or [part]  # a tune of one bar has no measures
+        bars = list(part.getElementsByClass("Measure")) or [part]
         voices.append([float(bar.duration.quarterLength) for bar in bars])
     return sound, voices
 

@@ -26,6 +26,13 @@ def test_a_missing_note_is_noticed():
     assert found.complaint == "music21 reads notes of 4 quarters in all, expected 5"
 
 
+def test_a_tune_of_two_bars_is_compared_by_its_whole_length():
+    """music21 makes no measures of a tune of fewer than three bar lines."""
+    tune = HEADER + "C D E F|G A B c|]\n"
+    assert read_by_others(tune, 8, [4, 4]).uneven_bars == 0
+    assert read_by_others(tune, 8, [4, 3]).uneven_bars == 1
+
+
 def test_what_is_no_tune_is_read_by_neither():
     assert not read_by_others("X:1\nno key, no notes\n", 3, [4]).read
 
