@@ -149,7 +149,7 @@ class AbcNotesCodec(VoiceCodec):
             for bar, spans in spans_by_bar(voice, piece, self.settings.durations).items():
                 is_new = bar == first_bar
                 bars[bar].append(f"New_{self._program[voice.program]}" if is_new else f"Voice_{number}")
-                bars[bar] += self._span_events(spans)
+                bars[bar] += self.span_events(spans)
         return [event for bar in bars for event in bar]
 
     def _fields(self, piece: VoicePiece, bar: int) -> list[str]:
@@ -199,7 +199,7 @@ class AbcNotesCodec(VoiceCodec):
                 writer = VoiceWriter(piece.voices[-1 if kind == "New" else int(value) - 1], piece.bar_starts[-1])
             else:
                 assert writer is not None
-                self._write_span(writer, kind, value)
+                self.write_span(writer, kind, value)
         self._close_bar(piece, in_force)
         return piece
 

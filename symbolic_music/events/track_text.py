@@ -26,7 +26,7 @@ from symusic.core import ScoreTick
 from symbolic_music.events.codec import EncodingError, check_complete, settings_from_json
 from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.events.track_text_grammar import track_text_grammar
-from symbolic_music.events.voice_bars import VoiceWriter, rests, spans_by_bar
+from symbolic_music.events.voice_bars import Span, VoiceWriter, rests, spans_by_bar
 from symbolic_music.events.voice_codec import DRUMS_VALUE, VoiceCodec, VoiceSettings, parse_meter
 from symbolic_music.events.voice_quantise import Meter, Voice, VoicePiece, piece_score, quantise_piece
 from symbolic_music.score.bars import bar_table, equal_parts
@@ -49,6 +49,7 @@ class TrackTextSettings(VoiceSettings):
         tempo_range: slowest and fastest tempo in quarter notes per minute; every whole number between is a tempo.
         max_bars: bars in a window.
         max_tracks: lines in a window.
+        max_masks: bars of lines that may be masked at once, for models that fill them in; see `events.infilling`.
 
     Raises:
         ValueError: when these do not fit together.
@@ -57,6 +58,7 @@ class TrackTextSettings(VoiceSettings):
     tempo_range: tuple[int, int] = (20, 300)
     max_bars: int = 16
     max_tracks: int = 16
+    max_masks: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,6 +66,8 @@ class TrackTextSettings(VoiceSettings):
             raise ValueError(f"expected a range of tempos around 120, got {self.tempo_range}")
         if self.max_bars < 1 or self.max_tracks < 1:
             raise ValueError(f"expected at least one bar and one track, got {self.max_bars} and {self.max_tracks}")
+        if self.max_masks < 0:
+            raise ValueError(f"expected no fewer than 0 masks, got {self.max_masks}")
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,8 @@ class TrackTextCodec(VoiceCodec):
             "Bar_None",
             "Bar_last",
             *self._span_names(),
+            *(f"Mask_{number}" for number in range(1, self.settings.max_masks + 1)),
+            *(["Fill_None"] if self.settings.max_masks else []),
         ]
 
     def text(self, event: str) -> str:
@@ -174,7 +180,7 @@ class TrackTextCodec(VoiceCodec):
         if kind in ("Rest", "Tie"):
             return f"{kind.upper()}_{value}"
         written = {"Note": value.replace(":", "_"), "With": f".{value}", "Tempo": f"<BPM={value}>"}
-        written |= {"Tracks": "<TRACKS>", "Bar": "<LASTBAR>" if value == "last" else "<BAR>"}
+        written |= {"Tracks": "<TRACKS>", "Fill": "<FILL>", "Bar": "<LASTBAR>" if value == "last" else "<BAR>"}
         return written.get(kind, f"<{kind.upper()}={value}>")
 
     def windows(self, score: ScoreTick) -> list[ScoreTick]:
@@ -212,9 +218,14 @@ class TrackTextCodec(VoiceCodec):
             EncodingError: without notes; with a pitch outside the vocabulary, more tracks or bars than it has, or a
                 change of meter, the bar being named.
         """
-        return piece_score(self._window(score), self._grid)
+        return piece_score(self.read_window(score), self._grid)
 
-    def _window(self, score: ScoreTick) -> VoicePiece:
+    def read_window(self, score: ScoreTick) -> VoicePiece:
+        """The voices of a Score that is one window; see `quantise`.
+
+        Raises:
+            EncodingError: see `quantise`.
+        """
         piece = quantise_piece(score, self._grid, by_entry=False)
         bars, most = len(piece.bar_starts), self.settings.max_bars
         if bars > most:
@@ -232,18 +243,32 @@ class TrackTextCodec(VoiceCodec):
         Raises:
             EncodingError: see `quantise`.
         """
-        piece = self._window(score)
-        programs = [self._program[voice.program] for voice in piece.voices]
-        bars = len(piece.bar_starts)
-        events = self.header(piece.tempos[0], piece.meters[0], piece.keys[0], bars, programs)
-        bar_rest = rests(self._grid.bar_steps(piece.meters[0]), self.settings.durations)
-        for number, (voice, program) in enumerate(zip(piece.voices, programs, strict=True), start=1):
-            events += [f"Track_{number}", f"Instrument_{program}"]
-            sounding = spans_by_bar(voice, piece, self.settings.durations)
-            for bar in range(bars):
-                events.append("Bar_last" if bar == bars - 1 else "Bar_None")
-                events += self._span_events(sounding.get(bar, bar_rest))
+        piece = self.read_window(score)
+        events = self.header_of(piece)
+        for number, voice in enumerate(piece.voices, start=1):
+            events += self.line_opening(number, voice)
+            for bar, spans in enumerate(self.bars_of(voice, piece)):
+                events += [self.bar_line(bar, piece), *self.span_events(spans)]
         return events
+
+    def header_of(self, piece: VoicePiece) -> list[str]:
+        """The events before the first line of a window."""
+        programs = [self._program[voice.program] for voice in piece.voices]
+        return self.header(piece.tempos[0], piece.meters[0], piece.keys[0], len(piece.bar_starts), programs)
+
+    def line_opening(self, number: int, voice: Voice) -> list[str]:
+        """The events before the first bar of a line, whose numbers begin at 1."""
+        return [f"Track_{number}", f"Instrument_{self._program[voice.program]}"]
+
+    def bar_line(self, bar: int, piece: VoicePiece) -> str:
+        """The event that begins a bar, whose numbers begin at 0."""
+        return "Bar_last" if bar == len(piece.bar_starts) - 1 else "Bar_None"
+
+    def bars_of(self, voice: Voice, piece: VoicePiece) -> list[list[Span]]:
+        """What a voice does in each bar of its window."""
+        sounding = spans_by_bar(voice, piece, self.settings.durations)
+        silence = rests(self._grid.bar_steps(piece.meters[0]), self.settings.durations)
+        return [sounding.get(bar, silence) for bar in range(len(piece.bar_starts))]
 
     def header(
         self, tempo: float, meter: Meter, key: tuple[int, bool], num_bars: int, programs: Sequence[str]
@@ -283,6 +308,11 @@ class TrackTextCodec(VoiceCodec):
         raise ValueError(f"{_FIELD_NAMES[kind]} is {value}; expected {many}")
 
     @cached_property
+    def event_steps(self) -> dict[str, int]:
+        """By event of a length, the length in steps."""
+        return self._durations(self.events)
+
+    @cached_property
     def _event_set(self) -> frozenset[str]:
         return frozenset(self.events)
 
@@ -318,7 +348,7 @@ class TrackTextCodec(VoiceCodec):
                 writer = VoiceWriter(piece.voices[-1], 0)
             elif kind not in ("Track", "Bar"):
                 assert writer is not None
-                self._write_span(writer, kind, value)
+                self.write_span(writer, kind, value)
         return piece
 
     def grammar(self) -> EventGrammar:
@@ -330,7 +360,7 @@ class TrackTextCodec(VoiceCodec):
         return track_text_grammar(
             ["PAD_None", "BOS_None", "EOS_None", *self.events],
             bar_steps=self._bar_steps,
-            durations=self._durations(self.events),
+            durations=self.event_steps,
             max_bars=self.settings.max_bars,
             max_tracks=self.settings.max_tracks,
         )

@@ -112,7 +112,8 @@ class VoiceCodec:
             *(f"Note_{pitch}:{length}" for pitch in pitches for length in lengths),
         ]
 
-    def _span_events(self, spans: Iterable[Span]) -> list[str]:
+    def span_events(self, spans: Iterable[Span]) -> list[str]:
+        """The events of spans, one after the other."""
         events = []
         for span in spans:
             length = self._length[span.steps]
@@ -123,7 +124,7 @@ class VoiceCodec:
                 events.append(f"{span.kind}_{length}")
         return events
 
-    def _write_span(self, writer: VoiceWriter, kind: str, value: str) -> None:
+    def write_span(self, writer: VoiceWriter, kind: str, value: str) -> None:
         """Let a voice do what an event says."""
         pitch, _, length = ("", "", "") if kind == "With" else value.rpartition(":")
         writer.write(kind, self._steps.get(length, 0), self._pitches.get(value if kind == "With" else pitch))

@@ -3,7 +3,7 @@
 Knows grids and bins, nothing of event names.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,10 +62,11 @@ class VoiceGrid:
 
 @dataclass
 class Voice:
-    """Chords that do not overlap, as (onset, end, pitches) in steps, in order."""
+    """Chords that do not overlap, as (onset, end, pitches) in steps, in order, and the number of their track."""
 
     program: int
     chords: list[tuple[int, int, list[int]]] = field(default_factory=list)
+    source: int = 0
 
     def track(self) -> TrackTick:
         """The voice as a track."""
@@ -105,7 +106,12 @@ def quantise_piece(score: ScoreTick, grid: VoiceGrid, by_entry: bool = True) -> 
         raise EncodingError(f"expected ticks per quarter note above 0, found {unit}")
     if score.note_num() == 0:
         raise EncodingError("the score has no notes, so there is nothing to encode")
-    voices = [voice for track in score.tracks if len(track.notes) for voice in _voices_of(track, unit, grid)]
+    voices = [
+        replace(voice, source=number)
+        for number, track in enumerate(score.tracks)
+        if len(track.notes)
+        for voice in _voices_of(track, unit, grid)
+    ]
     end = max(voice.chords[-1][1] for voice in voices)
     starts, meters, end = _bars(score, grid, end)
     _check_pitches(voices, starts, grid)
