@@ -1,15 +1,15 @@
 """Recipes that teach a text model music, on the same model, windows and steps: what each of them writes.
 
     python train/compare_recipes.py --base-model DIR --dataset runs/lieder --output runs/recipes
-    python train/compare_recipes.py --base-model DIR --gguf-file FILE --dataset DIR --recipe spelled --output runs/recipes
+    python train/compare_recipes.py --base-model DIR --gguf-file FILE --dataset DIR --recipe spelled --output runs/new
 
 `atoms` is this package's: each event of track text is one new token with a row of its own, the loss has the structural
 term and the unlikelihood of repeated rests, and the grammar leads the sampling; `atoms-…` leave out a term. `spelled`
 is how it was tried before: the same text, spelled by the model's own tokenizer; a penalty on rests that counts the
 likeliest tokens, and so has no gradient; no grammar. All train the same adapter at the same rate.
 
-A recipe whose `OUTPUT/RECIPE.json` is written is not run again; `OUTPUT/report.md` sets all that are there beside
-held-out music.
+A recipe whose `OUTPUT/RECIPE.json` is written is not run again, and one whose adapter is saved in `OUTPUT/RECIPE/` is
+not trained again; `OUTPUT/report.md` sets all that are there beside held-out music.
 """
 
 import argparse
@@ -29,8 +29,9 @@ import torch.nn.functional as F
 from datasets import Dataset
 from torch import Tensor
 from tqdm import tqdm, trange
-from transformers import AutoModelForCausalLM, AutoTokenizer, get_cosine_schedule_with_warmup
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, get_cosine_schedule_with_warmup
 
+from symbolic_music._extras import require
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
@@ -48,6 +49,7 @@ GRADIENT_NORM = 1.0
 WARMUP = 0.1
 WORD = re.compile(r"<[^<>]*>|[^\s<]+")
 OTHER = "Other_None"
+TRAINING_FILE = "training.json"
 
 
 class Weights(NamedTuple):
@@ -89,9 +91,11 @@ def parse_arguments() -> argparse.Namespace:
 class Atoms:
     """One new token for each event."""
 
-    def __init__(self, arguments: argparse.Namespace, weights: Weights):
-        model, self.processor, rows = load_text_model(arguments.base_model, arguments.window_bars, arguments.gguf_file)
-        self.model = add_adapter(model, arguments.rank, trained_rows=rows)
+    def __init__(self, arguments: argparse.Namespace, weights: Weights, folder: Path):
+        model, self.processor, rows = load_text_model(
+            arguments.base_model, TrackTextSettings(max_bars=arguments.window_bars), arguments.gguf_file
+        )
+        self.model = adapted(model, arguments.rank, rows, folder)
         self.weights = weights
         self.grammar = self.processor.grammar()
         self.allowed = AllowedTokens(self.grammar.allowed_rows, model.device, self.grammar.kinds)
@@ -165,13 +169,13 @@ class Spelling:
 class Spelled:
     """The model as it is, and windows spelled."""
 
-    def __init__(self, arguments: argparse.Namespace, weights: Weights):
+    def __init__(self, arguments: argparse.Namespace, weights: Weights, folder: Path):
         self.spelling = Spelling(arguments)
         self.encode = self.spelling.encode
         model = AutoModelForCausalLM.from_pretrained(
             arguments.base_model, gguf_file=arguments.gguf_file, dtype=torch.float32
         )
-        self.model = add_adapter(model, arguments.rank)
+        self.model = adapted(model, arguments.rank, [], folder)
         self.weights = weights
         self.pad = self.spelling.tokenizer.eos_token_id
         self.rest = self.spelling.ids(" REST_q")[0]
@@ -208,6 +212,13 @@ class Spelled:
         return {"without": windows}
 
 
+def adapted(model: PreTrainedModel, rank: int, rows: list[int], folder: Path) -> Any:
+    """The model with the adapter that is saved in a folder, or else with a new one."""
+    if (folder / TRAINING_FILE).exists():
+        return require("peft").PeftModel.from_pretrained(model, folder)
+    return add_adapter(model, rank, trained_rows=rows)
+
+
 def encode_windows(split: Dataset, codec: TrackTextCodec) -> list[list[str]]:
     """Events of every window of every piece."""
     windows = []
@@ -229,7 +240,7 @@ def choose_windows(split: Dataset, spelling: Spelling, limit: int) -> list[list[
 
 
 def batches_of(windows: list[list[str]], arguments: argparse.Namespace) -> list[list[list[str]]]:
-    """The batches of all steps, the same for every recipe; windows of like length together, so that little is padded."""
+    """The batches of all steps, the same for every recipe; windows of like length together, to pad little."""
     random = np.random.default_rng(arguments.seed)
     wanted = arguments.steps * arguments.batch_size
     rounds = [random.permutation(len(windows)) for _ in range(math.ceil(wanted / len(windows)))]
@@ -249,8 +260,12 @@ def padded(sequences: Sequence[Sequence[int]], pad: int, device: torch.device) -
     return ids.to(device), labels.to(device)
 
 
-def train(recipe: Atoms | Spelled, batches: list[list[list[str]]], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train the adapter; tokens seen, minutes, and the loss at each tenth of the way."""
+def train(
+    recipe: Atoms | Spelled, batches: list[list[list[str]]], arguments: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
+    """Train the adapter and save it, or find it trained; tokens, minutes, and the loss at each tenth of the way."""
+    if (folder / TRAINING_FILE).exists():
+        return json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
     model = recipe.model.train()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=arguments.learning_rate, weight_decay=0.0)
@@ -270,11 +285,14 @@ def train(recipe: Atoms | Spelled, batches: list[list[list[str]]], arguments: ar
             losses.append(loss.item())
             progress.set_postfix(loss=f"{losses[-1]:.3f}")
     tenth = max(1, len(losses) // 10)
-    return {
+    training = {
         "tokens": tokens,
         "minutes": (time.monotonic() - started) / 60,
         "losses": [float(np.mean(losses[at : at + tenth])) for at in range(0, len(losses), tenth)],
     }
+    model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / TRAINING_FILE).write_text(json.dumps(training), encoding="utf-8")
+    return training
 
 
 @torch.inference_mode()
@@ -339,7 +357,8 @@ def run(name: str, arguments: argparse.Namespace, splits: Any) -> dict[str, Any]
         choose_windows(choose_split(splits, split, arguments.dataset), spelling, arguments.max_tokens)
         for split in ("train", "test")
     )
-    recipe = (Spelled if name == SPELLED else Atoms)(arguments, RECIPES[name])
+    folder = arguments.output / name
+    recipe = (Spelled if name == SPELLED else Atoms)(arguments, RECIPES[name], folder)
     result: dict[str, Any] = {
         "recipe": name,
         "weights": RECIPES[name]._asdict(),
@@ -349,7 +368,7 @@ def run(name: str, arguments: argparse.Namespace, splits: Any) -> dict[str, Any]
         "machine": machine_class(recipe.model.device),
         "train_windows": len(train_windows),
         "parameters": count_parameters(recipe.model),
-        "training": train(recipe, batches_of(train_windows, arguments), arguments),
+        "training": train(recipe, batches_of(train_windows, arguments), arguments, folder),
         "held_out": {
             "windows": len(test_windows),
             "bits_per_note": bits_per_note(recipe, test_windows, arguments.batch_size),
@@ -372,8 +391,9 @@ def report(results: list[dict[str, Any]]) -> str:
     """The table, held-out music first."""
     held_out = results[0]["held_out"]["rests"]
     lines = [
-        "| recipe | sampled | bits per note | windows that decode (95%) | words that are music | rests among events (95%)"
-        " | against held-out | longest run of rests, 99th percentile (most) | minutes of training |",
+        "| recipe | sampled | bits per note | windows that decode (95%) | words that are music "
+        "| rests among events (95%) | against held-out | longest run of rests, 99th percentile (most) "
+        "| minutes of training |",
         "|---|---|---|---|---|---|---|---|---|",
         f"| held-out music | | | | | {_rests_cells(held_out, held_out)} | |",
     ]

@@ -27,6 +27,7 @@ from symbolic_music.data.corpora import CorpusError, list_directory
 from symbolic_music.data.pack import pack_split
 from symbolic_music.data.prepare import PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.splits import SplitError, SplitFractions
+from symbolic_music.events.track_text import TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.adaptation_card import adaptation_card
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors, parse_as
@@ -107,7 +108,9 @@ def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArgume
     """The model with its adapter, and the blocks it is trained and validated on."""
     rows: list[int] = []
     if arguments.base_model:
-        model, processor, rows = load_text_model(arguments.base_model, arguments.window_bars, arguments.gguf_file)
+        model, processor, rows = load_text_model(
+            arguments.base_model, TrackTextSettings(max_bars=arguments.window_bars), arguments.gguf_file
+        )
     else:
         model, processor = load_model(arguments.model, "cpu" if args.use_cpu else None)
     context = model.config.max_position_embeddings

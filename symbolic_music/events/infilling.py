@@ -85,8 +85,9 @@ def mask_window(codec: TrackTextCodec, piece: VoicePiece, cells: Collection[Cell
         EncodingError: when there is nothing to mask, or more than the vocabulary has masks for.
     """
     header = codec.header_of(piece)
-    context, whole, fill, gaps = [*header], [*header], [], []
-    masked = [False] * len(header)
+    context, whole, masked = [*header], [*header], [False] * len(header)
+    fill: list[str] = []
+    gaps: list[Gap] = []
     for line, voice in enumerate(piece.voices):
         opening = codec.line_opening(line + 1, voice)
         context += opening

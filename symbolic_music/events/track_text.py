@@ -192,19 +192,34 @@ class TrackTextCodec(VoiceCodec):
         Raises:
             EncodingError: when the clock does not run.
         """
-        if score.ticks_per_quarter <= 0:
-            raise EncodingError(f"expected ticks per quarter note above 0, found {score.ticks_per_quarter}")
-        score = score.resample(self.settings.steps_per_quarter, min_dur=1)
-        bars = bar_table(score)
-        whole = 4 * self.settings.steps_per_quarter * bars.numerators // bars.denominators
-        changes = (np.diff(bars.numerators) != 0) | (np.diff(bars.denominators) != 0) | (bars.lengths != whole)[:-1]
-        stretches = [0, *(np.flatnonzero(changes) + 1).tolist(), len(bars)]
+        score = self.move_to_grid(score)
         windows = [
             cut_bars(score, first, end - first)
-            for begin, behind in pairwise(stretches)
+            for begin, behind in self.stretches(score)
             for first, end in pairwise(equal_parts(begin, behind, self.settings.max_bars))
         ]
         return [window for window in windows if window.note_num()]
+
+    def move_to_grid(self, score: ScoreTick) -> ScoreTick:
+        """The Score with everything at the nearest step; notes keep their order.
+
+        Raises:
+            EncodingError: when the clock does not run.
+        """
+        if score.ticks_per_quarter <= 0:
+            raise EncodingError(f"expected ticks per quarter note above 0, found {score.ticks_per_quarter}")
+        return score.resample(self.settings.steps_per_quarter, min_dur=1)
+
+    def steps_in_bar(self, meter: str) -> int:
+        """Steps of the grid in a bar of a meter of the vocabulary."""
+        return self._bar_steps[f"Meter_{meter}"]
+
+    def stretches(self, score: ScoreTick) -> list[tuple[int, int]]:
+        """The stretches of whole bars of one meter of a Score on the grid: first bar, and the one behind the last."""
+        bars = bar_table(score)
+        whole = 4 * self.settings.steps_per_quarter * bars.numerators // bars.denominators
+        changes = (np.diff(bars.numerators) != 0) | (np.diff(bars.denominators) != 0) | (bars.lengths != whole)[:-1]
+        return list(pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), len(bars)]))
 
     def quantise(self, score: ScoreTick) -> ScoreTick:
         """The Score this codec writes for `score`.

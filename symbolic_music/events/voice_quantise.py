@@ -88,6 +88,15 @@ class VoicePiece:
     keys: list[Key]
     tempos: list[float]
 
+    def fill_up(self, num_bars: int) -> None:
+        """Add silent bars behind the last, like it, until there are so many."""
+        steps, missing = self.end - self.bar_starts[-1], num_bars - len(self.bar_starts)
+        self.bar_starts += [self.end + steps * bar for bar in range(missing)]
+        self.end += steps * max(missing, 0)
+        self.meters += self.meters[-1:] * missing
+        self.keys += self.keys[-1:] * missing
+        self.tempos += self.tempos[-1:] * missing
+
 
 def quantise_piece(score: ScoreTick, grid: VoiceGrid, by_entry: bool = True) -> VoicePiece:
     """A Score on the grid; see `AbcNotesCodec.quantise`.

@@ -110,6 +110,8 @@ def compose(
         EncodingError: when the prompt has no notes.
         ValueError: when the model's pieces have no header or no words before them, or a field is out of range.
     """
+    if model.config.is_encoder_decoder:
+        raise ValueError("this model fills in masked bars and composes nothing by itself: give it a piece to infill")
     options = options or SamplingOptions()
     prompt_ids = encode_prompt(processor, prompt, prompt_bars) if prompt else [processor.tokenizer.bos_token_id]
     if words:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoProcessor, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoProcessor, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from symbolic_music.models import auto
@@ -24,7 +24,9 @@ class LoadError(ValueError):
 
 
 def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, MusicProcessor]:
-    """A causal model for inference, in float32 whatever its weights are stored as, and its processor.
+    """A model for inference, in float32 whatever its weights are stored as, and its processor.
+
+    A causal model composes; one with encoder and decoder fills in.
 
     Args:
         name: a folder or a Hub id.
@@ -38,7 +40,9 @@ def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, M
     disable_progress_bar()  # "Loading weights" would stand between the user and the one line of an error
     try:
         processor = AutoProcessor.from_pretrained(name)
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+        fills = AutoConfig.from_pretrained(name).is_encoder_decoder
+        kind = AutoModelForSeq2SeqLM if fills else AutoModelForCausalLM
+        model = kind.from_pretrained(name, dtype=torch.float32)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         where = "" if Path(name).exists() else "no such file or folder here, and as a Hub id: "
         raise LoadError(f"cannot load a model from {name}: {where}{_first_line(error)}") from error

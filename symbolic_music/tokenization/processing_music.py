@@ -13,6 +13,7 @@ from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from symbolic_music.events.abc_notes import AbcNotesCodec
 from symbolic_music.events.codec import DecodingError, ScoreCodec
+from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.events.remi import RemiCodec
 from symbolic_music.events.track_text import TrackTextCodec
 from symbolic_music.score.files import read_scores
@@ -132,8 +133,13 @@ class MusicProcessor(ProcessorMixin):
 
     @cached_property
     def _token_grammar(self) -> TokenGrammar:
-        return TokenGrammar(self.codec.grammar(), self._token_events(), self.codec.note_types)
+        return self.lift(self.codec.grammar())
 
+    def lift(self, grammar: EventGrammar) -> TokenGrammar:
+        """A grammar over this tokenizer's ids, from one over the codec's events in the codec's order."""
+        return TokenGrammar(grammar, self._token_events, self.codec.note_types)
+
+    @cached_property
     def _token_events(self) -> list[tuple[int, ...]]:
         """For each id, the columns of the events it stands for."""
         event_grammar = self.codec.grammar()

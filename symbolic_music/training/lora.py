@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA; Hu et al. 2021) on a causal model: which matrices they go to, saving and merging.
+"""Low-rank adapters (LoRA; Hu et al. 2021) on a language model: which matrices they go to, saving and merging.
 
 Knows models by their type; knows nothing of data or the training loop.
 """
@@ -20,6 +20,7 @@ ADAPTER_FOLDER = "adapter"
 _TARGET_MODULES = {
     "music_transformer": ["qkv_proj", "o_proj", "up_proj", "down_proj"],
     "gpt2": ["c_attn", "c_proj", "c_fc"],
+    "bart": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
     "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 }
 # PEFT's word for every linear layer but the head, for a model that is not in the table.
@@ -37,7 +38,7 @@ def add_adapter(
     """The model with adapters on attention and feed-forward layers, the rest frozen.
 
     Args:
-        model: a causal model; its layers are changed in place.
+        model: a causal model, or one with encoder and decoder; its layers are changed in place.
         rank: of each adapter.
         alpha: an adapter's product is scaled by `alpha / rank`; twice the rank when left out.
         dropout: of what goes into an adapter.
@@ -62,7 +63,7 @@ def add_adapter(
     if not 0 < alpha < math.inf:
         raise TrainingError(f"--alpha must be above 0: {alpha}")
     config = peft.LoraConfig(
-        task_type="CAUSAL_LM",
+        task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
         r=rank,
         lora_alpha=alpha,
         lora_dropout=dropout,

@@ -4,11 +4,21 @@ Knows where things are loaded from and turns what a user can get wrong into one 
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict, load_dataset
 from datasets.exceptions import DatasetNotFoundError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    BartConfig,
+    BartForConditionalGeneration,
+    GenerationConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
@@ -20,6 +30,9 @@ from symbolic_music.training.checkpoints import find_checkpoints
 from symbolic_music.training.vocabulary import grow_vocabulary
 
 logger = logging.get_logger(__name__)
+
+# Of a small BART, where --num_attention_heads is left out.
+_BART_HEADS = 4
 
 auto.register_configs()
 auto.register_models()
@@ -81,26 +94,75 @@ def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size
         raise TrainingError(f"--model_type {arguments.model_type}: {_one_line(error)}") from error
 
 
+def build_infill_model(
+    arguments: ModelArguments, processor: MusicProcessor, context_length: int, encoder_decoder: bool
+) -> PreTrainedModel:
+    """A model with fresh weights that is to fill masked bars: a BART of these sizes, or a causal one.
+
+    Raises:
+        TrainingError: when the sizes contradict each other.
+    """
+    if not encoder_decoder:
+        return build_model(arguments, processor, context_length)
+    if arguments.position_encoding is not None or arguments.embedding_size is not None:
+        raise TrainingError("--position_encoding and --embedding_size are no sizes of a BART: leave them out")
+    heads = arguments.num_attention_heads or _BART_HEADS
+    if arguments.hidden_size % heads:
+        raise TrainingError(f"--hidden_size {arguments.hidden_size} is no multiple of {heads} heads")
+    layers, width = arguments.num_hidden_layers, arguments.intermediate_size or 4 * arguments.hidden_size
+    sides: dict[str, Any] = {f"{side}_layers": layers for side in ("encoder", "decoder")}
+    sides |= {f"{side}_attention_heads": heads for side in ("encoder", "decoder")}
+    sides |= {f"{side}_ffn_dim": width for side in ("encoder", "decoder")}
+    config = BartConfig(
+        vocab_size=len(processor.tokenizer),
+        max_position_embeddings=context_length,
+        d_model=arguments.hidden_size,
+        dropout=arguments.dropout,
+        **_special_ids(processor),
+        **sides,
+    )
+    return BartForConditionalGeneration(config)
+
+
+def _special_ids(processor: MusicProcessor) -> dict[str, Any]:
+    """What an encoder-decoder is told of begins and ends."""
+    tokenizer = processor.tokenizer
+    return {
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "decoder_start_token_id": tokenizer.bos_token_id,
+        "forced_eos_token_id": None,
+    }
+
+
 def load_text_model(
-    name: str, window_bars: int, gguf_file: str | None = None
+    name: str, settings: TrackTextSettings, gguf_file: str | None = None, encoder_decoder: bool = False
 ) -> tuple[PreTrainedModel, MusicProcessor, list[int]]:
     """A pretrained text model that is given rows for track text, its processor, and the ids of the new rows.
 
     Args:
-        name: folder or Hub id of any causal language model with a fast tokenizer.
-        window_bars: bars of the windows in which the music is written.
+        name: folder or Hub id of any language model with a fast tokenizer.
+        settings: of the track text, such as the bars of its windows.
         gguf_file: within the folder, where the weights are quantised ones in that format.
+        encoder_decoder: whether it is one with an encoder, such as BART, rather than a causal one.
 
     Raises:
         TrainingError: when model or tokenizer cannot be loaded, or do not belong together.
     """
+    kind = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, gguf_file=gguf_file)
-        model = AutoModelForCausalLM.from_pretrained(name, gguf_file=gguf_file, dtype=torch.float32)
-        processor = add_music_tokens(tokenizer, TrackTextCodec(TrackTextSettings(max_bars=window_bars)))
+        model = kind.from_pretrained(name, gguf_file=gguf_file, dtype=torch.float32)
+        processor = add_music_tokens(tokenizer, TrackTextCodec(settings))
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise TrainingError(f"{name}: no text model could be loaded ({_one_line(error)})") from error
-    return model, processor, grow_vocabulary(model, processor)
+    rows = grow_vocabulary(model, processor)
+    if encoder_decoder:
+        # What ends and begins a text in the model's own way would end and begin its music so, too.
+        model.config.update(_special_ids(processor))
+        model.generation_config = GenerationConfig(**_special_ids(processor))
+    return model, processor, rows
 
 
 def checkpoint_to_resume(args: MusicTrainingArguments) -> str | None:

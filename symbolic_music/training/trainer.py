@@ -128,12 +128,16 @@ class MusicTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the plain loss and its structural part to each log of the training loss."""
         if "loss" in logs:
-            nats, structural, tokens = self.accelerator.reduce(self._sums_to_log, reduction="sum").tolist()
-            self._sums_to_log = torch.zeros_like(self._sums_to_log)
-            if tokens:
-                logs["nats_per_token"] = nats / tokens
-                logs["structural_loss"] = structural / tokens
+            self._add_parts(logs)
         super().log(logs, start_time)
+
+    def _add_parts(self, logs: dict[str, float]) -> None:
+        """The means over the tokens since the last log."""
+        nats, structural, tokens = self.accelerator.reduce(self._sums_to_log, reduction="sum").tolist()
+        self._sums_to_log = torch.zeros_like(self._sums_to_log)
+        if tokens:
+            logs["nats_per_token"] = nats / tokens
+            logs["structural_loss"] = structural / tokens
 
     # ---- evaluation -------------------------------------------------------------------------------------------------
 

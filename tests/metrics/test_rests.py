@@ -4,7 +4,7 @@ import pytest
 
 from symbolic_music.metrics.rests import count_rests, describe_rests, longest_rest_run
 
-WINDOW = "Track_1 Instrument_0 Bar_None Note_C4:q With_E4 Rest_q Bar_last Rest_h Rest_h Track_2 Rest_w".split()
+WINDOW = "Track_1 Instrument_0 Bar_None Note_C4:q With_E4 Rest_q Bar_last Rest_h Rest_h Track_2 Rest_w".split()  # noqa: SIM905
 
 
 def test_rests_are_counted_among_what_fills_lines():

@@ -1,0 +1,341 @@
+"""Bars of a Score written anew by a model, all else untouched. Knows nothing of files or training.
+
+The bars around, as many as the model reads, become a window of track text with masks in it; what the model writes for
+the masks is put in their place. Both kinds of model do it: one with encoder and decoder reads the window and writes
+the fill, a causal one reads window and fill in one sequence.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from symusic.core import NoteTick, NoteTickList, ScoreTick, TrackTick
+from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
+
+from symbolic_music.events.codec import DecodingError, EncodingError
+from symbolic_music.events.infilling import MaskedWindow, fill_grammar, mask_window, read_fill
+from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voice_quantise import VELOCITY, Voice, VoicePiece
+from symbolic_music.generation.compose import Composition, SamplingOptions
+from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
+from symbolic_music.score.bars import bar_table
+from symbolic_music.score.programs import DRUMS, program_name
+from symbolic_music.score.transforms import cut_bars
+from symbolic_music.tokenization.processing_music import MusicProcessor
+
+# A fill may be this much longer than what stood there.
+_HEADROOM = 1.5
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A Score, the bars and tracks of it to fill, and the window that is shown to the model.
+
+    Attributes:
+        score: as it was given.
+        grid: the same at the codec's steps.
+        bars: first bar to fill and the one behind the last, from 0.
+        tracks: to fill.
+        first_bar: of the window.
+        piece: the window.
+        masked: the window's events.
+    """
+
+    score: ScoreTick
+    grid: ScoreTick
+    bars: tuple[int, int]
+    tracks: tuple[int, ...]
+    first_bar: int
+    piece: VoicePiece
+    masked: MaskedWindow
+
+
+def find_tracks(score: ScoreTick, names: Sequence[str]) -> list[int]:
+    """The tracks with notes that names stand for.
+
+    Args:
+        score: has the tracks.
+        names: each the number of a track from 1, or a part of its name or of its instrument's.
+
+    Raises:
+        ValueError: when one names no track; the message lists those there are.
+    """
+    playing = [number for number, track in enumerate(score.tracks) if len(track.notes)]
+    found: set[int] = set()
+    for name in names:
+        wanted = name.strip().lower()
+        if wanted.isdecimal():
+            matches = [number for number in playing if number + 1 == int(wanted)]
+        else:
+            matches = [number for number in playing if wanted and wanted in _names(score.tracks[number]).lower()]
+        if not matches:
+            there = ", ".join(f"{number + 1} {_names(score.tracks[number])}" for number in playing)
+            raise ValueError(f"no track {name!r}; there are {there or 'none with notes'}")
+        found.update(matches)
+    return sorted(found)
+
+
+def _names(track: TrackTick) -> str:
+    instrument = program_name(DRUMS if track.is_drum else track.program)
+    return instrument if track.name in ("", instrument) else f"{track.name} ({instrument})"
+
+
+@torch.inference_mode()
+def infill(
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    score: ScoreTick,
+    bars: tuple[int, int],
+    tracks: Collection[int] | None = None,
+    num_samples: int = 1,
+    options: SamplingOptions | None = None,
+    on_batch: Callable[[int], Any] | None = None,
+) -> list[Composition]:
+    """Write bars anew.
+
+    The notes that begin in these bars of these tracks are replaced; everything else of the Score stays as it is, off
+    the grid or not. New notes end with the last of the bars at the latest, and are as loud as their track.
+
+    Args:
+        model: trained to fill masked bars of track text, causal or with encoder and decoder.
+        processor: of the model.
+        score: the piece.
+        bars: the first bar, counted from 0, and the one behind the last.
+        tracks: numbers of the tracks, from 0; None is every track that plays around these bars.
+        num_samples: how many ways to fill them.
+        options: how to sample; `num_bars` says nothing here.
+        on_batch: called with the number of samples after each batch, for progress bars.
+
+    Returns:
+        The whole Score each time, with the ids, notes and bars of what was filled in.
+
+    Raises:
+        ValueError: when the model fills nothing, or the bars or tracks are not there or do not fit; the message names
+            the value and what there is. `EncodingError` is one.
+    """
+    options = options or SamplingOptions()
+    request = _request(model, processor, score, bars, tracks, options)
+    sampled = []
+    for first in range(0, num_samples, options.batch_size):
+        count = min(options.batch_size, num_samples - first)
+        torch.manual_seed(options.seed + first // options.batch_size)
+        fills = _sample(model, processor, request.masked, count, options)
+        sampled += [_filled(processor, request, ids) for ids in fills]
+        if on_batch is not None:
+            on_batch(count)
+    return sampled
+
+
+# --- What is asked of the model --------------------------------------------------------------------------------------
+
+
+def _request(
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    score: ScoreTick,
+    bars: tuple[int, int],
+    tracks: Collection[int] | None,
+    options: SamplingOptions,
+) -> _Request:
+    """The largest window around the bars that fits the model."""
+    codec = processor.codec
+    if not isinstance(codec, TrackTextCodec) or not codec.settings.max_masks:
+        raise ValueError("this model has not learnt to fill masked bars; see train/train_infill.py")
+    grid = codec.move_to_grid(score)
+    begin, behind = _stretch(codec, grid, bars)
+    first, last = bars
+    most = min(codec.settings.max_bars, behind - begin)
+    if last - first > most:
+        raise ValueError(
+            f"bars {first + 1}-{last} are {last - first}; this model's windows hold {codec.settings.max_bars}"
+        )
+    length = 0
+    for size in range(most, last - first - 1, -1):
+        window = min(max(first - (size - (last - first)) // 2, begin), behind - size)
+        request = _masked_request(codec, score, grid, bars, tracks, window, size)
+        room, length = _room(model, options), _length(model, processor, request.masked)
+        if length <= room:
+            return request
+    raise ValueError(
+        f"the bars to fill take {length} tokens, the model holds {room}: fill fewer bars or tracks at once"
+    )
+
+
+def _stretch(codec: TrackTextCodec, grid: ScoreTick, bars: tuple[int, int]) -> tuple[int, int]:
+    """The stretch of one meter that the bars lie in."""
+    first, last = bars
+    table = bar_table(grid)
+    if not 0 <= first < last <= len(table):
+        raise ValueError(f"bars {first + 1}-{last} are not there; expected bars within 1-{len(table)}")
+    meter = f"{table.numerators[first]}/{table.denominators[first]}"
+    if meter not in codec.settings.meters:
+        raise ValueError(f"bar {first + 1} has meter {meter}; expected one of {', '.join(codec.settings.meters)}")
+    begin, behind = next((begin, behind) for begin, behind in codec.stretches(grid) if begin <= first < behind)
+    if last > behind:
+        raise ValueError(
+            f"bars {first + 1}-{last} hold a change of meter: fill {first + 1}-{behind} and {behind + 1}-{last} apart"
+        )
+    if table.lengths[last - 1] != codec.steps_in_bar(meter):
+        raise ValueError(f"bar {last} is cut short by a change of meter and cannot be filled")
+    return begin, behind if table.lengths[behind - 1] == codec.steps_in_bar(meter) else behind - 1
+
+
+def _masked_request(
+    codec: TrackTextCodec,
+    score: ScoreTick,
+    grid: ScoreTick,
+    bars: tuple[int, int],
+    tracks: Collection[int] | None,
+    first_bar: int,
+    num_bars: int,
+) -> _Request:
+    piece = codec.read_window(cut_bars(grid, first_bar, num_bars))
+    piece.fill_up(num_bars)
+    playing = {voice.source for voice in piece.voices}
+    chosen = playing if tracks is None else set(tracks)
+    for track in sorted(chosen - playing):
+        name = _names(score.tracks[track]) if 0 <= track < len(score.tracks) else "none"
+        around = f"{first_bar + 1}-{first_bar + num_bars}"
+        raise EncodingError(f"track {track + 1} ({name}) is silent in bars {around}, which the model reads")
+    cells = {
+        (line, bar - first_bar)
+        for line, voice in enumerate(piece.voices)
+        if voice.source in chosen
+        for bar in range(*bars)
+    }
+    masked = mask_window(codec, piece, cells)
+    return _Request(score, grid, bars, tuple(sorted(chosen)), first_bar, piece, masked)
+
+
+def _room(model: PreTrainedModel, options: SamplingOptions) -> int:
+    context = model.config.max_position_embeddings
+    return min(options.max_length or context, context)
+
+
+def _length(model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow) -> int:
+    """Tokens that the model has to hold at once: window and fill, or the longer of the two."""
+    codec = processor.codec
+    assert isinstance(codec, TrackTextCodec)
+    shortest = int(sum(needed[0] for needed in fill_grammar(codec, masked.gaps).distance_to_end()))
+    fill = max(shortest, round(_HEADROOM * len(masked.fill))) + 1
+    context = len(masked.context) + 2
+    return max(context, fill) if model.config.is_encoder_decoder else context + fill
+
+
+# --- Sampling --------------------------------------------------------------------------------------------------------
+
+
+class _BehindContext(LogitsProcessor):
+    """Another processor, which is shown a sequence from a place on.
+
+    Args:
+        inner: the other one.
+        start: tokens that it does not see.
+    """
+
+    def __init__(self, inner: LogitsProcessor, start: int):
+        self.inner = inner
+        self.start = start
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:  # type: ignore[override]
+        """Scores (B, V) behind `input_ids` (B, T)."""
+        return self.inner(input_ids[:, self.start :], scores)  # type: ignore[arg-type]
+
+
+def context_ids(processor: MusicProcessor, masked: MaskedWindow, is_encoder_decoder: bool) -> list[int]:
+    """What the model reads: BOS and the window, then EOS for an encoder, or `Fill` where the fill comes next."""
+    if is_encoder_decoder:
+        return processor.encode_events(masked.context)
+    return processor.encode_events([*masked.context, "Fill_None"], add_eos=False)
+
+
+def _sample(
+    model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow, count: int, options: SamplingOptions
+) -> list[list[int]]:
+    """The ids of fills, from what stands before the first mask on."""
+    codec, tokenizer = processor.codec, processor.tokenizer
+    assert isinstance(codec, TrackTextCodec)
+    apart = model.config.is_encoder_decoder
+    context = context_ids(processor, masked, apart)
+    start = 0 if apart else len(context) - 1
+    room = _room(model, options)
+    processors = LogitsProcessorList()
+    if options.use_grammar:
+        grammar = processor.lift(fill_grammar(codec, masked.gaps))
+        processors.append(_BehindContext(GrammarLogitsProcessor(grammar, room - start), start))
+    sampling: dict[str, Any] = {"do_sample": False}
+    if options.temperature > 0:
+        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    if apart:  # BART's own settings end every text in a way of their own
+        sampling |= {"decoder_start_token_id": tokenizer.bos_token_id}
+        sampling |= {"forced_bos_token_id": None, "forced_eos_token_id": None, "no_repeat_ngram_size": 0}
+    batch = torch.tensor([context] * count, device=model.device)
+    output = model.generate(  # type: ignore[operator]
+        batch,
+        attention_mask=torch.ones_like(batch),
+        max_length=room,
+        num_beams=1,
+        logits_processor=processors,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        **sampling,
+    )
+    return [_until_end(ids, tokenizer.eos_token_id) for ids in output[:, start:].tolist()]
+
+
+def _until_end(ids: list[int], eos: int) -> list[int]:
+    return ids[: ids.index(eos) + 1] if eos in ids else ids
+
+
+# --- Back into the Score ---------------------------------------------------------------------------------------------
+
+
+def _filled(processor: MusicProcessor, request: _Request, ids: list[int]) -> Composition:
+    codec = processor.codec
+    assert isinstance(codec, TrackTextCodec)
+    notes, bars = processor.count_events(ids)["notes"], request.bars[1] - request.bars[0]
+    try:
+        if ids[-1] != processor.tokenizer.eos_token_id:
+            raise DecodingError(f"the fill has no end after {len(ids)} tokens")
+        voices = read_fill(codec, request.masked.gaps, processor.ids_to_events(ids[1:-1]))
+    except DecodingError as error:
+        return Composition(ids, None, str(error), notes, bars)
+    return Composition(ids, _splice(codec, request, voices), None, notes, bars)
+
+
+def _splice(codec: TrackTextCodec, request: _Request, voices: Sequence[Voice]) -> ScoreTick:
+    """The Score with the notes of the masked bars replaced."""
+    filled = request.score.copy()
+    new: dict[int, list[tuple[int, int, list[int]]]] = {track: [] for track in request.tracks}
+    for voice in voices:
+        new[request.piece.voices[voice.source].source] += voice.chords
+    for track, chords in new.items():
+        kept = _notes_outside(request, track)
+        loudness = round(float(np.median([note.velocity for note in kept]))) if kept else VELOCITY
+        written = [
+            NoteTick(onset, max(end - onset, 1), pitch, loudness)
+            for onset, end, pitches in ((_tick(codec, request, a), _tick(codec, request, b), p) for a, b, p in chords)
+            for pitch in pitches
+        ]
+        notes = sorted([*kept, *written], key=lambda note: note.time)  # stable: what stays keeps its order
+        filled.tracks[track].notes = NoteTickList(notes)
+    return filled
+
+
+def _notes_outside(request: _Request, track: int) -> list[NoteTick]:
+    """The notes of a track that do not begin in the masked bars, as they were given."""
+    table = bar_table(request.grid)
+    first, last = request.bars
+    begin, end = int(table.starts[first]), int(table.starts[last - 1] + table.lengths[last - 1])
+    steps = [note.time for note in request.grid.tracks[track].notes]
+    notes = request.score.tracks[track].notes
+    return [note for note, step in zip(notes, steps, strict=True) if not begin <= step < end]
+
+
+def _tick(codec: TrackTextCodec, request: _Request, step: int) -> int:
+    """A step of the window as a tick of the Score, the nearest one."""
+    start = int(bar_table(request.grid).starts[request.first_bar]) + step
+    unit = codec.settings.steps_per_quarter
+    return (2 * start * request.score.ticks_per_quarter + unit) // (2 * unit)

@@ -1,0 +1,187 @@
+"""Train a model to fill masked bars: a small one from scratch by denoising, or a pretrained one with LoRA.
+
+    python train/train_infill.py --dataset DIR --output runs/infill --max_minutes 30
+    python train/train_infill.py --style causal --dataset DIR --output runs/infill-causal --max_minutes 30
+    python train/train_infill.py --model runs/infill --dataset DIR --output runs/infill-mine
+    accelerate launch train/train_infill.py --base_model facebook/bart-base --dataset DIR --output runs/infill-bart
+
+`--style seq2seq` is a BART, which reads the masked window in its encoder; `causal` reads window and fill in one
+sequence; `left-to-right` masks nothing and is only there to be compared on the same bars. `--preset lines` cuts windows
+so that no line has more than 50 tokens, `bars` takes `--window_bars` bars of all tracks.
+
+Ends with the best model by validation loss, `infilling.json` with what masked bars of the test split cost, and
+`loss.png` in the output folder; an adapter alone lies in `adapter/`.
+"""
+
+import json
+import shlex
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import PrinterCallback, set_seed
+
+from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.generation.loading import load_model
+from symbolic_music.tokenization.build import build_word_level_tokenizer
+from symbolic_music.training.arguments import (
+    ModelArguments,
+    MusicTrainingArguments,
+    TrainingError,
+    one_line_errors,
+    parse_as,
+)
+from symbolic_music.training.callbacks import LossPlotCallback, ProgressLineCallback, TimeBudgetCallback
+from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
+from symbolic_music.training.infill_trainer import InfillTrainer, evaluate_examples
+from symbolic_music.training.lora import add_adapter, count_parameters, save_adapted
+from symbolic_music.training.preparation import (
+    build_infill_model,
+    checkpoint_to_resume,
+    choose_split,
+    load_splits,
+    load_text_model,
+)
+from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
+
+RESULT_FILE = "infilling.json"
+PRESETS = {"bars": None, "lines": 50}
+MAX_CONTEXT = 1024
+
+
+@dataclass
+class InfillArguments:
+    """The data, the masks and the model."""
+
+    dataset: str = field(default="", metadata={"help": "Dataset folder or Hub id with all three splits."})
+    style: str = field(default=str(InfillFormat.SEQ2SEQ), metadata={"help": "seq2seq, causal or left-to-right."})
+    model: str = field(default="", metadata={"help": "A trained model that fills, to be adapted with LoRA."})
+    base_model: str = field(default="", metadata={"help": "Or a text model, such as facebook/bart-base."})
+    window_bars: int = field(default=8, metadata={"help": "Bars of a window."})
+    preset: str = field(default="bars", metadata={"help": "bars, or lines: none with more than 50 tokens."})
+    max_masks: int = field(default=64, metadata={"help": "Bars of lines that can be masked at once."})
+    masks_per_window: int = field(default=4, metadata={"help": "Examples of each window, with other masks."})
+    context_length: int = field(
+        default=512, metadata={"help": "Tokens that the model holds; longer ones are left out."}
+    )
+    transpositions: list[int] = field(
+        default_factory=lambda: [0], metadata={"help": "Semitones by which each training piece is shifted."}
+    )
+    rank: int = field(default=16, metadata={"help": "Rank of the adapters."})
+    alpha: float | None = field(default=None, metadata={"help": "Scale of the adapters; twice the rank if left out."})
+    lora_dropout: float = field(default=0.05, metadata={"help": "Dropout of what goes into an adapter."})
+
+    def __post_init__(self) -> None:
+        if not self.dataset:
+            raise TrainingError("--dataset is missing: give a folder or a Hub id")
+        if self.style not in list(InfillFormat):
+            raise TrainingError(f"--style is {self.style!r}; expected one of {', '.join(InfillFormat)}")
+        if self.preset not in PRESETS:
+            raise TrainingError(f"--preset is {self.preset!r}; expected one of {', '.join(PRESETS)}")
+        if self.model and self.base_model:
+            raise TrainingError("give --model, a model that fills, or --base_model, a text model, not both")
+        for name, least in (("window_bars", 1), ("max_masks", 1), ("masks_per_window", 1), ("context_length", 16)):
+            if getattr(self, name) < least:
+                raise TrainingError(f"--{name} is {getattr(self, name)}; expected {least} or more")
+
+
+def build_model(arguments: InfillArguments, sizes: ModelArguments, use_cpu: bool) -> tuple[Any, Any, list[int] | None]:
+    """Model, processor and, for a pretrained one, the rows that its adapter trains whole."""
+    style = InfillFormat(arguments.style)
+    if arguments.model:
+        model, processor = load_model(arguments.model, "cpu" if use_cpu else None)
+        rows: list[int] | None = []
+    elif arguments.base_model:
+        settings = TrackTextSettings(max_bars=arguments.window_bars, max_masks=arguments.max_masks)
+        model, processor, rows = load_text_model(
+            arguments.base_model, settings, encoder_decoder=style == InfillFormat.SEQ2SEQ
+        )
+    else:
+        settings = TrackTextSettings(max_bars=arguments.window_bars, max_masks=arguments.max_masks)
+        processor = build_word_level_tokenizer(TrackTextCodec(settings), arguments.context_length)
+        model = build_infill_model(sizes, processor, arguments.context_length, style == InfillFormat.SEQ2SEQ)
+        rows = None
+    if bool(model.config.is_encoder_decoder) != (style == InfillFormat.SEQ2SEQ):
+        raise TrainingError(f"--style {style} does not fit a {model.config.model_type}")
+    return model, processor, rows
+
+
+def main() -> None:
+    """Mask, train, score, save."""
+    started, commit = time.monotonic(), git_commit()
+    arguments, sizes, args = parse_as(
+        (InfillArguments, ModelArguments, MusicTrainingArguments), "Train a model to fill masked bars."
+    )
+    checkpoint = checkpoint_to_resume(args)
+    set_seed(args.seed)
+    splits = load_splits(arguments.dataset)
+    model, processor, rows = build_model(arguments, sizes, args.use_cpu)
+    if rows is not None:
+        model = add_adapter(model, arguments.rank, arguments.alpha, arguments.lora_dropout, rows)
+        args.muon = False  # it makes whole matrices orthogonal, which an adapter's factors are not
+    style = InfillFormat(arguments.style)
+    context = min(arguments.context_length, model.config.max_position_embeddings)
+    masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window)
+    examples, left_out = {}, {}
+    for name in ("train", "validation", "test"):
+        shifts = arguments.transpositions if name == "train" else [0]
+        split = choose_split(splits, name, arguments.dataset)
+        examples[name], left_out[name] = build_examples(split, processor, style, masks, context, shifts)
+        print(f"{name}: {len(examples[name]):,} examples; left out: {left_out[name] or 'none'}", flush=True)
+    collator = InfillCollator(processor.tokenizer.pad_token_id)
+    trainer = InfillTrainer(
+        model=model.train(),
+        args=args,
+        processing_class=processor,
+        data_collator=collator,
+        train_dataset=examples["train"],
+        eval_dataset=examples["validation"],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(ProgressLineCallback(trainer.budget))
+    trainer.add_callback(LossPlotCallback())
+    if trainer.budget is not None:
+        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    before = None
+    if arguments.model:
+        with model.disable_adapter():
+            before = evaluate_examples(model, examples["test"], collator, seed=args.seed)
+    training_started = time.monotonic()
+    trainer.train(resume_from_checkpoint=checkpoint)
+    minutes = (time.monotonic() - training_started) / 60
+    after = evaluate_examples(trainer.model, examples["test"], collator, seed=args.seed)
+    if not trainer.is_world_process_zero():
+        return
+    output = Path(str(args.output_dir))
+    parameters = count_parameters(trainer.model)
+    if rows is not None:
+        save_adapted(trainer.model, processor, output, arguments.model or arguments.base_model)
+    else:
+        trainer.save_model()
+    result = {
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": commit,
+        "split_hash": dataset_hash(splits),
+        "arguments": asdict(arguments),
+        "examples": {name: len(rows) for name, rows in examples.items()},
+        "left_out": left_out,
+        "parameters": parameters,
+        "before": before,
+        "test": after,
+        "steps": trainer.state.global_step,
+        "training_minutes": minutes,
+        "minutes": (time.monotonic() - started) / 60,
+        "machine": machine_class(trainer.model.device),
+        "seed": args.seed,
+    }
+    (output / RESULT_FILE).write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    interval = after["bits_per_note_interval"]
+    between = f" ({interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
+    print(f"masked bars of the test split: {after['bits_per_note']:.3f} bits/note{between}, {minutes:.1f} minutes")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
