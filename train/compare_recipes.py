@@ -114,12 +114,12 @@ class Atoms:
         rests = repeated_rest_loss(logits[:, :-1], ids[:, :-1], labels, self.is_rest) / count
         return total + self.weights.rests * rests
 
-    def sample(self, arguments: argparse.Namespace) -> dict[str, list[list[str]]]:
+    def sample(self, arguments: argparse.Namespace, longest: int) -> dict[str, list[list[str]]]:
         """Events of windows with and without the grammar; for one that is not complete, of what is there."""
         found = {}
         for name, use_grammar in (("with the grammar", True), ("without", False)):
             options = SamplingOptions(
-                max_length=arguments.max_tokens,
+                max_length=longest,
                 batch_size=arguments.sampling_batch_size,
                 use_grammar=use_grammar,
                 seed=arguments.seed,
@@ -190,7 +190,7 @@ class Spelled:
         return nats / count + self.weights.rests * rests
 
     @torch.inference_mode()
-    def sample(self, arguments: argparse.Namespace) -> dict[str, list[list[str]]]:
+    def sample(self, arguments: argparse.Namespace, longest: int) -> dict[str, list[list[str]]]:
         """Events of windows as the model writes them; a word that is none is something else."""
         windows: list[list[str]] = []
         for first in trange(0, arguments.num_samples, arguments.sampling_batch_size, desc="sample", disable=None):
@@ -200,7 +200,7 @@ class Spelled:
             output = self.model.generate(
                 input_ids=opening,
                 attention_mask=torch.ones_like(opening),
-                max_length=arguments.max_tokens,
+                max_length=longest,
                 do_sample=True,
                 temperature=1.0,
                 top_p=1.0,
@@ -375,7 +375,8 @@ def run(name: str, arguments: argparse.Namespace, splits: Any) -> dict[str, Any]
             "rests": describe_rests(test_windows),
         },
     }
-    samples = recipe.sample(arguments)
+    result["longest_sample"] = max(len(recipe.encode(window)) for window in train_windows)
+    samples = recipe.sample(arguments, result["longest_sample"])
     result["sampled"] = {kind: judge(windows, spelling.codec) for kind, windows in samples.items()}
     result["first_samples"] = {
         kind: [

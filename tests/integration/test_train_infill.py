@@ -1,0 +1,123 @@
+"""`train/train_infill.py` as its user runs it: from scratch in each style, adapted, and used by the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForSeq2SeqLM
+
+from symbolic_music.score.midi_io import read_midi, write_midi
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "training")]
+
+import tiny_run  # noqa: E402
+
+SCRIPT = [ROOT / "train" / "train_infill.py"]
+CLI = ["-c", "from symbolic_music.cli import main; import sys; sys.exit(main())"]
+TINY = (
+    "--hidden_size 16 --num_hidden_layers 1 --num_attention_heads 2 --context_length 128 --window_bars 4 "
+    "--masks_per_window 1 --max_steps 4 --eval_steps 2 --save_steps 2 --logging_steps 1 --report_to none"
+).split()
+
+
+def run(script, *flags, expected=0):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, *map(str, [*script, *flags])], env=environment, capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == expected, result.stdout + result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`dataset/`, `seq2seq/` trained four steps, and `tune.mid` of twelve bars."""
+    folder = tiny_run.build(tmp_path_factory.mktemp("infill"))
+    run(SCRIPT, "--dataset", folder / "dataset", "--output", folder / "seq2seq", *TINY)
+    write_midi(tiny_run.tune(100), folder / "tune.mid")
+    return folder
+
+
+@pytest.mark.parametrize("style", ["causal", "left-to-right"])
+def test_every_style_trains_on_the_same_bars(folder, tmp_path, style):
+    run(SCRIPT, "--style", style, "--dataset", folder / "dataset", "--output", tmp_path / "out", *TINY)
+    own, other = (
+        json.loads((path / "infilling.json").read_text()) for path in (tmp_path / "out", folder / "seq2seq")
+    )
+    assert own["test"]["notes"] == other["test"]["notes"] > 0
+    assert own["examples"] == other["examples"]
+    assert own["steps"] == 4
+    assert own["test"]["bits_per_note_interval"]["low"] < own["test"]["bits_per_note"]
+
+
+def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
+    flags = ["--model", folder / "seq2seq", "--bars", "3-4", "--num-samples", "2", "--format", "mid,abc"]
+    done = run([*CLI, "infill"], folder / "tune.mid", *flags, "--output-dir", tmp_path / "filled")
+    assert "2 of 2 pieces are valid" in done.stdout
+    before = read_midi(folder / "tune.mid")
+    for path in sorted((tmp_path / "filled").glob("*.mid")):
+        after = read_midi(path)
+        unit = after.ticks_per_quarter
+        kept = [
+            [(note.time, note.duration, note.pitch) for note in score.tracks[0].notes if not 8 <= note.time / unit < 16]
+            for score in (before, after)
+        ]
+        assert kept[0] == kept[1]
+    summary = json.loads((tmp_path / "filled" / "summary.json").read_text())
+    assert summary["bars"] == "3-4"
+
+
+def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_path):
+    from peft import AutoPeftModelForSeq2SeqLM
+
+    output = tmp_path / "adapted"
+    run(SCRIPT, "--model", folder / "seq2seq", "--dataset", folder / "dataset", "--output", output, *TINY)
+    result = json.loads((output / "infilling.json").read_text())
+    assert result["test"]["bits_per_note"] < result["before"]["bits_per_note"]
+    assert result["parameters"]["trained"] < result["parameters"]["all"]
+    merged = AutoModelForSeq2SeqLM.from_pretrained(output)
+    adapter = AutoPeftModelForSeq2SeqLM.from_pretrained(output / "adapter").merge_and_unload()
+    for name, weights in merged.state_dict().items():
+        assert (weights - adapter.state_dict()[name]).abs().max() < 1e-5, name
+    music = tmp_path / "music"
+    run([*CLI, "infill"], folder / "tune.mid", "--model", output, "--bars", "1", "--output-dir", music)
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--bars", "5-99"], "bars 5-99 are not there; expected bars within 1-12"),
+        (["--bars", "8-5"], "--bars is '8-5'"),
+        (["--bars", "some"], "--bars is 'some'"),
+        (["--bars", "1-8"], "bars 1-8 are 8; this model's windows hold 4"),
+        (["--bars", "5", "--tracks", "Tuba"], "no track 'Tuba'; there are 1 Acoustic Grand Piano"),
+    ],
+)
+def test_mistakes_of_infill_are_one_line(folder, tmp_path, flags, complaint):
+    done = run([*CLI, "infill"], folder / "tune.mid", "--model", folder / "seq2seq", *flags, "--output-dir", tmp_path,
+               expected=2)  # fmt: skip
+    assert complaint in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ([], "--dataset is missing"),
+        (["--dataset", "DATASET", "--style", "sideways"], "--style is 'sideways'; expected one of seq2seq, causal"),
+        (["--dataset", "DATASET", "--preset", "songs"], "--preset is 'songs'; expected one of bars, lines"),
+        (["--dataset", "DATASET", "--model", "a", "--base_model", "b"], "not both"),
+        (["--dataset", "DATASET", "--model", "MODEL", "--style", "causal"], "--style causal does not fit a bart"),
+        (["--dataset", "DATASET", "--num_attention_heads", "5"], "--hidden_size 192 is no multiple of 5 heads"),
+        (["--dataset", "DATASET", "--max_masks", "0"], "--max_masks is 0; expected 1 or more"),
+    ],
+)
+def test_mistakes_of_training_are_one_line(folder, tmp_path, flags, complaint):
+    names = {"DATASET": folder / "dataset", "MODEL": folder / "seq2seq"}
+    done = run(SCRIPT, *(names.get(flag, flag) for flag in flags), "--output", tmp_path / "out", expected=2)
+    assert complaint in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("error: ")
