@@ -6,8 +6,8 @@
     accelerate launch train/train_infill.py --base_model facebook/bart-base --dataset DIR --output runs/infill-bart
 
 `--style seq2seq` is a BART, which reads the masked window in its encoder; `causal` reads window and fill in one
-sequence; `left-to-right` masks nothing and is only there to be compared on the same bars. `--preset lines` cuts windows
-so that no line has more than 50 tokens, `bars` takes `--window_bars` bars of all tracks.
+sequence; `left-to-right` masks nothing and is only there to be compared on the same bars. `--preset lines` cuts
+windows so that no line has more than 50 tokens, `bars` takes `--window_bars` bars of all tracks.
 
 Ends with the best model by validation loss, `infilling.json` with what masked bars of the test split cost, and
 `loss.png` in the output folder; an adapter alone lies in `adapter/`.

@@ -7,21 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from transformers import AutoModelForSeq2SeqLM
+import torch
+from transformers import AutoModelForSeq2SeqLM, BartConfig, BartForConditionalGeneration
 
 from symbolic_music.score.midi_io import read_midi, write_midi
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "training")]
+sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization")]
 
 import tiny_run  # noqa: E402
+from text_tokenizers import TOKENIZERS  # noqa: E402
 
 SCRIPT = [ROOT / "train" / "train_infill.py"]
 CLI = ["-c", "from symbolic_music.cli import main; import sys; sys.exit(main())"]
-TINY = (
-    "--hidden_size 16 --num_hidden_layers 1 --num_attention_heads 2 --context_length 128 --window_bars 4 "
-    "--masks_per_window 1 --max_steps 4 --eval_steps 2 --save_steps 2 --logging_steps 1 --report_to none"
-).split()
+TINY = ["--hidden_size", "16", "--num_hidden_layers", "1", "--num_attention_heads", "2", "--context_length", "128", "--window_bars", "4", "--masks_per_window", "1", "--max_steps", "4", "--eval_steps", "2", "--save_steps", "2", "--logging_steps", "1", "--report_to", "none"]
 
 
 def run(script, *flags, expected=0):
@@ -45,9 +44,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("style", ["causal", "left-to-right"])
 def test_every_style_trains_on_the_same_bars(folder, tmp_path, style):
     run(SCRIPT, "--style", style, "--dataset", folder / "dataset", "--output", tmp_path / "out", *TINY)
-    own, other = (
-        json.loads((path / "infilling.json").read_text()) for path in (tmp_path / "out", folder / "seq2seq")
-    )
+    own, other = (json.loads((path / "infilling.json").read_text()) for path in (tmp_path / "out", folder / "seq2seq"))
     assert own["test"]["notes"] == other["test"]["notes"] > 0
     assert own["examples"] == other["examples"]
     assert own["steps"] == 4
@@ -63,7 +60,11 @@ def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
         after = read_midi(path)
         unit = after.ticks_per_quarter
         kept = [
-            [(note.time, note.duration, note.pitch) for note in score.tracks[0].notes if not 8 <= note.time / unit < 16]
+            [
+                (note.time, note.duration, note.pitch)
+                for note in score.tracks[0].notes
+                if not 8 <= note.time / unit < 16
+            ]
             for score in (before, after)
         ]
         assert kept[0] == kept[1]
@@ -87,6 +88,28 @@ def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_p
     run([*CLI, "infill"], folder / "tune.mid", "--model", output, "--bars", "1", "--output-dir", music)
 
 
+def test_a_text_model_learns_to_fill(folder, tmp_path):
+    from peft import AutoPeftModelForSeq2SeqLM
+
+    torch.manual_seed(0)
+    tokenizer = TOKENIZERS["byte level"]()
+    tokenizer.save_pretrained(tmp_path / "text")
+    sides = {f"{side}_{name}": 2 for side in ("encoder", "decoder") for name in ("layers", "attention_heads")}
+    config = BartConfig(vocab_size=len(tokenizer), d_model=16, max_position_embeddings=160, **sides)
+    BartForConditionalGeneration(config).save_pretrained(tmp_path / "text")
+    output, music = tmp_path / "out", tmp_path / "music"
+    given = ["--base_model", tmp_path / "text", "--dataset", folder / "dataset", "--output", output]
+    run(SCRIPT, *given, *TINY)
+    merged = AutoModelForSeq2SeqLM.from_pretrained(output).eval()
+    adapter = AutoPeftModelForSeq2SeqLM.from_pretrained(output / "adapter").eval()
+    ids = torch.arange(5, 25)[None]
+    with torch.inference_mode():
+        logits = [model(input_ids=ids, decoder_input_ids=ids).logits for model in (merged, adapter)]
+    assert (logits[0] - logits[1]).abs().max() < 1e-5
+    done = run([*CLI, "infill"], folder / "tune.mid", "--model", output, "--bars", "2", "--output-dir", music)
+    assert "4 of 4 pieces are valid" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
@@ -94,7 +117,7 @@ def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_p
         (["--bars", "8-5"], "--bars is '8-5'"),
         (["--bars", "some"], "--bars is 'some'"),
         (["--bars", "1-8"], "bars 1-8 are 8; this model's windows hold 4"),
-        (["--bars", "5", "--tracks", "Tuba"], "no track 'Tuba'; there are 1 Acoustic Grand Piano"),
+        (["--bars", "5", "--tracks", "Tuba"], "no track 'Tuba'; there are 1 walk 100 (Acoustic Grand Piano)"),
     ],
 )
 def test_mistakes_of_infill_are_one_line(folder, tmp_path, flags, complaint):
