@@ -29,8 +29,8 @@ def split():
     return Dataset.from_list([tiny_run.row(seed) for seed in range(3)], split="train")
 
 
-def examples(split, processor, style, settings=MaskSettings(), context_length=512, **kwargs):
-    return build_examples(split, processor, style, settings, context_length, **kwargs)
+def examples(split, processor, style, settings=None, context_length=512, **kwargs):
+    return build_examples(split, processor, style, settings or MaskSettings(), context_length, **kwargs)
 
 
 def words(processor, ids):
