@@ -20,10 +20,10 @@ from text_tokenizers import TOKENIZERS  # noqa: E402
 
 SCRIPT = [ROOT / "train" / "train_infill.py"]
 CLI = ["-c", "from symbolic_music.cli import main; import sys; sys.exit(main())"]
-TINY = (
+TINY = (  # noqa: SIM905
     "--hidden_size 16 --num_hidden_layers 1 --num_attention_heads 2 --context_length 128 --window_bars 4 "
     "--masks_per_window 1 --max_steps 4 --eval_steps 2 --save_steps 2 --logging_steps 1 --report_to none"
-).split()  # noqa: SIM905
+).split()
 
 
 def run(script, *flags, expected=0):
