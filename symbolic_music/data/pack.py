@@ -31,8 +31,8 @@ from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 logger = logging.getLogger(__name__)
 
-MAX_VOCABULARY = 65_535
-_ENCODED = Features({"input_ids": List(Value("uint16")), "refusal": Value("string")})
+# Ids of a larger vocabulary, such as Llama 3's with music, take four bytes.
+_LARGEST_OF_TWO_BYTES = 65_536
 _PIECES_PER_PROCESS = 64
 _PROBE_PIECES = 4
 _TOKENS_AT_ONCE = 2**21
@@ -48,7 +48,7 @@ class EncodedPieces:
     """All encoded pieces, without copying them: views into Arrow memory.
 
     Args:
-        values: one flat uint16 array for each Arrow chunk.
+        values: one flat array of ids for each Arrow chunk.
         chunks: (n,) which chunk each piece lies in.
         starts: (n,) where in its chunk it begins.
         lengths: (n,) its number of ids.
@@ -87,20 +87,16 @@ def pack_split(
         cache_dir: where encoded pieces and blocks are kept; default below the cache of `datasets`.
 
     Returns:
-        `input_ids` List(uint16, length=block_size) and `grammar_state` List(int16, length=A): the state of each of the
+        `input_ids` List(uint16 or uint32, length=block_size) and `grammar_state` List(int16, length=A): the state of each of the
         grammar's A automata before the block's first token.
 
     Raises:
-        PackError: too large a vocabulary, too small a block, not one piece that can be encoded, or an encoded piece
+        PackError: too small a block, not one piece that can be encoded, or an encoded piece
             that the grammar refuses.
         AugmentationError: when a split other than train is to be augmented.
     """
     augmentation = Augmentation(tuple(transpositions), tuple(tempo_factors))
     check_may_augment(None if split.split is None else str(split.split), augmentation)
-    if len(processor.tokenizer) > MAX_VOCABULARY:
-        raise PackError(
-            f"a vocabulary of {len(processor.tokenizer):,} does not fit uint16: at most {MAX_VOCABULARY:,}"
-        )
     if block_size < 2:
         raise PackError(f"expected blocks of at least 2 ids, got {block_size}")
     folder = Path(datasets_config.HF_DATASETS_CACHE) / "symbolic_music" if cache_dir is None else Path(cache_dir)
@@ -164,6 +160,11 @@ def _hash(value: Any) -> str:
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def _id_type(processor: MusicProcessor) -> Value:
+    """The smallest type that holds every id."""
+    return Value("uint16" if len(processor.tokenizer) <= _LARGEST_OF_TWO_BYTES else "uint32")
+
+
 def _encode(split: Dataset, encoder: PieceEncoder, fingerprint: str, folder: Path, num_proc: int | None) -> Dataset:
     """Encode every piece, or find that done; what cannot be encoded is counted and named."""
     processes = num_proc or min(os.cpu_count() or 1, 1 + len(split) // _PIECES_PER_PROCESS)
@@ -173,7 +174,7 @@ def _encode(split: Dataset, encoder: PieceEncoder, fingerprint: str, folder: Pat
         batch_size=_PIECES_PER_PROCESS,
         num_proc=processes if processes > 1 else None,
         remove_columns=["midi"],
-        features=_ENCODED,
+        features=Features({"input_ids": List(_id_type(encoder.processor)), "refusal": Value("string")}),
         cache_file_name=str(folder / f"encoded-{fingerprint}.arrow"),
         new_fingerprint=fingerprint,
         desc=f"encode {split.split or 'pieces'}",
@@ -207,7 +208,7 @@ def _write_blocks(pieces: EncodedPieces, processor: MusicProcessor, block_size: 
     states = _states_at_block_starts(pieces, order, processor, block_size)
     features = Features(
         {
-            "input_ids": List(Value("uint16"), length=block_size),
+            "input_ids": List(_id_type(processor), length=block_size),
             "grammar_state": List(Value("int16"), length=states.shape[1]),
         }
     )
@@ -229,7 +230,7 @@ def _write_blocks(pieces: EncodedPieces, processor: MusicProcessor, block_size: 
 
 
 def _joined(pieces: EncodedPieces, order: np.ndarray, block_size: int, pad: int) -> Iterator[np.ndarray]:
-    """The ids of all pieces in order, in uint16 arrays of whole blocks; the last one padded."""
+    """The ids of all pieces in order, in arrays of whole blocks; the last one padded."""
     held: list[np.ndarray] = []
     size = 0
     for piece in order:

@@ -132,12 +132,16 @@ def test_what_cannot_be_encoded_is_counted_and_named(pack_here, processor, monke
         pack_here(split_of(1))
 
 
-def test_too_large_a_vocabulary_and_too_small_a_block_are_refused(pack_here, monkeypatch):
+def test_too_small_a_block_is_refused(pack_here):
     with pytest.raises(PackError, match="at least 2 ids, got 1"):
         pack_here(split_of(1), block_size=1)
-    monkeypatch.setattr(pack, "MAX_VOCABULARY", 100)
-    with pytest.raises(PackError, match="does not fit uint16"):
-        pack_here(split_of(1))
+
+
+def test_ids_of_a_large_vocabulary_take_four_bytes(pack_here, processor, monkeypatch):
+    monkeypatch.setattr(pack, "_LARGEST_OF_TWO_BYTES", 100)
+    blocks = pack_here(split_of(4))
+    assert blocks.features["input_ids"].feature.dtype == "uint32"
+    assert blocks[0]["input_ids"][0] == processor.tokenizer.bos_token_id
 
 
 def test_an_interrupted_write_leaves_no_blocks(pack_here, monkeypatch, tmp_path):
