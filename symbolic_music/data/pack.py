@@ -87,8 +87,8 @@ def pack_split(
         cache_dir: where encoded pieces and blocks are kept; default below the cache of `datasets`.
 
     Returns:
-        `input_ids` List(uint16 or uint32, length=block_size) and `grammar_state` List(int16, length=A): the state of each of the
-        grammar's A automata before the block's first token.
+        `input_ids` List(uint16 or uint32, length=block_size) and `grammar_state` List(int16, length=A): the state of
+        each of the grammar's A automata before the block's first token.
 
     Raises:
         PackError: too small a block, not one piece that can be encoded, or an encoded piece

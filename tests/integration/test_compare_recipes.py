@@ -1,0 +1,103 @@
+"""`train/compare_recipes.py` on a text model of no size: recipes learn, sample and are judged; nothing runs twice."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, GPT2Config
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization"), str(ROOT / "train")]
+
+import compare_recipes  # noqa: E402
+import tiny_run  # noqa: E402
+from text_tokenizers import TOKENIZERS  # noqa: E402
+
+from symbolic_music.events.track_text import TrackTextCodec  # noqa: E402
+
+FLAGS = ["--window-bars", "2", "--steps", "3", "--batch-size", "2", "--num-samples", "3", "--sampling-batch-size", "2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`dataset/`, and `text/`: a GPT-2 with random weights and a byte-level tokenizer."""
+    folder = tiny_run.build(tmp_path_factory.mktemp("recipes"))
+    torch.manual_seed(0)
+    tokenizer = TOKENIZERS["byte level"]()
+    tokenizer.save_pretrained(folder / "text")
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=512)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder / "text")
+    return folder
+
+
+def run(folder, output, *flags, expected=0):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    given = ["--base-model", folder / "text", "--dataset", folder / "dataset", "--output", output, *FLAGS, *flags]
+    result = subprocess.run(
+        [sys.executable, *map(str, [ROOT / "train" / "compare_recipes.py", *given])],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == expected, result.stdout + result.stderr
+    return result
+
+
+def test_recipes_are_compared_on_the_same_windows(folder, tmp_path):
+    done = run(folder, tmp_path, "--recipe", "atoms", "--recipe", "spelled")
+    results = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("atoms", "spelled")}
+    assert results["atoms"]["held_out"]["rests"] == results["spelled"]["held_out"]["rests"]
+    assert results["atoms"]["train_windows"] == results["spelled"]["train_windows"]
+    assert results["spelled"]["training"]["tokens"] > 3 * results["atoms"]["training"]["tokens"]
+    assert results["atoms"]["sampled"]["with the grammar"]["decoded"] == 3
+    assert results["spelled"]["sampled"]["without"]["decoded"] == 0
+    table = (tmp_path / "report.md").read_text()
+    assert table.strip() in done.stdout
+    assert "| atoms | with the grammar |" in table
+    assert "3 of 3" in table
+
+    written = (tmp_path / "atoms.json").stat().st_mtime_ns
+    again = run(folder, tmp_path, "--recipe", "atoms")
+    assert "atoms.json is there" in again.stdout
+    assert (tmp_path / "atoms.json").stat().st_mtime_ns == written
+
+    (tmp_path / "atoms.json").unlink()
+    run(folder, tmp_path, "--recipe", "atoms")
+    resumed = json.loads((tmp_path / "atoms.json").read_text())
+    same = ("training", "held_out", "sampled")
+    assert {name: resumed[name] for name in same} == {name: results["atoms"][name] for name in same}
+
+
+def test_windows_that_are_too_long_for_all_are_an_error(folder, tmp_path):
+    done = run(folder, tmp_path, "--max-tokens", "10", expected=2)
+    assert "no window has at most --max-tokens 10 tokens when it is spelled" in done.stderr
+
+
+def test_spelling_is_read_back(folder):
+    arguments = compare_recipes.argparse.Namespace(base_model=folder / "text", gguf_file=None, window_bars=2)
+    spelling = compare_recipes.Spelling(arguments)
+    windows = [TrackTextCodec.from_dict(spelling.codec.to_dict()).encode(window)
+               for window in spelling.codec.windows(tiny_run.tune(1))]  # fmt: skip
+    for window in windows:
+        ids = spelling.encode(window)
+        assert spelling.events(ids[len(spelling.opening) :]) == window
+    broken = spelling.events(spelling.ids(" C4_q nonsense <BAR> .E4x"))
+    assert broken == ["Note_C4:q", "Other_None", "Bar_None", "Other_None"]
+
+
+def test_instruments_and_their_lines_are_counted():
+    codec = TrackTextCodec()
+    window = [
+        *("Tempo_120", "Meter_4/4", "Key_C", "Bars_1", "Instrument_0", "Instrument_40", "Tracks_None"),
+        *("Track_1", "Instrument_0", "Bar_last", "Note_C4:w"),
+        *("Track_2", "Instrument_40", "Bar_last", "Note_C4:w"),
+    ]
+    assert compare_recipes.instruments(window) == (2, 2)
+    found = compare_recipes.judge([window, ["Other_None", "Rest_q"]], codec)
+    assert (found["decoded"], found["several_instruments"], found["all_instruments"]) == (1, 1, 1)
+    assert found["music_words"] == pytest.approx(16 / 17)
