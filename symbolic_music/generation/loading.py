@@ -7,7 +7,9 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoProcessor, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
+from transformers.utils.peft_utils import ADAPTER_CONFIG_NAME, find_adapter_config_file
 
+from symbolic_music._extras import require
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
@@ -26,10 +28,10 @@ class LoadError(ValueError):
 def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, MusicProcessor]:
     """A model for inference, in float32 whatever its weights are stored as, and its processor.
 
-    A causal model composes; one with encoder and decoder fills in.
+    A causal model composes; one with encoder and decoder fills in. An adapter is merged into its base.
 
     Args:
-        name: a folder or a Hub id.
+        name: a folder or a Hub id, of a model or of an adapter with its processor.
         device: cpu, cuda, cuda:1, mps …; a GPU where there is one when left out.
 
     Raises:
@@ -40,9 +42,10 @@ def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, M
     disable_progress_bar()  # "Loading weights" would stand between the user and the one line of an error
     try:
         processor = AutoProcessor.from_pretrained(name)
-        fills = AutoConfig.from_pretrained(name).is_encoder_decoder
-        kind = AutoModelForSeq2SeqLM if fills else AutoModelForCausalLM
-        model = kind.from_pretrained(name, dtype=torch.float32)
+        is_adapter = find_adapter_config_file(name) is not None
+        model = _load_adapted(name, len(processor.tokenizer)) if is_adapter else _load_whole(name)
+    except LoadError:
+        raise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         where = "" if Path(name).exists() else "no such file or folder here, and as a Hub id: "
         raise LoadError(f"cannot load a model from {name}: {where}{_first_line(error)}") from error
@@ -53,11 +56,37 @@ def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, M
     return model.eval().to(chosen), processor
 
 
+def _load_whole(name: str) -> PreTrainedModel:
+    fills = AutoConfig.from_pretrained(name).is_encoder_decoder
+    kind = AutoModelForSeq2SeqLM if fills else AutoModelForCausalLM
+    return kind.from_pretrained(name, dtype=torch.float32)
+
+
+def _load_adapted(name: str, vocabulary: int) -> PreTrainedModel:
+    """The base of an adapter, with rows for the adapter's tokens, and the adapter merged into it."""
+    peft = require("peft")
+    config = peft.PeftConfig.from_pretrained(name)
+    base = _load_whole(config.base_model_name_or_path)
+    rows = len(base.get_input_embeddings().weight)  # type: ignore[arg-type]
+    grown = config.trainable_token_indices
+    if isinstance(grown, dict):
+        grown = next(iter(grown.values()))
+    # A model of text has rows for its own words and gets those of the music; a model of music has them all.
+    expected = min(grown) if grown else vocabulary
+    if rows < expected or (not grown and rows != expected):
+        raise LoadError(
+            f"{name} is an adapter for a model of {expected:,} tokens; its base {config.base_model_name_or_path} has "
+            f"{rows:,}"
+        )
+    base.resize_token_embeddings(max(rows, vocabulary), mean_resizing=False)
+    return peft.PeftModel.from_pretrained(base, name).merge_and_unload()
+
+
 def _check_model_name(name: str) -> None:
     """Say plainly what a name that can be neither a model folder nor a Hub id is."""
     path = Path(name)
     if path.is_dir():
-        if not (path / "config.json").is_file():
+        if not any((path / file).is_file() for file in ("config.json", ADAPTER_CONFIG_NAME)):
             raise LoadError(f"{name} is not a model folder: it holds no config.json")
     elif path.exists():
         raise LoadError(f"{name} is a file; expected a model folder or Hub id")

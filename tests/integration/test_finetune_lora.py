@@ -26,7 +26,7 @@ from text_tokenizers import TOKENIZERS  # noqa: E402
 auto.register_configs()
 auto.register_models()
 FOUR_STEPS = "--max_steps 4 --eval_steps 2 --save_steps 2 --rank 4 --transpositions 0".split()  # noqa: SIM905
-CLI = ["-c", "from symbolic_music.cli import main; main()"]
+CLI = ["-c", "from symbolic_music.cli import main; import sys; sys.exit(main())"]
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,25 @@ def test_a_folder_of_files_becomes_an_adapted_model_that_composes(folder, tmp_pa
     music = tmp_path / "music"
     run([*CLI, "generate"], "--model", output, "--bars", "1", "--format", "mid", "--output-dir", music)
     assert [path.name for path in music.glob("*.mid")]
+
+
+def test_an_adapter_composes_as_its_merged_model_does_and_only_on_its_own_base(folder, tmp_path):
+    output = tmp_path / "out"
+    run([SCRIPT], "--model", folder / "base", "--dataset", folder / "dataset", "--output", output, *FOUR_STEPS)
+    asked = ["--bars", "1", "--temperature", "0", "--num-samples", "1", "--output-dir"]
+    for name in (".", "adapter"):
+        run([*CLI, "generate"], "--model", output / name, *asked, tmp_path / "music" / name)
+    pieces = [(tmp_path / "music" / name / "sample_0000.mid").read_bytes() for name in (".", "adapter")]
+    assert pieces[0] == pieces[1]
+
+    config_file = output / "adapter" / "adapter_config.json"
+    config = json.loads(config_file.read_text()) | {"base_model_name_or_path": str(tmp_path / "other")}
+    config_file.write_text(json.dumps(config))
+    other = GPT2Config(vocab_size=77, n_embd=16, n_layer=1, n_head=2)
+    AutoModelForCausalLM.from_config(other).save_pretrained(tmp_path / "other")
+    done = run([*CLI, "generate"], "--model", output / "adapter", *asked, tmp_path / "no", expected=2)
+    tokens = len(MusicProcessor.from_pretrained(output).tokenizer)
+    assert f"is an adapter for a model of {tokens} tokens; its base {tmp_path / 'other'} has 77" in done.stderr
 
 
 def test_a_dataset_is_taken_as_it_is(folder, tmp_path):
