@@ -9,13 +9,17 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
+from datasets import Dataset
+from symusic.core import ScoreTick
 from tqdm import tqdm
 
+from symbolic_music.events.codec import EncodingError, ScoreCodec
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.score.midi_io import read_midi
-from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.sampling_evaluation import evaluate_sampling
 
@@ -38,12 +42,34 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def describe(rests: dict[str, Any]) -> str:
+    """Share of rests and length of their runs in a few words."""
+    low, high = rests["rest_share_interval"]["low"], rests["rest_share_interval"]["high"]
+    return f"{rests['rest_share']:.2%} of events [{low:.2%}, {high:.2%}], at most {rests['longest_run']} in a row"
+
+
+def human_pieces(split: Dataset, codec: ScoreCodec) -> list[ScoreTick]:
+    """The pieces of a split as the codec writes them, in windows where it writes those; what it cannot is counted."""
+    pieces, refused = [], 0
+    for midi in split["midi"]:
+        for part in codec.windows(read_midi(midi)):
+            try:
+                pieces.append(codec.quantise(part))
+            except EncodingError:
+                refused += 1
+    if refused:
+        print(f"{refused} human pieces cannot be written and are left out", file=sys.stderr)
+    if not pieces:
+        raise TrainingError("no human piece can be written by the model's codec")
+    return pieces
+
+
 def main() -> None:
     """Load, sample, write, report."""
     arguments = parse_arguments()
     model, processor = load_model(arguments.model, arguments.device)
     pieces = choose_split(load_splits(arguments.dataset), arguments.split, arguments.dataset)
-    human = [processor.codec.quantise(read_midi(midi)) for midi in pieces["midi"]]
+    human = human_pieces(pieces, processor.codec)
     options = SamplingOptions(
         max_length=arguments.max_tokens,
         temperature=arguments.temperature,
@@ -65,6 +91,8 @@ def main() -> None:
             f"{name.replace('_', ' ')}: {row['valid']} of {row['pieces']} valid ({row['share']:.1%}, "
             f"95% interval {low:.1%} to {high:.1%}), {row['reasons'] or 'none invalid'}"
         )
+        if row.get("rests"):
+            print(f"  rests: {describe(row['rests'])}, human {describe(result['human_rests'])}")
         if "as_abc" in row:
             tunes = row["as_abc"]
             print(

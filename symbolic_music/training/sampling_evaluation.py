@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from symbolic_music.data.workers import Failure, map_in_order
 from symbolic_music.events.grammar import FORBIDDEN
 from symbolic_music.generation.compose import Composition, SamplingOptions, compose
+from symbolic_music.metrics.rests import count_rests, describe_rests
 from symbolic_music.metrics.statistics import describe_pieces
 from symbolic_music.score.abc_readers import READER_MODULES, OtherReaders, read_by_others
 from symbolic_music.score.abc_write import abc_text
@@ -47,9 +48,9 @@ def evaluate_sampling(
         read_as_abc: whether abc2midi and music21 are to read the pieces.
 
     Returns:
-        "with_grammar" and "without_grammar": see `validity`, with `readability` as "as_abc" where asked for;
-        "statistics": means and intervals of the samples under the grammar ("sampled") and of the human pieces
-        ("human").
+        "with_grammar" and "without_grammar": see `validity`, with `readability` as "as_abc" where asked for, and for a
+        codec with rests `describe_rests` as "rests"; "human_rests": the same of the human pieces; "statistics": means
+        and intervals of the samples under the grammar ("sampled") and of the human pieces ("human").
     """
     constrained = compose(model, processor, num_samples, options=replace(options, use_grammar=True), on_batch=on_batch)
     free = compose(model, processor, num_samples, options=replace(options, use_grammar=False), on_batch=on_batch)
@@ -58,6 +59,10 @@ def evaluate_sampling(
     rows = {name: validity(pieces, processor) for name, pieces in kinds.items()}
     if read_as_abc:
         rows = {name: row | {"as_abc": readability(kinds[name])} for name, row in rows.items()}
+    human_rests = None
+    if processor.grammar().count_per_token("Rest").any():
+        human_rests = describe_rests([processor.codec.encode(score) for score in human], options.seed)
+        rows = {name: row | {"rests": _rests(kinds[name], processor, options.seed)} for name, row in rows.items()}
     return {
         "max_length": options.max_length,
         "temperature": options.temperature,
@@ -69,7 +74,14 @@ def evaluate_sampling(
             "human": describe_pieces(human, options.seed),
         },
         "human_pieces": len(human),
+        "human_rests": human_rests,
     }
+
+
+def _rests(pieces: Sequence[Composition], processor: MusicProcessor, seed: int) -> dict[str, Any] | None:
+    """The rests of all that was sampled, whole pieces or not; None without a note or a rest."""
+    events = [processor.ids_to_events(piece.ids) for piece in pieces]
+    return describe_rests(events, seed) if any(count_rests(piece)[1] for piece in events) else None
 
 
 def validity(pieces: Sequence[Composition], processor: MusicProcessor) -> dict[str, Any]:
