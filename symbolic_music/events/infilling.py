@@ -10,7 +10,7 @@ bar at the latest. So no fill can touch what stands around it. A cell that a hel
 Knows the codec and its voices, nothing of ids or models.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,29 +89,20 @@ def mask_window(codec: TrackTextCodec, piece: VoicePiece, cells: Collection[Cell
     fill: list[str] = []
     gaps: list[Gap] = []
     for line, voice in enumerate(piece.voices):
-        opening = codec.line_opening(line + 1, voice)
-        context += opening
-        whole += opening
-        masked += [False] * len(opening)
-        held = False  # whether nothing has been masked in this run of masked bars, so that a tie is not the mask's
-        clipped = _end_within_mask(voice, line, piece, cells)
-        for bar, spans in enumerate(codec.bars_of(clipped, piece)):
-            in_mask = (line, bar) in cells
-            held = in_mask and (held or (line, bar - 1) not in cells)
-            kept = _leading_ties(spans) if held else 0 if in_mask else len(spans)
-            held = held and kept == len(spans)
-            bar_line, before, behind = codec.bar_line(bar, piece), spans[:kept], spans[kept:]
-            shown, hidden = codec.span_events(before), codec.span_events(behind)
-            context += [bar_line, *shown]
-            whole += [bar_line, *shown, *hidden]
-            masked += [False] * (1 + len(shown)) + [True] * len(hidden)
+        before = codec.line_opening(line + 1, voice)
+        for bar, (kept, hidden) in enumerate(_split_bars(codec, piece, line, cells)):
+            before = [*before, codec.bar_line(bar, piece), *codec.span_events(kept)]
+            behind = codec.span_events(hidden)
+            context += before
+            whole += [*before, *behind]
+            masked += [False] * len(before) + [True] * len(behind)
+            before = []
             if hidden:
-                begin = piece.bar_starts[bar] + sum(span.steps for span in before)
+                begin = piece.bar_starts[bar] + sum(span.steps for span in kept)
                 follows = bool(gaps) and (gaps[-1].line, gaps[-1].end) == (line, begin)
-                gaps.append(Gap(line, begin, sum(span.steps for span in behind), follows))
-                mask = f"Mask_{len(gaps)}"
-                context.append(mask)
-                fill += [mask, *hidden]
+                gaps.append(Gap(line, begin, sum(span.steps for span in hidden), follows))
+                context.append(f"Mask_{len(gaps)}")
+                fill += [f"Mask_{len(gaps)}", *behind]
     if not gaps:
         raise EncodingError("nothing begins in the bars to fill: held notes fill them")
     if len(gaps) > codec.settings.max_masks:
@@ -122,8 +113,24 @@ def mask_window(codec: TrackTextCodec, piece: VoicePiece, cells: Collection[Cell
     return MaskedWindow(context, tuple(gaps), fill, whole, masked)
 
 
-def _end_within_mask(voice: Voice, line: int, piece: VoicePiece, cells: Collection[Cell]) -> Voice:
-    """The voice, its notes that begin in a run of masked bars ending with it."""
+def _split_bars(
+    codec: TrackTextCodec, piece: VoicePiece, line: int, cells: Collection[Cell]
+) -> Iterator[tuple[list[Span], list[Span]]]:
+    """By bar of a line, what stays and what is masked behind it."""
+    held = False  # whether all of this run of masked bars so far is one note held from before
+    for bar, spans in enumerate(codec.bars_of(_end_within_mask(piece, line, cells), piece)):
+        if (line, bar) not in cells:
+            yield spans, []
+            held = False
+            continue
+        held = held or (line, bar - 1) not in cells
+        stays = _leading_ties(spans) if held else 0
+        held = held and stays == len(spans)
+        yield spans[:stays], spans[stays:]
+
+
+def _end_within_mask(piece: VoicePiece, line: int, cells: Collection[Cell]) -> Voice:
+    """The voice of a line, its notes that begin in a run of masked bars ending with it."""
     ends = [*piece.bar_starts[1:], piece.end]
     limits: list[int | None] = [None] * len(ends)
     for bar in reversed(range(len(ends))):
@@ -131,10 +138,10 @@ def _end_within_mask(voice: Voice, line: int, piece: VoicePiece, cells: Collecti
             behind = limits[bar + 1] if bar + 1 < len(ends) else None
             limits[bar] = ends[bar] if behind is None else behind
     chords = []
-    for onset, end, pitches in voice.chords:
+    for onset, end, pitches in piece.voices[line].chords:
         limit = limits[int(np.searchsorted(ends, onset, side="right"))]
         chords.append((onset, end if limit is None else min(end, limit), pitches))
-    return replace(voice, chords=chords)
+    return replace(piece.voices[line], chords=chords)
 
 
 def _leading_ties(spans: Sequence[Span]) -> int:
