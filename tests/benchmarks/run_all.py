@@ -2,7 +2,8 @@
 
     python tests/benchmarks/run_all.py [--only bench_cache …]
 
-Needs `runs/folk-chorales` (see the README's section on training) for those that read the dataset.
+Needs `runs/folk-chorales` (see the README's section on training) for those that read the dataset, and `runs/lieder`,
+a dataset of songs for voice and piano, for `bench_atoms`.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 MODEL = "model_cards/remi-transformer-folk"
 DATASET = "runs/folk-chorales"
+SONGS = "runs/lieder"
 BENCHMARKS = {
     "bench_cache": [],
     "bench_lstm_cost": [],
@@ -22,6 +24,8 @@ BENCHMARKS = {
     "bench_round_trip": [],
     "bench_kneser_ney": ["--dataset", DATASET, "--model", MODEL],
     "bench_leakage_groups": ["--dataset", DATASET],
+    "bench_atoms": ["--dataset", SONGS],
+    "bench_lora": [],
 }
 
 
