@@ -9,7 +9,7 @@
 sequence; `left-to-right` masks nothing and is only there to be compared on the same bars. `--preset lines` cuts
 windows so that no line has more than 50 tokens, `bars` takes `--window_bars` bars of all tracks.
 
-Ends with the best model by validation loss, `infilling.json` with what masked bars of the test split cost, and
+Ends with the best model by validation loss, a card, `infilling.json` with what masked bars of the test split cost, and
 `loss.png` in the output folder; an adapter alone lies in `adapter/`.
 """
 
@@ -25,6 +25,7 @@ from transformers import PrinterCallback, set_seed
 
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
+from symbolic_music.hub.infilling_card import infilling_card
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.training.arguments import (
     ModelArguments,
@@ -36,7 +37,7 @@ from symbolic_music.training.arguments import (
 from symbolic_music.training.callbacks import LossPlotCallback, ProgressLineCallback, TimeBudgetCallback
 from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
 from symbolic_music.training.infill_trainer import InfillTrainer, evaluate_examples
-from symbolic_music.training.lora import add_adapter, count_parameters, save_adapted
+from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
 from symbolic_music.training.preparation import (
     build_infill_model,
     checkpoint_to_resume,
@@ -165,7 +166,7 @@ def main() -> None:
         "commit": commit,
         "split_hash": dataset_hash(splits),
         "arguments": asdict(arguments),
-        "examples": {name: len(rows) for name, rows in examples.items()},
+        "examples": {name: len(split) for name, split in examples.items()},
         "left_out": left_out,
         "parameters": parameters,
         "before": before,
@@ -177,6 +178,9 @@ def main() -> None:
         "seed": args.seed,
     }
     (output / RESULT_FILE).write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (output / "README.md").write_text(infilling_card(result), encoding="utf-8")
+    if rows is not None:
+        (output / ADAPTER_FOLDER / "README.md").write_text(infilling_card(result, "peft"), encoding="utf-8")
     interval = after["bits_per_note_interval"]
     between = f" ({interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
     print(f"masked bars of the test split: {after['bits_per_note']:.3f} bits/note{between}, {minutes:.1f} minutes")

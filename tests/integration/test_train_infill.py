@@ -52,6 +52,9 @@ def test_every_style_trains_on_the_same_bars(folder, tmp_path, style):
     assert own["examples"] == other["examples"]
     assert own["steps"] == 4
     assert own["test"]["bits_per_note_interval"]["low"] < own["test"]["bits_per_note"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"| test | {own['test']['bits_per_note']:.3f} |" in card
+    assert f"({style})" in card
 
 
 def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
@@ -92,6 +95,8 @@ def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_p
     result = json.loads((output / "infilling.json").read_text())
     assert result["test"]["bits_per_note"] < result["before"]["bits_per_note"]
     assert result["parameters"]["trained"] < result["parameters"]["all"]
+    assert f"| before | {result['before']['bits_per_note']:.3f} |" in (output / "README.md").read_text()
+    assert "library_name: peft" in (output / "adapter" / "README.md").read_text()
     merged = AutoModelForSeq2SeqLM.from_pretrained(output)
     adapter = AutoPeftModelForSeq2SeqLM.from_pretrained(output / "adapter").merge_and_unload()
     for name, weights in merged.state_dict().items():
