@@ -64,8 +64,8 @@ loss.
 def _evidence(result: dict[str, Any]) -> str:
     test = result["test"]
     return f"""On {test["examples"]:,} windows of the test split ({test["notes"]:,} notes in masked bars,
-{test["groups"]:,} near-duplicate groups), with blocks of neighbouring bars of all lines or some masked. The interval is
-a bootstrap over groups. Training took {result["training_minutes"]:.1f} minutes and {result["steps"]:,} steps on
+{test["groups"]:,} near-duplicate groups), blocks of neighbouring bars of all lines or some being masked. The interval
+is a bootstrap over groups. Training took {result["training_minutes"]:.1f} minutes and {result["steps"]:,} steps on
 {result["machine"]}."""
 
 
