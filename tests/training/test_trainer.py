@@ -20,8 +20,8 @@ from symbolic_music.training.trainer import MusicTrainer
 class RecordingCollator(BlockCollator):
     """Keeps the ids of every batch, so that the order of the data can be compared."""
 
-    def __init__(self, grammar):
-        super().__init__(grammar)
+    def __init__(self, processor):
+        super().__init__(processor)
         self.seen = []
 
     def __call__(self, rows):
@@ -71,7 +71,7 @@ def make_trainer(tiny_folder, processor, blocks, tmp_path):
             model=build_model(model_args, processor, data_args.block_size),
             args=args,
             processing_class=processor,
-            data_collator=RecordingCollator(processor.grammar()),
+            data_collator=RecordingCollator(processor),
             train_dataset=blocks["train"],
             eval_dataset=blocks["validation"],
         )
