@@ -151,16 +151,19 @@ def _request(
         raise ValueError(
             f"bars {first + 1}-{last} are {last - first}; this model's windows hold {codec.settings.max_bars}"
         )
-    length = 0
+    room, refusal = _room(model, options), ""
     for size in range(most, last - first - 1, -1):
         window = min(max(first - (size - (last - first)) // 2, begin), behind - size)
-        request = _masked_request(codec, score, grid, bars, tracks, window, size)
-        room, length = _room(model, options), _length(model, processor, request.masked)
+        try:
+            request = _masked_request(codec, score, grid, bars, tracks, window, size)
+        except EncodingError as error:  # fewer bars may hold fewer voices
+            refusal = refusal or str(error)
+            continue
+        length = _length(model, processor, request.masked)
         if length <= room:
             return request
-    raise ValueError(
-        f"the bars to fill take {length} tokens, the model holds {room}: fill fewer bars or tracks at once"
-    )
+        refusal = f"the bars to fill take {length} tokens, the model holds {room}: fill fewer bars or tracks at once"
+    raise EncodingError(refusal)
 
 
 def _stretch(codec: TrackTextCodec, grid: ScoreTick, bars: tuple[int, int]) -> tuple[int, int]:

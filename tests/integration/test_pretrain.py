@@ -128,15 +128,16 @@ def test_evaluate_model_scores_the_result(four_steps, folder, tmp_path):
 @pytest.mark.slow
 def test_two_processes_give_the_loss_curve_of_one(folder, tmp_path):
     # Dropout draws differ between the processes, so it is off; two processes of 2 blocks are one of 4. The run stays
-    # within an epoch: accelerate fills an epoch's last batch up with blocks heard before.
-    changes = {"max_steps": 6, "eval_steps": 3, "save_steps": 3, "dropout": 0}
+    # within an epoch: accelerate fills an epoch's last batch up with blocks heard before. Matrices of other shapes are
+    # rounded otherwise, in bfloat16 so that one sees it, and Muon carries what is left on.
+    changes = {"max_steps": 6, "eval_steps": 3, "save_steps": 3, "dropout": 0, "bf16": False}
     run(SCRIPT, *tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
     flags = tiny_run.flags(folder, tmp_path / "two", **(changes | {"per_device_train_batch_size": 2, "use_cpu": True}))
     run(*TWO_PROCESSES, SCRIPT, *flags)
     assert summary_of(tmp_path / "one")["num_processes"] == 1
     assert summary_of(tmp_path / "two")["num_processes"] == 2
     for name in ("loss", "nats_per_token", "structural_loss", "eval_loss", "eval_bits_per_note", "eval_tokens"):
-        assert curve(tmp_path / "two", name) == pytest.approx(curve(tmp_path / "one", name), abs=1e-4), name
+        assert curve(tmp_path / "two", name) == pytest.approx(curve(tmp_path / "one", name), rel=5e-4, abs=1e-4), name
     assert summary_of(tmp_path / "two")["tokens_seen"] == summary_of(tmp_path / "one")["tokens_seen"]
 
 

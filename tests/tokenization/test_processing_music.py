@@ -170,7 +170,9 @@ def test_an_unknown_codec_is_named(saved, tmp_path):
     content = json.loads(settings_file.read_text())
     content["codec"]["codec_type"] = "hummed"
     settings_file.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=r"codec_type is 'hummed'; expected one of \['abc_notes', 'remi', 'track_text'\]"):
+    with pytest.raises(
+        ValueError, match=r"codec_type is 'hummed'; expected one of \['abc_notes', 'remi', 'track_text'\]"
+    ):
         MusicProcessor.from_pretrained(tmp_path)
 
 
