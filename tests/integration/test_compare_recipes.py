@@ -10,14 +10,15 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, GPT2Config
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization"), str(ROOT / "train")]
+from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.training.recipe_report import count_instruments, judge_windows
+from symbolic_music.training.text_recipes import OTHER, RecipeSettings, Spelling
 
-import compare_recipes  # noqa: E402
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization")]
+
 import tiny_run  # noqa: E402
 from text_tokenizers import TOKENIZERS  # noqa: E402
-
-from symbolic_music.events.track_text import TrackTextCodec  # noqa: E402
 
 FLAGS = ["--window-bars", "2", "--steps", "3", "--batch-size", "2", "--num-samples", "3", "--sampling-batch-size", "2"]
 
@@ -79,25 +80,23 @@ def test_windows_that_are_too_long_for_all_are_an_error(folder, tmp_path):
 
 
 def test_spelling_is_read_back(folder):
-    arguments = compare_recipes.argparse.Namespace(base_model=folder / "text", gguf_file=None, window_bars=2)
-    spelling = compare_recipes.Spelling(arguments)
-    windows = [TrackTextCodec.from_dict(spelling.codec.to_dict()).encode(window)
-               for window in spelling.codec.windows(tiny_run.tune(1))]  # fmt: skip
+    spelling = Spelling(RecipeSettings(str(folder / "text"), window_bars=2))
+    windows = [spelling.codec.encode(window) for window in spelling.codec.windows(tiny_run.tune(1))]
     for window in windows:
         ids = spelling.encode(window)
         assert spelling.events(ids[len(spelling.opening) :]) == window
     broken = spelling.events(spelling.ids(" C4_q nonsense <BAR> .E4x"))
-    assert broken == ["Note_C4:q", "Other_None", "Bar_None", "Other_None"]
+    assert broken == ["Note_C4:q", OTHER, "Bar_None", OTHER]
 
 
 def test_instruments_and_their_lines_are_counted():
-    codec = TrackTextCodec()
     window = [
         *("Tempo_120", "Meter_4/4", "Key_C", "Bars_1", "Instrument_0", "Instrument_40", "Tracks_None"),
         *("Track_1", "Instrument_0", "Bar_last", "Note_C4:w"),
         *("Track_2", "Instrument_40", "Bar_last", "Note_C4:w"),
     ]
-    assert compare_recipes.instruments(window) == (2, 2)
-    found = compare_recipes.judge([window, ["Other_None", "Rest_q"]], codec)
+    assert count_instruments(window) == (2, 2)
+    found = judge_windows([window, [OTHER, "Rest_q"]], TrackTextCodec())
     assert (found["decoded"], found["several_instruments"], found["all_instruments"]) == (1, 1, 1)
     assert found["music_words"] == pytest.approx(16 / 17)
+    assert judge_windows([[OTHER]], TrackTextCodec())["rests"] is None
