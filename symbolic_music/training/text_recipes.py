@@ -9,7 +9,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from symbolic_music._extras import require
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.tokenization.text import MUSIC_SPECIAL_TOKENS
+from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.lora import add_adapter
 from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, composite_loss, repeated_rest_loss
 from symbolic_music.training.preparation import load_text_model
@@ -237,8 +238,14 @@ def train_recipe(
     recipe: Atoms | Spelled, batches: list[list[list[str]]], settings: RecipeSettings, folder: Path
 ) -> dict[str, Any]:
     """Train the adapter and save it, or find it trained; tokens, minutes, and the loss at each tenth of the way."""
+    asked = {
+        name: value for name, value in asdict(settings).items() if not name.startswith(("num_samples", "sampling"))
+    }
     if (folder / TRAINING_FILE).exists():
-        return json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
+        training = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
+        if training["settings"] != asked:
+            raise TrainingError(f"{folder} holds an adapter that was trained with {training['settings']}")
+        return training
     model = recipe.model.train()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
@@ -259,6 +266,7 @@ def train_recipe(
             progress.set_postfix(loss=f"{losses[-1]:.3f}")
     tenth = max(1, len(losses) // 10)
     training = {
+        "settings": asked,
         "tokens": tokens,
         "minutes": (time.monotonic() - started) / 60,
         "losses": [float(np.mean(losses[at : at + tenth])) for at in range(0, len(losses), tenth)],

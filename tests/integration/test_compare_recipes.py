@@ -73,6 +73,10 @@ def test_recipes_are_compared_on_the_same_windows(folder, tmp_path):
     same = ("training", "held_out", "sampled")
     assert {name: resumed[name] for name in same} == {name: results["atoms"][name] for name in same}
 
+    (tmp_path / "atoms.json").unlink()
+    done = run(folder, tmp_path, "--recipe", "atoms", "--learning-rate", "0.5", expected=2)
+    assert "atoms holds an adapter that was trained with" in done.stderr
+
 
 def test_windows_that_are_too_long_for_all_are_an_error(folder, tmp_path):
     done = run(folder, tmp_path, "--max-tokens", "10", expected=2)
