@@ -130,7 +130,8 @@ def main() -> None:
         shifts = arguments.transpositions if name == "train" else [0]
         split = choose_split(splits, name, arguments.dataset)
         examples[name], left_out[name] = build_examples(split, processor, style, masks, context, shifts)
-        print(f"{name}: {len(examples[name]):,} examples; left out: {left_out[name] or 'none'}", flush=True)
+        if args.process_index == 0:
+            print(f"{name}: {len(examples[name]):,} examples; left out: {left_out[name] or 'none'}", flush=True)
     collator = InfillCollator(processor.tokenizer.pad_token_id)
     trainer = InfillTrainer(
         model=model.train(),
