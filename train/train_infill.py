@@ -49,7 +49,6 @@ from symbolic_music.training.summary import dataset_hash, git_commit, machine_cl
 
 RESULT_FILE = "infilling.json"
 PRESETS = {"bars": None, "lines": 50}
-MAX_CONTEXT = 1024
 
 
 @dataclass
@@ -64,6 +63,9 @@ class InfillArguments:
     preset: str = field(default="bars", metadata={"help": "bars, or lines: none with more than 50 tokens."})
     max_masks: int = field(default=64, metadata={"help": "Bars of lines that can be masked at once."})
     masks_per_window: int = field(default=4, metadata={"help": "Examples of each window, with other masks."})
+    whole_windows: float = field(
+        default=0.25, metadata={"help": "Share of the training examples in which every bar is masked."}
+    )
     context_length: int = field(
         default=512, metadata={"help": "Tokens that the model holds; longer ones are left out."}
     )
@@ -86,6 +88,8 @@ class InfillArguments:
         for name, least in (("window_bars", 1), ("max_masks", 1), ("masks_per_window", 1), ("context_length", 16)):
             if getattr(self, name) < least:
                 raise TrainingError(f"--{name} is {getattr(self, name)}; expected {least} or more")
+        if not 0 <= self.whole_windows <= 1:
+            raise TrainingError(f"--whole_windows is {self.whole_windows}; expected a share from 0 to 1")
 
 
 def build_model(arguments: InfillArguments, sizes: ModelArguments, use_cpu: bool) -> tuple[Any, Any, list[int] | None]:
@@ -124,10 +128,11 @@ def main() -> None:
         args.muon = False  # it makes whole matrices orthogonal, which an adapter's factors are not
     style = InfillFormat(arguments.style)
     context = min(arguments.context_length, model.config.max_position_embeddings)
-    masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window)
     examples, left_out = {}, {}
     for name in ("train", "validation", "test"):
         shifts = arguments.transpositions if name == "train" else [0]
+        whole_share = arguments.whole_windows if name == "train" else 0.0
+        masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window, whole_share)
         split = choose_split(splits, name, arguments.dataset)
         examples[name], left_out[name] = build_examples(split, processor, style, masks, context, shifts)
         if args.process_index == 0:

@@ -51,11 +51,14 @@ class MaskSettings:
     Attributes:
         max_line_tokens: windows are halved until no line has more events; None leaves them as the codec cuts them.
         masks_per_window: examples of each window and transposition, each with masks of its own.
+        whole_share: of the examples that have every bar masked, where there are masks enough. Few bars are much to
+            read and little to learn from; a whole window teaches what music is like.
         seed: of the masks.
     """
 
     max_line_tokens: int | None = None
     masks_per_window: int = 1
+    whole_share: float = 0.0
     seed: int = 0
 
 
@@ -94,7 +97,7 @@ def build_examples(
         transpositions: semitones by which each piece is shifted.
 
     Returns:
-        Rows with `source_ids` (empty but for SEQ2SEQ), `input_ids`, `trained` and `scored` (whether each of the
+        Rows with `source_ids` (empty but for SEQ2SEQ), `input_ids`, `scored` (whether each of the
         `input_ids` is), `notes` that are scored, `group` and `name`.
 
     Raises:
@@ -115,7 +118,8 @@ def build_examples(
         for copy in copies:
             for window in _windows(codec, copy, settings.max_line_tokens, left_out):
                 for _ in range(settings.masks_per_window):
-                    row = _example(processor, codec, window, style, rng, left_out)
+                    whole = rng.random() < settings.whole_share
+                    row = _example(processor, codec, window, style, rng, whole, left_out)
                     if row is not None and max(len(row["source_ids"]), len(row["input_ids"])) <= context_length:
                         rows.append(row | {"group": piece["group"], "name": piece["name"]})
                     elif row is not None:
@@ -162,9 +166,14 @@ def _example(
     piece: VoicePiece,
     style: InfillFormat,
     rng: np.random.Generator,
+    whole: bool,
     left_out: Counter[str],
 ) -> dict[str, Any] | None:
-    cells = random_cells(rng, len(piece.voices), len(piece.bar_starts), codec.settings.max_masks)
+    num_lines, num_bars, most = len(piece.voices), len(piece.bar_starts), codec.settings.max_masks
+    if whole and num_lines * num_bars <= most:
+        cells = {(line, bar) for line in range(num_lines) for bar in range(num_bars)}
+    else:
+        cells = random_cells(rng, num_lines, num_bars, most)
     try:
         masked = mask_window(codec, piece, cells)
     except EncodingError:
@@ -175,7 +184,7 @@ def _example(
 
 
 def format_example(processor: MusicProcessor, masked: MaskedWindow, style: InfillFormat) -> dict[str, Any]:
-    """A masked window in one of the formats: `source_ids`, `input_ids`, `trained` and `scored`.
+    """A masked window in one of the formats: `source_ids`, `input_ids` and `scored`.
 
     What is scored is the fill with its masks and its end, or, from left to right, the events the masks stand for.
     """
@@ -183,13 +192,12 @@ def format_example(processor: MusicProcessor, masked: MaskedWindow, style: Infil
     if style == InfillFormat.LEFT_TO_RIGHT:
         ids = processor.encode_events(masked.whole)
         scored = [False, *masked.masked, False]
-        trained = [False] + [True] * (len(ids) - 1)
     else:
         before = [] if style == InfillFormat.SEQ2SEQ else [*masked.context, "Fill_None"]
         source = processor.encode_events(masked.context) if style == InfillFormat.SEQ2SEQ else []
         ids = processor.encode_events([*before, *masked.fill])
-        trained = scored = [False] * (1 + len(before)) + [True] * (len(masked.fill) + 1)
-    return {"source_ids": source, "input_ids": ids, "trained": trained, "scored": scored}
+        scored = [False] * (1 + len(before)) + [True] * (len(masked.fill) + 1)
+    return {"source_ids": source, "input_ids": ids, "scored": scored}
 
 
 class InfillCollator:
@@ -206,11 +214,12 @@ class InfillCollator:
         """Collate B rows.
 
         Returns:
-            `input_ids` (B, T); `labels` (B, T), IGNORED_LABEL where nothing is trained; `scored` (B, T) bool; `notes`
-            (B,); and where there are sources, `source_ids` and `source_mask` (B, S).
+            `input_ids` (B, T); `labels` (B, T), IGNORED_LABEL at BOS and behind the end, since what surrounds the
+            masks is music to learn from too; `scored` (B, T) bool; `notes` (B,); and where there are sources,
+            `source_ids` and `source_mask` (B, S).
         """
         ids = self._pad([row["input_ids"] for row in rows], self.pad_token_id)
-        trained = self._pad([row["trained"] for row in rows], 0).bool()
+        trained = self._pad([[0] + [1] * (len(row["input_ids"]) - 1) for row in rows], 0).bool()
         batch = {
             "input_ids": ids,
             "labels": ids.masked_fill(~trained, IGNORED_LABEL),

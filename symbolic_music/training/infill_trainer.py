@@ -30,7 +30,7 @@ def example_logits(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
 
 
 class InfillTrainer(MusicTrainer):
-    """Trains by plain cross-entropy on the tokens that are trained, and validates on those that are scored.
+    """Trains by plain cross-entropy on all that is predicted, and validates on those that are scored.
 
     Its `eval_loss` and `eval_bits_per_note` are of the masked bars alone.
     """

@@ -57,8 +57,7 @@ def test_the_three_formats_hide_the_same_music(split, processor):
         cut = both.index("Fill_None")
         assert both[:cut] == words(processor, seq2seq["source_ids"])[:-1]
         assert both[cut + 1 :] == fill[1:]
-        assert causal["scored"] == causal["trained"] == [False] * (cut + 1) + [True] * (len(both) - cut - 1)
-        assert plain["trained"] == [False] + [True] * (len(plain["input_ids"]) - 1)
+        assert causal["scored"] == [False] * (cut + 1) + [True] * (len(both) - cut - 1)
         assert not any("Mask_" in event for event in words(processor, plain["input_ids"]))
 
 
@@ -116,7 +115,20 @@ def test_masks_are_blocks_of_neighbouring_bars(lines, bars, most):
     assert len(seen) > 1 or lines * bars == 1
 
 
-def test_batches_are_padded_and_ignore_what_is_not_trained(split, processor):
+@pytest.mark.parametrize("style", InfillFormat)
+def test_a_share_of_the_windows_is_masked_whole(split, processor, style):
+    rows, _ = examples(split, processor, style, MaskSettings(whole_share=1.0))
+    for row in rows:
+        music = [
+            scored
+            for event, scored in zip(words(processor, row["input_ids"]), row["scored"], strict=True)
+            if event.startswith(("Note_", "With_", "Rest_"))
+        ]
+        assert music
+        assert all(music)
+
+
+def test_batches_are_padded_and_begin_with_nothing_to_predict(split, processor):
     rows, _ = examples(split, processor, InfillFormat.SEQ2SEQ)
     pad = processor.tokenizer.pad_token_id
     batch = InfillCollator(pad)([rows[0], rows[1]])
