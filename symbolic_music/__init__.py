@@ -31,6 +31,7 @@ _MODULE_OF_NAME = {
     "read_scores": "symbolic_music.score.files",
     "write_midi": "symbolic_music.score.midi_io",
     "write_piano_roll": "symbolic_music.score.picture_io",
+    "write_mp3": "symbolic_music.score.audio_io",
     "write_wav": "symbolic_music.score.audio_io",
 }
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from symbolic_music.models.music_transformer.modeling_music_transformer import (
         MusicTransformerModel as MusicTransformerModel,
     )
+    from symbolic_music.score.audio_io import write_mp3 as write_mp3
     from symbolic_music.score.audio_io import write_wav as write_wav
     from symbolic_music.score.checks import Refusal as Refusal
     from symbolic_music.score.checks import ScoreError as ScoreError

@@ -13,6 +13,7 @@ EXTRA_OF_MODULE = {
     "peft": "train",
     "pretty_midi": "audio",
     "scipy": "train",
+    "soundfile": "audio",
 }
 
 

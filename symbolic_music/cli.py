@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from symbolic_music.tokenization.processing_music import MusicProcessor
 
 USER_ERROR_EXIT_CODE = 2
-OUTPUT_FORMATS = ("mid", "abc", "wav", "png")
-OUTPUT_SUFFIXES = (".mid", ".midi", ".abc", ".wav", ".png")
+OUTPUT_FORMATS = ("mid", "abc", "wav", "mp3", "png")
+OUTPUT_SUFFIXES = (".mid", ".midi", ".abc", ".wav", ".mp3", ".png")
 SUMMARY_FILE = "summary.json"
 
 
@@ -105,7 +105,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest output (default: the model's context)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pieces sampled at once (default 32)")
     parser.add_argument("--no-grammar", action="store_true", help="sample from the bare model; pieces may be invalid")
-    parser.add_argument("--format", default="mid", help="comma-separated list of mid, abc, wav, png (default mid)")
+    parser.add_argument("--format", default="mid", help="comma-separated: mid, abc, wav, mp3, png (default mid)")
     parser.add_argument("--output-dir", type=Path, required=True, metavar="OUT")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps … (default: a GPU where there is one)")
 
@@ -113,7 +113,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
 def _add_render(commands: Any) -> None:
     parser = commands.add_parser("render", help="a music file as sound or as a piano roll")
     parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
-    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .png, .abc or .mid")
+    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .mp3, .png, .abc or .mid")
     parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
     parser.set_defaults(run=run_render)
 
@@ -121,8 +121,8 @@ def _add_render(commands: Any) -> None:
 def _add_convert(commands: Any) -> None:
     parser = commands.add_parser("convert", help="music files between MIDI, ABC and WAV, one or a folder of them")
     parser.add_argument("source", type=Path, metavar="IN", help="MIDI, ABC or MusicXML file, or a folder of them")
-    parser.add_argument("output", type=Path, metavar="OUT", help="file (.mid, .abc, .wav), or a folder for a folder")
-    parser.add_argument("--to", choices=("mid", "abc", "wav"), help="what to write into a folder")
+    parser.add_argument("output", type=Path, metavar="OUT", help=".mid, .abc, .wav or .mp3; or a folder for a folder")
+    parser.add_argument("--to", choices=("mid", "abc", "wav", "mp3"), help="what to write into a folder")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default 1)")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one file (default 60)")
     parser.set_defaults(run=run_convert)
@@ -336,7 +336,7 @@ def _title(number: int, piece: "Composition") -> str:
 def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> None:
     """Write a Score in the format of the file name; pictures and ABC show the title."""
     from symbolic_music.score.abc_write import write_abc
-    from symbolic_music.score.audio_io import write_wav
+    from symbolic_music.score.audio_io import write_mp3, write_wav
     from symbolic_music.score.midi_io import write_midi
     from symbolic_music.score.picture_io import write_piano_roll
 
@@ -345,6 +345,8 @@ def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> Non
         write_piano_roll(score, path, title)
     elif suffix == ".wav":
         write_wav(score, path)
+    elif suffix == ".mp3":
+        write_mp3(score, path)
     elif suffix == ".abc":
         write_abc(score, path, title or "")
     else:

@@ -16,13 +16,13 @@ from tqdm import tqdm
 
 from symbolic_music.data.workers import Failure, map_in_order
 from symbolic_music.score.abc_write import abc_text
-from symbolic_music.score.audio_io import write_wav
+from symbolic_music.score.audio_io import write_mp3, write_wav
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
 from symbolic_music.score.midi_io import write_midi
 from symbolic_music.score.storage import write_atomically
 
-OUTPUT_SUFFIXES = (".abc", ".mid", ".wav")
+OUTPUT_SUFFIXES = (".abc", ".mid", ".mp3", ".wav")
 """What can be written; tunes of one book share an ABC file, but not a MIDI or WAV file."""
 SKIPPED_FILE = "skipped.jsonl"
 
@@ -140,6 +140,8 @@ def _write(scores: list[Score], target: Path, title: str) -> None:
         write_atomically(target, "\n".join(tunes).encode())
     elif suffix == ".wav":
         write_wav(scores[0], target)
+    elif suffix == ".mp3":
+        write_mp3(scores[0], target)
     else:
         write_midi(scores[0], target)
 

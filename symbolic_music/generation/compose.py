@@ -130,7 +130,7 @@ def compose(
         torch.manual_seed(options.seed + first // options.batch_size)
         batch = torch.tensor([prompt_ids] * count, device=model.device)
         output = _sample(model, processor, batch, max_length, options, header)
-        pieces += [_composition(processor, ids, len(prompt_ids)) for ids in output.tolist()]
+        pieces += [composition_of(processor, ids, len(prompt_ids)) for ids in output.tolist()]
         if on_batch is not None:
             on_batch(count)
     return pieces
@@ -173,7 +173,14 @@ def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int
     return processor.encode_events(processor.codec.encode_opening(prompt, num_bars), add_eos=False)
 
 
-def _composition(processor: MusicProcessor, ids: list[int], num_prompt_tokens: int) -> Composition:
+def composition_of(processor: MusicProcessor, ids: list[int], num_prompt_tokens: int) -> Composition:
+    """What sampled ids are, up to their EOS.
+
+    Args:
+        processor: of the model that sampled them.
+        ids: from the first given token on; padding behind EOS is cut.
+        num_prompt_tokens: how many of them were given.
+    """
     eos = processor.tokenizer.eos_token_id
     if eos in ids:
         ids = ids[: ids.index(eos) + 1]

@@ -164,7 +164,7 @@ def test_without_the_grammar_invalid_pieces_are_listed_without_a_file(checkpoint
 
 @pytest.mark.slow
 def test_render_writes_sound_pictures_and_midi(music, tmp_path):
-    for name in ("out.wav", "out.png", "out.mid"):
+    for name in ("out.wav", "out.mp3", "out.png", "out.mid"):
         assert f"written {tmp_path / name}" in succeed("render", music / "book.abc", "--output", tmp_path / name)
     assert (tmp_path / "out.wav").read_bytes()[:4] == b"RIFF"
     width, height = struct.unpack(">II", (tmp_path / "out.png").read_bytes()[16:24])
@@ -201,7 +201,7 @@ GENERATE = ["generate", "--output-dir", "out", "--model", "no/such/model"]
         ([*GENERATE, "--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (
             [*GENERATE, "--format", "mid,ogg"],
-            "--format is 'mid,ogg'; expected a comma-separated list of mid, abc, wav, png",
+            "--format is 'mid,ogg'; expected a comma-separated list of mid, abc, wav, mp3, png",
         ),
         ([*GENERATE, "--format", ","], "--format is ','; expected"),
         (["render", "{music}/walk.mid", "--output", "{music}/walk.ogg"], "cannot write .ogg; expected"),

@@ -6,7 +6,7 @@ from score.scores import make_score, scale
 from symusic import ControlChange
 
 from symbolic_music.score import audio_io
-from symbolic_music.score.audio_io import PEAK, synthesise, write_wav
+from symbolic_music.score.audio_io import PEAK, synthesise, write_mp3, write_wav
 from symbolic_music.score.checks import Refusal, ScoreError
 
 pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
@@ -49,6 +49,19 @@ def test_a_wav_file_is_stereo_16_bit_and_the_same_twice(tmp_path):
     assert np.abs(samples.astype(int)).max() == round(PEAK * 32767)
     assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_mp3_file_is_small_and_sounds_as_the_score_does(tmp_path):
+    soundfile = pytest.importorskip("soundfile", reason="soundfile is not installed (pip extra 'audio')")
+    piece = make_score([(0, 1920, 69)], program=73)
+    for name in ("first.mp3", "second.mp3"):
+        write_mp3(piece, tmp_path / name)
+    write_wav(piece, tmp_path / "piece.wav")
+    data = (tmp_path / "first.mp3").read_bytes()
+    assert data == (tmp_path / "second.mp3").read_bytes()
+    assert len(data) < (tmp_path / "piece.wav").stat().st_size / 8
+    audio, sample_rate = soundfile.read(tmp_path / "first.mp3", always_2d=True)
+    assert loudest_frequency(audio.T, sample_rate) == pytest.approx(440, abs=6)
 
 
 def test_a_stray_event_after_the_last_note_does_not_prolong_the_sound():
