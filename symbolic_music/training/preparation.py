@@ -3,7 +3,6 @@
 Knows where things are loaded from and turns what a user can get wrong into one line; knows nothing of training steps.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -119,18 +118,22 @@ def build_infill_model(
         max_position_embeddings=context_length,
         d_model=arguments.hidden_size,
         dropout=arguments.dropout,
+        # Tokens and positions of unit size, as in Vaswani et al. 2017: at BART's own 0.02, which suits a width of 1024,
+        # the first steps at a small model's rate leave nothing of the positions.
+        init_std=arguments.hidden_size**-0.5,
+        scale_embedding=True,
         **_special_ids(processor),
         **sides,
     )
     model = BartForConditionalGeneration(config)
     for side in (model.model.encoder, model.model.decoder):
-        _begin_with_sinusoids(side.embed_positions.weight, config.init_std)
+        _begin_with_sinusoids(side.embed_positions.weight)
     return model
 
 
 @torch.no_grad()
-def _begin_with_sinusoids(positions: torch.Tensor, deviation: float) -> None:
-    """Set learned positions (N, D) to sinusoids (Vaswani et al. 2017, section 3.5) of a standard deviation.
+def _begin_with_sinusoids(positions: torch.Tensor) -> None:
+    """Set learned positions (N, D) to sinusoids (Vaswani et al. 2017, section 3.5).
 
     From random ones a small model takes hundreds of steps to find out which token is the one before; of these, what
     lies a given distance away is a fixed rotation.
@@ -139,7 +142,7 @@ def _begin_with_sinusoids(positions: torch.Tensor, deviation: float) -> None:
     rates = 10000 ** (-torch.arange(0, width, 2) / width)
     angles = torch.arange(count)[:, None] * rates
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
-    positions.copy_(waves * math.sqrt(2) * deviation)
+    positions.copy_(waves)
 
 
 def _special_ids(processor: MusicProcessor) -> dict[str, Any]:
