@@ -1,4 +1,4 @@
-"""Model cards, generated from the files that training and evaluation wrote, so that no figure is typed by hand."""
+"""Model cards, generated from the files that training and `symbolic-music evaluate` wrote: no figure is typed."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import ModelCardData
 
+from symbolic_music.hub.model_index import eval_results
 from symbolic_music.hub.samples import ShownSamples
+from symbolic_music.hub.sections import (
+    control_section,
+    loss_section,
+    memorisation_section,
+    statistics_section,
+    validity_section,
+)
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 CARD_FILE = "README.md"
+PLOTS_FOLDER = "plots"
+PLOTS = {"loss": "loss_by_bar.png", "distributions": "distributions.png"}
 _CODEC_TITLES = {"remi": "REMI", "abc_notes": "note-level ABC"}
 _CODEC_TAGS = {"remi": "midi", "abc_notes": "abc-notation"}
 
@@ -50,8 +60,7 @@ def model_card(
     num_parameters: int,
     processor: MusicProcessor,
     training: dict[str, Any],
-    evaluation: dict[str, Any],
-    sampling: dict[str, Any],
+    report: dict[str, Any],
     samples: Sequence[ShownSamples] = (),
 ) -> str:
     """The text of a card.
@@ -61,19 +70,22 @@ def model_card(
         num_parameters: of the model.
         processor: of the model.
         training: `training_summary.json`.
-        evaluation: `evaluation.json`.
-        sampling: `sampling.json`.
+        report: `report.json`.
         samples: pieces to show.
     """
     sections = [
-        f"---\n{_metadata(facts, evaluation, processor).to_yaml()}\n---",
+        f"---\n{_metadata(facts, report, processor).to_yaml()}\n---",
         f"# {facts.title}",
         facts.description,
         _use_section(facts, processor),
         *(_samples_section(facts, shown) for shown in samples),
-        _evaluation_section(facts, evaluation),
-        _validity_section(sampling),
-        _statistics_section(sampling),
+        loss_section(report["loss"], facts.baseline),
+        f"![Bits per note by place in the piece]({PLOTS_FOLDER}/{PLOTS['loss']})",
+        validity_section(report["sampling"]),
+        statistics_section(report["statistics"], report["pieces"]),
+        f"![Distributions of the statistics, sampled and human]({PLOTS_FOLDER}/{PLOTS['distributions']})",
+        memorisation_section(report["memorisation"]),
+        control_section(report["control"]),
         _ablation_section(facts),
         _data_section(facts, training, processor),
         _training_section(facts, num_parameters, training),
@@ -83,22 +95,14 @@ def model_card(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _metadata(facts: ModelFacts, evaluation: dict[str, Any], processor: MusicProcessor) -> ModelCardData:
-    result = EvalResult(
-        task_type="text-generation",
-        dataset_type="symbolic-music",
-        dataset_name="held-out pieces by near-duplicate group",
-        dataset_split=evaluation["split"],
-        metric_type="bits_per_note",
-        metric_value=round(evaluation["bits_per_note"], 4),
-    )
+def _metadata(facts: ModelFacts, report: dict[str, Any], processor: MusicProcessor) -> ModelCardData:
     return ModelCardData(
         license="apache-2.0",
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=["music", _CODEC_TAGS[processor.codec.codec_type], "symbolic-music", "music-generation"],
         model_name=facts.title,
-        eval_results=[result],
+        eval_results=eval_results(report),
     )
 
 
@@ -129,123 +133,29 @@ trust_remote_code=True)` and the tokenizer with `AutoTokenizer`; {alone}."""
 
 
 def _samples_section(facts: ModelFacts, shown: ShownSamples) -> str:
+    """Each piece as picture and sound, the first as ABC too."""
     options, prompt = shown.summary["options"], shown.summary["prompt"]
     command = f"symbolic-music generate --model {facts.repository} --num-samples {len(shown.summary['samples'])}"
     command += f" --seed {options['seed']} --temperature {options['temperature']:g} --top-p {options['top_p']:g}"
     command += f" --bars {options['num_bars']}" if options["num_bars"] else ""
     command += f" --prompt {Path(prompt).name}" if prompt else ""
-    first = shown.files[0].partition(".")[0]
     lines = [
         "## Samples, going on from a tune" if prompt else "## Samples",
         "",
         f"The first of `{command}`, not chosen:",
-        "",
     ]
-    if f"{first}.png" in shown.files:
-        lines += [f"![The first sample as a piano roll]({shown.place}/{first}.png)", ""]
-    if f"{first}.abc" in shown.files:
-        lines += ["```abc", (shown.folder / f"{first}.abc").read_text(encoding="utf-8").strip(), "```", ""]
-    lines.append("Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in shown.files) + ".")
-    return "\n".join(lines)
-
-
-def _evaluation_section(facts: ModelFacts, evaluation: dict[str, Any]) -> str:
-    interval = evaluation["bits_per_note_interval"]
-    lines = [
-        "## Evaluation",
-        "",
-        f"On {evaluation['pieces']:,} held-out pieces ({evaluation['groups']:,} near-duplicate groups, "
-        f"{evaluation['notes']:,} notes) of the `{evaluation['split']}` split, each scored whole, every token once; "
-        f"the interval is a 95% bootstrap over groups.",
-        "",
-        "| measure | value |",
-        "|---|---:|",
-        f"| **bits per note** | **{evaluation['bits_per_note']:.3f}** "
-        f"[{interval['low']:.3f}, {interval['high']:.3f}] |",
-        f"| bits per bar | {evaluation['bits_per_bar']:.2f} |",
-        f"| nats per token | {evaluation['nats_per_token']:.4f} |",
-        f"| perplexity per token | {evaluation['perplexity_per_token']:.3f} |",
-        f"| probability on tokens the grammar allows, before masking | {evaluation['allowed_mass']:.4%} |",
-    ]
-    lines += [
-        f"| {name}, bits per note | {bits:.3f} (this model is {1 - evaluation['bits_per_note'] / bits:.1%} lower) |"
-        for name, bits in facts.baseline.items()
-    ]
-    lines += [
-        "",
-        "Bits per note by place in the piece (a model that copies repeats has cheaper later bars):",
-        "",
-        "| bars | bits per note |",
-    ]
-    lines.append("|---|---:|")
-    by_bar = evaluation["bits_per_note_by_bar"]
-    for bars, row in sorted(by_bar.items(), key=lambda item: int(item[0].split("-")[0].rstrip("+"))):
-        if row["notes"]:
-            lines.append(f"| {bars} | {row['bits_per_note']:.3f} |")
-    lines += ["", f"Split hash `{evaluation['split_hash']}`, tokenizer hash `{evaluation['tokenizer_hash']}`."]
-    return "\n".join(lines)
-
-
-def _validity_section(sampling: dict[str, Any]) -> str:
-    rows = [
-        "## Validity",
-        "",
-        f"Samples at temperature {sampling['temperature']:g} of at most {sampling['max_length']} tokens. Valid means: "
-        "the ids decode to a complete Score with no token dropped or repaired, and encoding that Score gives the same "
-        "events again. The interval is Wilson's, at 95%.",
-        "",
-        "| | samples | valid | share | interval | otherwise |",
-        "|---|---:|---:|---:|---|---|",
-    ]
-    for name in ("with_grammar", "without_grammar"):
-        row = sampling[name]
-        reasons = ", ".join(f"{count} {reason}" for reason, count in row["reasons"].items()) or "none"
-        rows.append(
-            f"| {name.replace('_', ' the ', 1)} | {row['pieces']:,} | {row['valid']:,} | {row['share']:.1%} "
-            f"| {row['interval']['low']:.1%} to {row['interval']['high']:.1%} | {reasons} |"
-        )
-    rows += ["", "*unfinished*: cut by the length limit; *broken*: a token that may not stand where it does."]
-    return "\n".join(rows + _readers_table(sampling))
-
-
-def _readers_table(sampling: dict[str, Any]) -> list[str]:
-    """What other programs read of the same pieces, where that was measured."""
-    if "as_abc" not in sampling["with_grammar"]:
-        return []
-    rows = [
-        "",
-        "The same pieces written as ABC and read by other programs. A bar is uneven when abc2midi's checker or "
-        "music21 says that it does not last as long as its meter.",
-        "",
-        "| | pieces | read by abc2midi without a warning | read by music21, all of its sound | uneven bars |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for name in ("with_grammar", "without_grammar"):
-        row = sampling[name]["as_abc"]
-        rows.append(
-            f"| {name.replace('_', ' the ', 1)} | {row['pieces']:,} | {row['abc2midi']:,} | {row['music21']:,} "
-            f"| {row['uneven_bars']:,} |"
-        )
-    return rows
-
-
-def _statistics_section(sampling: dict[str, Any]) -> str:
-    sampled, human = sampling["statistics"]["sampled"], sampling["statistics"]["human"]
-    rows = [
-        "## Beside human pieces",
-        "",
-        f"Means over {sampling['with_grammar']['valid']:,} samples and {sampling['human_pieces']:,} held-out human "
-        "pieces, with 95% bootstrap intervals. No value is better by itself; what counts is the distance.",
-        "",
-        "| statistic | sampled | human |",
-        "|---|---|---|",
-    ]
-    rows += [f"| {name} | {_interval(sampled[name])} | {_interval(human[name])} |" for name in sampled]
-    return "\n".join(rows)
-
-
-def _interval(row: dict[str, float]) -> str:
-    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    for number, stem in enumerate(shown.stems):
+        if f"{stem}.mp3" in shown.files:
+            # The page's own address is not that of its files, so a player needs the whole of theirs.
+            address = f"https://huggingface.co/{facts.repository}/resolve/main/{shown.place}/{stem}.mp3"
+            lines += ["", f'<audio controls src="{address}"></audio>']
+        if f"{stem}.png" in shown.files:
+            lines += ["", f"![Piano roll of sample {number}]({shown.place}/{stem}.png)"]
+        if f"{stem}.abc" in shown.files and number == 0:
+            lines += ["", "```abc", (shown.folder / f"{stem}.abc").read_text(encoding="utf-8").strip(), "```"]
+    return (
+        "\n".join([*lines, "", "Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in shown.files)]) + "."
+    )
 
 
 def _ablation_section(facts: ModelFacts) -> str:

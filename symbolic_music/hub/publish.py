@@ -11,26 +11,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.model_card import CARD_FILE, ModelFacts, model_card
+from symbolic_music.hub.model_card import CARD_FILE, PLOTS, PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.samples import read_samples
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 LOSS_PLOT = "loss.png"
-FACT_FILES = ("training_summary.json", "evaluation.json", "sampling.json")
+TRAINING_FILE = "training_summary.json"
+REPORT_FILE = "report.json"
 
 
 def assemble_model(
-    checkpoint: Path, output: Path, facts: ModelFacts, dtype: str = "bfloat16", samples: Sequence[Path] = ()
+    checkpoint: Path,
+    report: Path,
+    output: Path,
+    facts: ModelFacts,
+    dtype: str = "bfloat16",
+    samples: Sequence[Path] = (),
 ) -> None:
     """Write the folder of a Hub repository.
 
     Args:
-        checkpoint: a folder that `train/pretrain.py` wrote, with `training_summary.json`, and `evaluation.json` and
-            `sampling.json` from the evaluation scripts.
+        checkpoint: a folder that `train/pretrain.py` wrote, with `training_summary.json`.
+        report: a folder that `symbolic-music evaluate` wrote, with `report.json` and its plots.
         output: the folder to write; must not exist.
         facts: what the card says and no file knows.
         dtype: "bfloat16" or "float32".
@@ -41,19 +47,21 @@ def assemble_model(
     """
     if output.exists():
         raise PublishError(f"{output} exists; expected a folder to make")
-    results = {name: _read_json(checkpoint / name) for name in FACT_FILES}
-    training, evaluation, sampling = results.values()
+    training, figures = _read_json(checkpoint / TRAINING_FILE), _read_json(report / REPORT_FILE)
     shown = [read_samples(folder) for folder in samples]
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
-        card = model_card(facts, model.num_parameters(), processor, training, evaluation, sampling, shown)
+        card = model_card(facts, model.num_parameters(), processor, training, figures, shown)
     except KeyError as error:
-        raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
+        raise PublishError(f"{report}: the card needs the figure {error}, which no result file holds") from error
     partial = output.with_name(f".{output.name}.incomplete")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        _write_folder(checkpoint, partial, model, processor, results, card)
+        _write_folder(checkpoint, partial, model, processor, card)
+        for name, content in ((TRAINING_FILE, training), (REPORT_FILE, figures)):
+            (partial / name).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        _copy_plots(report, partial / PLOTS_FOLDER)
         for sample in shown:
             sample.copy_to(partial)
         partial.rename(output)
@@ -62,7 +70,7 @@ def assemble_model(
 
 
 def _write_folder(
-    checkpoint: Path, folder: Path, model: Any, processor: MusicProcessor, results: dict[str, Any], card: str
+    checkpoint: Path, folder: Path, model: PreTrainedModel, processor: MusicProcessor, card: str
 ) -> None:
     _save_with_code(model, folder)
     processor.save_pretrained(folder)
@@ -77,8 +85,6 @@ def _write_folder(
     for name in (MIDITOK_FILE, LOSS_PLOT):
         if (checkpoint / name).exists():
             shutil.copy(checkpoint / name, folder)
-    for name, content in results.items():
-        (folder / name).write_text(json.dumps(_without_pieces(content), indent=2, sort_keys=True) + "\n")
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
 
 
@@ -104,6 +110,9 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise PublishError(f"{path} is not JSON: {error}") from error
 
 
-def _without_pieces(content: dict[str, Any]) -> dict[str, Any]:
-    """Results without the rows of single pieces, which would make up most of a repository's text."""
-    return {key: value for key, value in content.items() if key != "per_piece"}
+def _copy_plots(report: Path, folder: Path) -> None:
+    folder.mkdir()
+    for name in PLOTS.values():
+        if not (report / name).exists():
+            raise PublishError(f"{report / name} is missing; the card shows it")
+        shutil.copy(report / name, folder)

@@ -10,8 +10,8 @@ from symbolic_music.hub.errors import PublishError
 
 SAMPLES_FOLDER = "samples"
 NUM_SHOWN = 3
-# WAV would be most of a repository; MIDI plays everywhere.
-_SUFFIXES = (".abc", ".mid", ".png")
+# WAV would be most of a repository.
+_SUFFIXES = (".abc", ".mid", ".mp3", ".png")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class ShownSamples:
     folder: Path
     files: list[str]
     summary: dict[str, Any]
+
+    @property
+    def stems(self) -> list[str]:
+        """Names without suffixes, sorted."""
+        return sorted({Path(name).stem for name in self.files})
 
     @property
     def place(self) -> str:

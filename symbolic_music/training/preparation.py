@@ -118,8 +118,8 @@ def build_infill_model(
         max_position_embeddings=context_length,
         d_model=arguments.hidden_size,
         dropout=arguments.dropout,
-        # Tokens and positions of unit size, as in Vaswani et al. 2017: at BART's own 0.02, which suits a width of 1024,
-        # the first steps at a small model's rate leave nothing of the positions.
+        # Tokens and positions of unit size, as in Vaswani et al. 2017: of BART's own 0.02, which suits a width of
+        # 1024, the first steps at a small model's rate leave nothing.
         init_std=arguments.hidden_size**-0.5,
         scale_embedding=True,
         **_special_ids(processor),
