@@ -186,7 +186,8 @@ def _example(
 def format_example(processor: MusicProcessor, masked: MaskedWindow, style: InfillFormat) -> dict[str, Any]:
     """A masked window in one of the formats: `source_ids`, `input_ids` and `scored`.
 
-    What is scored is the fill with its masks and its end, or, from left to right, the events the masks stand for.
+    What is scored is the same in each: the events that the masks stand for. Where a fill names its masks and where it
+    ends is not, as bar lines are not from left to right; the grammar leaves no choice there.
     """
     source: list[int] = []
     if style == InfillFormat.LEFT_TO_RIGHT:
@@ -196,7 +197,7 @@ def format_example(processor: MusicProcessor, masked: MaskedWindow, style: Infil
         before = [] if style == InfillFormat.SEQ2SEQ else [*masked.context, "Fill_None"]
         source = processor.encode_events(masked.context) if style == InfillFormat.SEQ2SEQ else []
         ids = processor.encode_events([*before, *masked.fill])
-        scored = [False] * (1 + len(before)) + [True] * (len(masked.fill) + 1)
+        scored = [False] * (1 + len(before)) + [not event.startswith("Mask_") for event in masked.fill] + [False]
     return {"source_ids": source, "input_ids": ids, "scored": scored}
 
 

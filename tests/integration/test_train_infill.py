@@ -151,7 +151,7 @@ def test_mistakes_of_infill_are_one_line(folder, tmp_path, flags, complaint):
         (["--dataset", "DATASET", "--style", "sideways"], "--style is 'sideways'; expected one of seq2seq, causal"),
         (["--dataset", "DATASET", "--preset", "songs"], "--preset is 'songs'; expected one of bars, lines"),
         (["--dataset", "DATASET", "--model", "a", "--base_model", "b"], "not both"),
-        (["--dataset", "DATASET", "--model", "MODEL", "--style", "causal"], "--style causal does not fit a bart"),
+        (["--dataset", "DATASET", "--model", "MODEL", "--style", "causal"], "--style causal does not fit a mbart"),
         (["--dataset", "DATASET", "--num_attention_heads", "5"], "--hidden_size 192 is no multiple of 5 heads"),
         (["--dataset", "DATASET", "--max_masks", "0"], "--max_masks is 0; expected 1 or more"),
     ],
