@@ -137,15 +137,14 @@ def publish(publication: Publication, private: bool = False, tag: str | None = N
         raise PublishError(f"{tag!r} is no name for a tag")
     with hub_errors(repo_id):
         _check_base(api, publication)
-        made = _ensure_repository(api, publication, private, tag)
+        made, before = _ensure_repository(api, publication, private, tag)
     try:
         with hub_errors(repo_id):
             commit = commit_files(
                 api, repo_id, kind.repo_type, publication.files, f"Publish {kind}", replaced=kind.replaced
             )
     except PublishError as error:
-        state = "was made and is empty" if made else "is as it was"
-        raise PublishError(f"{error}; nothing was published, {repo_id} {state}; run it again to go on") from error
+        raise PublishError(f"{error}; {_aftermath(api, publication, made, before)}") from error
     if tag:
         with hub_errors(repo_id):
             api.create_tag(repo_id, tag=tag, revision=commit.oid, repo_type=kind.repo_type)
@@ -219,20 +218,39 @@ def _check_base(api: HfApi, publication: Publication) -> None:
             raise PublishError(f"{name}: its base {base} is not on the Hub; publish that first, or say --base-model")
 
 
-def _ensure_repository(api: HfApi, publication: Publication, private: bool, tag: str | None) -> bool:
-    """Find or make the repository; returns whether it is new. Nothing is made or changed when something is wrong."""
+def _ensure_repository(
+    api: HfApi, publication: Publication, private: bool, tag: str | None
+) -> tuple[bool, str | None]:
+    """Find or make the repository; nothing is made or changed when something is wrong.
+
+    Returns:
+        Whether it is new, and its last commit.
+    """
     repo_id, repo_type = publication.repo_id, publication.kind.repo_type
     try:
         found = api.repo_info(repo_id, repo_type=repo_type)
     except RepositoryNotFoundError:
         sdk = (read_metadata(publication.folder / CARD_FILE) or {}).get("sdk") if repo_type == "space" else None
         api.create_repo(repo_id, repo_type=repo_type, private=private, space_sdk=sdk)
-        return True
+        return True, api.repo_info(repo_id, repo_type=repo_type).sha
     if private and not found.private:
         raise PublishError(f"{repo_id} exists and is public; --private is for new ones, change it in its settings")
     if tag and tag in {ref.name for ref in api.list_repo_refs(repo_id, repo_type=repo_type).tags}:
         raise PublishError(f"{repo_id} has a tag {tag} already, and tags stay where they are; choose another")
-    return False
+    return False, found.sha
+
+
+def _aftermath(api: HfApi, publication: Publication, made: bool, before: str | None) -> str:
+    """What the Hub holds after a commit that failed; one whose answer was lost on the way may have been made."""
+    repo_id = publication.repo_id
+    try:
+        changed = api.repo_info(repo_id, repo_type=publication.kind.repo_type).sha != before
+    except (HTTPError, OSError):
+        return "the Hub has all of it or nothing, and cannot be asked which; run it again"
+    if changed:
+        return f"{repo_id} has changed, by this or by someone else; run it again to be sure"
+    state = "was made and is empty" if made else "is as it was"
+    return f"nothing was published, {repo_id} {state}; run it again to go on"
 
 
 def _url(api: HfApi, repo_id: str, repo_type: str) -> str:

@@ -105,6 +105,15 @@ def test_a_commit_that_fails_leaves_the_old_version_and_uploads_nothing_twice(lo
     assert published(loopback_hub, repo, revision="v2") == published(loopback_hub, repo)
 
 
+def test_a_commit_whose_answer_is_lost_is_not_called_unpublished(loopback_hub, publish, tmp_path, repo):
+    folder = small_folders.model(tmp_path / "model")
+    with loopback_hub.fault("POST", "/commit/", lose_answer=True), pytest.raises(PublishError) as caught:
+        publish(folder, repo)
+    assert f"{repo} has changed, by this or by someone else; run it again to be sure" in str(caught.value)
+    publish(folder, repo, tag="v1")
+    assert len(loopback_hub.repository(repo).history("main")) == 2
+
+
 def test_a_killed_upload_leaves_nothing(loopback_hub, publish, tmp_path, repo):
     folder = small_folders.model(tmp_path / "model")
     small_folders.write(folder, {"samples/b.wav": repo})  # which no test before has uploaded

@@ -57,6 +57,7 @@ class Fault:
     Args:
         status: answered instead of what was asked for; or
         after_bytes: of the body, the connection is closed; or
+        lose_answer: what was asked for is done, and nobody is told; or
         hold: set when such a request has come, which then waits until the fault is lifted.
         times: how often; each time, when left out.
     """
@@ -65,6 +66,7 @@ class Fault:
     part: str
     status: int | None = None
     after_bytes: int | None = None
+    lose_answer: bool = False
     hold: threading.Event | None = None
     times: int | None = None
     lifted: threading.Event = field(default_factory=threading.Event)
@@ -143,6 +145,7 @@ class Handler(BaseHTTPRequestHandler):
     hub: LoopbackHub
     protocol_version = "HTTP/1.1"
     timeout = 60
+    answer_is_lost = False
 
     def log_message(self, format: str, *args: object) -> None:
         """Not onto the terminal of the tests."""
@@ -174,6 +177,9 @@ class Handler(BaseHTTPRequestHandler):
         for fault in list(self.hub.faults):
             if not fault.applies(self.command, self.url_path):
                 continue
+            if fault.lose_answer:
+                self.answer_is_lost = True
+                return False
             if fault.hold is not None:
                 fault.hold.set()
                 fault.lifted.wait(60)
@@ -203,6 +209,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
         self.hub.requests.append((self.command, self.url_path, status))
+        if self.answer_is_lost:
+            self.close_connection = True
+            return
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(name, value)

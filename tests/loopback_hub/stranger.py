@@ -23,7 +23,7 @@ sys.meta_path.insert(0, Blocker())
 
 import evaluate  # noqa: E402
 from datasets import load_dataset  # noqa: E402
-from huggingface_hub import HfApi, hf_hub_download  # noqa: E402
+from huggingface_hub import HfApi  # noqa: E402
 from huggingface_hub.errors import HfHubHTTPError  # noqa: E402
 from loopback_hub.report import run_checks  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
@@ -68,16 +68,18 @@ def private_with_token():
 
 
 def refusal(name, **options):
-    """What transformers says, and the status that the Hub answered."""
+    """The status that the Hub answers, its error's name, and what transformers says."""
     try:
         AutoModelForCausalLM.from_pretrained(name, trust_remote_code=True, **options)
     except OSError as error:
         said = str(error)
+    else:
+        said = "loaded"
     try:
-        hf_hub_download(name, "config.json", **options)
+        HfApi().model_info(name, **options)
     except HfHubHTTPError as error:
         return [error.response.status_code, type(error).__name__, said]
-    return ["loaded", "", said]
+    return [200, "", said]
 
 
 def private_without_token():
