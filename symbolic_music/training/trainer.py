@@ -289,7 +289,7 @@ class MusicTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Save model and processor, without the pickled arguments: a published folder should hold no pickle."""
         # What is pushed must load where the package is not installed.
-        with saving_code(self.model) if self.args.push_to_hub else nullcontext():
+        with saving_code(self.model) if self.hub_model_id is not None else nullcontext():
             super()._save(output_dir, state_dict)
         if self.args.should_save:
             (Path(output_dir or str(self.args.output_dir)) / TRAINING_ARGS_NAME).unlink(missing_ok=True)
@@ -301,7 +301,7 @@ class MusicTrainer(Trainer):
         with hub_errors(self.args.hub_model_id or Path(str(self.args.output_dir)).name, TrainingError):
             super().init_hf_repo(token, private)
 
-    def create_model_card(self, model_name: str | None = None, **kwargs: Any) -> None:  # type: ignore[override]
+    def create_model_card(self, model_name: str | None = None) -> None:  # type: ignore[override]
         """A card that says what validation said, and that nothing was tested; not where an evaluated model's lies."""
         card = Path(str(self.args.output_dir)) / CARD_FILE
         if not self.is_world_process_zero() or "model-index" in (read_metadata(card) or {}):
