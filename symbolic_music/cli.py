@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = _OneLineParser(
-        prog="symbolic-music", description="Compose, continue, infill, render and inspect symbolic music."
+        prog="symbolic-music", description="Compose, continue, infill, render, inspect and publish symbolic music."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_generate(commands)
@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_convert(commands)
     _add_info(commands)
+    _add_publish(commands)
     return parser
 
 
@@ -132,6 +133,17 @@ def _add_info(commands: Any) -> None:
     parser = commands.add_parser("info", help="what a music file or a model folder holds")
     parser.add_argument("target", metavar="FILE_OR_MODEL")
     parser.set_defaults(run=run_info)
+
+
+def _add_publish(commands: Any) -> None:
+    parser = commands.add_parser("publish", help="a model, adapter, dataset or metric to the Hub, checked before")
+    parser.add_argument("folder", type=Path, help="what the repository is to hold")
+    parser.add_argument("repo_id", metavar="USER/NAME")
+    parser.add_argument("--private", action="store_true", help="make a private repository")
+    parser.add_argument("--tag", help="name for this version, for `revision=`; tags stay where they are")
+    parser.add_argument("--base-model", metavar="USER/NAME", help="of an adapter: its base on the Hub")
+    parser.add_argument("--dry-run", action="store_true", help="list files and problems; nothing leaves the machine")
+    parser.set_defaults(run=run_publish)
 
 
 def run_generate(options: argparse.Namespace) -> None:
@@ -461,3 +473,23 @@ def _model_rows(name: str) -> list[tuple[str, str]]:
         ("vocabulary", f"{len(processor.tokenizer)} tokens over {len(processor.codec.events)} events"),
         ("codec", processor.codec.codec_type),
     ]
+
+
+def run_publish(options: argparse.Namespace) -> None:
+    """`symbolic-music publish`."""
+    from symbolic_music.hub.errors import PublishError
+    from symbolic_music.hub.upload import plan_publication, publish
+
+    try:
+        publication = plan_publication(options.folder, options.repo_id, options.base_model)
+        for line in publication.lines():
+            print(line)
+        if publication.problems:
+            many = f" (the first of {len(publication.problems)})" if len(publication.problems) > 1 else ""
+            raise UserError(f"{options.folder} is not fit to be published: {publication.problems[0]}{many}")
+        if options.dry_run:
+            print("nothing was uploaded (--dry-run)")
+            return
+        print(f"published: {publish(publication, options.private, options.tag)}")
+    except PublishError as error:
+        raise UserError(str(error)) from error

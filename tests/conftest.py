@@ -40,3 +40,12 @@ def ten_tunes(tmp_path_factory) -> Path:
     for number, tune in enumerate(tunes[:10]):
         write_midi(tune, folder / f"tune_{number}.mid")
     return folder
+
+
+@pytest.fixture(scope="session")
+def loopback_hub():
+    """A Hugging Face Hub on the loopback interface, one for all tests of a process."""
+    from loopback_hub.server import LoopbackHub
+
+    with LoopbackHub() as hub:
+        yield hub

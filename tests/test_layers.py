@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "symbolic_music"
 LAYERS = {
     "_extras": -1,
+    "_command": -1,
     "score": 0,
     "events": 1,
     "tokenization": 2,
@@ -15,9 +16,9 @@ LAYERS = {
     "data": 4,
     "generation": 4,
     "metrics": 4,
+    "hub": 4,
     "training": 5,
     "scaling": 5,
-    "hub": 5,
     "cli": 6,
     "__main__": 7,
     "__init__": 7,

@@ -17,8 +17,6 @@ not trained again; `OUTPUT/report.md` sets all that are there beside held-out mu
 
 import argparse
 import json
-import shlex
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from typing import Any
 import torch
 from datasets import Dataset, DatasetDict
 
+from symbolic_music._command import shown_command
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.track_text import TrackTextCodec
 from symbolic_music.metrics.rests import describe_rests
@@ -102,7 +101,7 @@ def run(name: str, arguments: argparse.Namespace, settings: RecipeSettings, spli
     result: dict[str, Any] = {
         "recipe": name,
         "weights": RECIPES[name]._asdict(),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shown_command(),
         "commit": git_commit(),
         "split_hash": dataset_hash(splits),
         "machine": machine_class(recipe.model.device),

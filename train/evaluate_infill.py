@@ -5,13 +5,11 @@ python train/evaluate_infill.py --model DIR --dataset DIR --num-samples 200 --ou
 
 import argparse
 import json
-import os
-import shlex
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
+from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.score.midi_io import read_midi
@@ -44,7 +42,7 @@ def main() -> None:
     scores = [read_midi(midi) for midi in split["midi"]]
     with tqdm(total=2 * arguments.num_samples, unit="fill", disable=None) as progress:
         result = evaluate_infilling(model, processor, scores, arguments.num_samples, options, progress.update)
-    result["command"] = shlex.join(["python", *map(os.path.relpath, sys.argv[:1]), *sys.argv[1:]])
+    result["command"] = shown_command()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     for name in ("with_grammar", "without_grammar"):

@@ -5,8 +5,6 @@ python train/evaluate_samples.py --model DIR --dataset DIR --num-samples 1000 --
 
 import argparse
 import json
-import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from datasets import Dataset
 from symusic.core import ScoreTick
 from tqdm import tqdm
 
+from symbolic_music._command import shown_command
 from symbolic_music.events.codec import EncodingError, ScoreCodec
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
@@ -81,7 +80,7 @@ def main() -> None:
         result = evaluate_sampling(
             model, processor, human, arguments.num_samples, options, progress.update, arguments.read_as_abc
         )
-    result["command"] = shlex.join(["python", *map(os.path.relpath, sys.argv[:1]), *sys.argv[1:]])
+    result["command"] = shown_command()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     for name in ("with_grammar", "without_grammar"):

@@ -13,8 +13,6 @@ for `symbolic-music generate`, the adapter alone in `adapter/`, `adaptation.json
 """
 
 import json
-import shlex
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 
 from transformers import PrinterCallback, set_seed
 
+from symbolic_music._command import shown_command
 from symbolic_music.data.collate import BlockCollator
 from symbolic_music.data.corpora import CorpusError, list_directory
 from symbolic_music.data.pack import pack_split
@@ -97,7 +96,7 @@ def dataset_of(arguments: AdaptationArguments, output: Path) -> str:
             units,
             folder,
             PrepareSettings(fractions=SplitFractions(0.1, 0.1)),
-            command=shlex.join(["python", *sys.argv]),
+            command=shown_command(),
         )
     except (CorpusError, PrepareError, SplitError, OSError) as error:
         raise TrainingError(str(error)) from error
@@ -174,7 +173,7 @@ def main() -> None:
     merged = save_adapted(model, processor, output, base)
     adaptation: dict[str, Any] = {
         "base": base,
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shown_command(),
         "commit": commit,
         "split_hash": dataset_hash(splits),
         "pieces": {name: len(split) for name, split in sorted(splits.items())},

@@ -1,15 +1,15 @@
 """Read a corpus or a folder of music into a Hub-layout Parquet dataset whose splits do not leak.
 
 python train/prepare_dataset.py --corpus folk --output data/folk
-python train/prepare_dataset.py --midi-dir ~/midi --output data/mine
+python train/prepare_dataset.py --midi-dir ~/midi --output data/mine --push-to-hub USER/NAME --private
 """
 
 import argparse
 import os
-import shlex
 import sys
 from pathlib import Path
 
+from symbolic_music._command import shown_command
 from symbolic_music._extras import MissingExtraError
 from symbolic_music.data.corpora import (
     ABC_SUFFIXES,
@@ -25,6 +25,8 @@ from symbolic_music.data.corpora import (
 from symbolic_music.data.duplicates import DEFAULT_THRESHOLD
 from symbolic_music.data.prepare import SKIPPED_FILE, PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
+from symbolic_music.hub.errors import PublishError
+from symbolic_music.hub.upload import check_repo_id, publish_folder
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -37,6 +39,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", action="append", default=[], help="Hub id or folder with a `midi` column")
     parser.add_argument("--license", default=UNKNOWN_LICENSE, help="of the files in folders, for the card")
     parser.add_argument("--output", type=Path, required=True, help="the dataset folder to write")
+    parser.add_argument("--push-to-hub", metavar="USER/NAME", help="publish the finished dataset")
+    parser.add_argument("--private", action="store_true", help="make the repository of --push-to-hub a private one")
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset made with other arguments")
     parser.add_argument("--num-workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds to read one file")
@@ -52,6 +56,8 @@ def parse_arguments() -> argparse.Namespace:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')}: expected a number above 0, got {value}")
+    if arguments.push_to_hub:
+        check_repo_id(arguments.push_to_hub)
     return arguments
 
 
@@ -84,7 +90,7 @@ def main() -> None:
         settings,
         num_workers=arguments.num_workers,
         overwrite=arguments.overwrite,
-        command=shlex.join(["python", *sys.argv]),
+        command=shown_command(),
     )
     for split, count in summary["splits"].items():
         print(f"{split}: {count['pieces']:,} pieces in {count['groups']:,} near-duplicate groups")
@@ -93,12 +99,14 @@ def main() -> None:
     for kind, found in summary["left_out"].items():
         print(f"besides the notes, {kind}: {found['count']:,} in {found['units']:,} tunes")
     print(f"split hash {summary['split_hash']}")
+    if arguments.push_to_hub:
+        print(f"published: {publish_folder(arguments.output, arguments.push_to_hub, arguments.private)}")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (CorpusError, MissingExtraError, OSError, PrepareError, SplitError) as error:
+    except (CorpusError, MissingExtraError, OSError, PrepareError, PublishError, SplitError) as error:
         print(f"prepare_dataset: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

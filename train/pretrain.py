@@ -86,6 +86,8 @@ def main() -> None:
         miditok_file = Path(data_args.tokenizer) / MIDITOK_FILE
         if miditok_file.exists():  # the same tokenizer for MidiTok's users
             shutil.copy(miditok_file, training_args.output_dir)
+    if training_args.push_to_hub:
+        trainer.push_to_hub()  # with the summary
     trainer.end()
 
 

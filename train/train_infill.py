@@ -14,8 +14,6 @@ Ends with the best model by validation loss, a card, `infilling.json` with what 
 """
 
 import json
-import shlex
-import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 
 from transformers import PrinterCallback, set_seed
 
+from symbolic_music._command import shown_command
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.infilling_card import infilling_card
@@ -168,7 +167,7 @@ def main() -> None:
     else:
         trainer.save_model()
     result = {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shown_command(),
         "commit": commit,
         "split_hash": dataset_hash(splits),
         "arguments": asdict(arguments),

@@ -1,1 +1,1 @@
-"""What a Hub repository holds: cards and the folders that are published."""
+"""What a Hub repository holds: cards, the folders that are published, their checks and their upload."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from huggingface_hub import ModelCardData
+from huggingface_hub import EvalResult, ModelCardData
 
 
 def adaptation_card(adaptation: dict[str, Any], library: str = "transformers") -> str:
@@ -13,17 +13,20 @@ def adaptation_card(adaptation: dict[str, Any], library: str = "transformers") -
         library: that loads the folder: transformers for the merged model, peft for the adapter.
     """
     before, after, curve = adaptation["before"], adaptation["after"], adaptation["validation"]
+    name = f"{adaptation['base'].rstrip('/').rpartition('/')[2]}, adapted"
     data = ModelCardData(
         library_name=library,
         pipeline_tag="text-generation",
         tags=["music", "midi", "symbolic-music", "music-generation", "lora"],
         base_model=adaptation["base"],
+        model_name=name,
+        eval_results=[_test_result(after)],
     )
     return f"""---
 {data.to_yaml()}
 ---
 
-# {adaptation["base"].rstrip("/").rpartition("/")[2]}, adapted
+# {name}
 
 A symbolic music model adapted with LoRA of rank {adaptation["rank"]} to {adaptation["pieces"]["train"]:,} pieces:
 {adaptation["parameters"]["trained"]:,} of {adaptation["parameters"]["all"]:,} parameters were trained.
@@ -58,6 +61,17 @@ memorisation beyond keeping the best adapter by validation loss.
 
     {adaptation["command"]}
 """
+
+
+def _test_result(after: dict[str, Any]) -> EvalResult:
+    return EvalResult(
+        task_type="text-generation",
+        dataset_type="symbolic-music",
+        dataset_name="held-out files by near-duplicate group",
+        dataset_split="test",
+        metric_type="bits_per_note",
+        metric_value=round(after["bits_per_note"], 4),
+    )
 
 
 def _use(library: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from huggingface_hub import ModelCardData
+from huggingface_hub import EvalResult, ModelCardData
 
 _MASKED = "a window of bars, with a mask for each bar of each line that is to be written,"
 _READS = {
@@ -22,18 +22,21 @@ def infilling_card(result: dict[str, Any], library: str = "transformers") -> str
     """
     told = result["arguments"]
     base = told["model"] or told["base_model"] or None
+    name = f"Masked bars, filled in ({told['style']})"
     data = ModelCardData(
         library_name=library,
         pipeline_tag=_PIPELINES.get(told["style"], "text-generation"),
         tags=["music", "midi", "symbolic-music", "music-infilling", *(["lora"] if base else [])],
         base_model=base,
+        model_name=name,
+        eval_results=[_test_result(result["test"], _PIPELINES.get(told["style"], "text-generation"))],
     )
     made = f"adapted with LoRA of rank {told['rank']} from {base}" if base else "trained from scratch"
     return f"""---
 {data.to_yaml()}
 ---
 
-# Masked bars, filled in ({told["style"]})
+# {name}
 
 A symbolic music model, {made}, that {_READS[told["style"]]}. Windows hold {told["window_bars"]} bars at the most;
 {result["parameters"]["trained"]:,} of {result["parameters"]["all"]:,} parameters were trained.
@@ -59,6 +62,17 @@ loss.
 
     {result["command"]}
 """
+
+
+def _test_result(test: dict[str, Any], task: str) -> EvalResult:
+    return EvalResult(
+        task_type=task,
+        dataset_type="symbolic-music",
+        dataset_name="masked bars of held-out pieces by near-duplicate group",
+        dataset_split="test",
+        metric_type="bits_per_note",
+        metric_value=round(test["bits_per_note"], 4),
+    )
 
 
 def _evidence(result: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.model_card import CARD_FILE, PLOTS, PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.samples import read_samples
+from symbolic_music.models.hub_code import saving_code
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -72,7 +73,8 @@ def assemble_model(
 def _write_folder(
     checkpoint: Path, folder: Path, model: PreTrainedModel, processor: MusicProcessor, card: str
 ) -> None:
-    _save_with_code(model, folder)
+    with saving_code(model):
+        model.save_pretrained(folder)
     processor.save_pretrained(folder)
     GenerationConfig(
         bos_token_id=processor.tokenizer.bos_token_id,
@@ -86,19 +88,6 @@ def _write_folder(
         if (checkpoint / name).exists():
             shutil.copy(checkpoint / name, folder)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
-
-
-def _save_with_code(model: Any, folder: Path) -> None:
-    """Save weights, configuration and the model's source files, with the `auto_map` that points to them."""
-    config_class, model_class = type(model.config), type(model)
-    config_class.register_for_auto_class()
-    model_class.register_for_auto_class("AutoModelForCausalLM")
-    try:
-        model.save_pretrained(folder)
-    finally:
-        # Left on, every later save in this process would copy code.
-        config_class._auto_class = None
-        model_class._auto_class = None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from symbolic_music._extras import require
+from symbolic_music.models.hub_code import saving_code
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError
 
@@ -111,6 +112,7 @@ def save_adapted(model: Any, processor: MusicProcessor, folder: Path, base: str)
     model.save_pretrained(adapter, save_embedding_layers=False)
     processor.save_pretrained(adapter)
     merged = model.merge_and_unload()
-    merged.save_pretrained(folder)
+    with saving_code(merged):
+        merged.save_pretrained(folder)
     processor.save_pretrained(folder)
     return merged

@@ -9,7 +9,6 @@ import hashlib
 import math
 import platform
 import resource
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +29,7 @@ from transformers import (
     set_seed,
 )
 
+from symbolic_music._command import shown_command
 from symbolic_music.data.collate import BlockCollator
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
@@ -314,7 +314,7 @@ def _describe(trainer: MusicTrainer, train_seconds: float, evaluation: Mapping[s
         "num_processes": trainer.accelerator.num_processes,
         "bf16": args.bf16,
         "compiled": args.torch_compile,
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shown_command(),
         "machine": machine_class(args.device),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
     }

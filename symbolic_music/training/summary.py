@@ -7,9 +7,7 @@ import hashlib
 import json
 import os
 import platform
-import shlex
 import subprocess
-import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 
+from symbolic_music._command import shown_command
 from symbolic_music.data.pieces import content_digest
 from symbolic_music.data.splits import split_hash
 from symbolic_music.score.midi_io import read_midi
@@ -50,7 +49,7 @@ def training_summary(
     state, args, model = trainer.state, trainer.args, trainer.model
     ends = [entry for entry in state.log_history if "train_loss" in entry]
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shown_command(),
         "commit": commit,
         "split_hash": dataset_hash(splits),
         "pieces": {name: len(split) for name, split in sorted(splits.items())},

@@ -5,22 +5,31 @@ of files, Scores or what an id means.
 """
 
 import math
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import CommitInfo
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_pt_utils import get_parameter_names
-from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
+from transformers.trainer_utils import EvalLoopOutput, HubStrategy, rotate_checkpoints
+from transformers.utils.hub import PushInProgress
 
+from symbolic_music.hub.contents import CARD_FILE, read_metadata
+from symbolic_music.hub.run_card import RunFacts, run_card
+from symbolic_music.hub.upload import hub_errors
+from symbolic_music.models.hub_code import saving_code
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import mark_complete, read_marker, unmark
+from symbolic_music.training.hub_push import check_push, push_files, push_in_background, pushed_files
 from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss, repeated_rest_loss
 from symbolic_music.training.muon import MuonAdamW
 from symbolic_music.training.schedule import TimeBudget, cosine_factor
@@ -63,6 +72,7 @@ class MusicTrainer(Trainer):
         processing_class: MusicProcessor,
         **kwargs: Any,
     ):
+        check_push(args, model)
         super().__init__(model=model, args=args, processing_class=processing_class, **kwargs)
         # The batch's number of predicted tokens is always wanted, whatever the model's forward accepts, and position 0
         # of a block is never predicted.
@@ -278,9 +288,73 @@ class MusicTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Save model and processor, without the pickled arguments: a published folder should hold no pickle."""
-        super()._save(output_dir, state_dict)
+        # What is pushed must load where the package is not installed.
+        with saving_code(self.model) if self.hub_model_id is not None else nullcontext():
+            super()._save(output_dir, state_dict)
         if self.args.should_save:
             (Path(output_dir or str(self.args.output_dir)) / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+
+    # ---- the Hub ----------------------------------------------------------------------------------------------------
+
+    def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
+        """Find or make the repository; what the Hub refuses is one line."""
+        with hub_errors(self.args.hub_model_id or Path(str(self.args.output_dir)).name, TrainingError):
+            super().init_hf_repo(token, private)
+
+    def create_model_card(self, model_name: str | None = None) -> None:  # type: ignore[override]
+        """A card that says what validation said, and that nothing was tested; not where an evaluated model's lies."""
+        card = Path(str(self.args.output_dir)) / CARD_FILE
+        if not self.is_world_process_zero() or "model-index" in (read_metadata(card) or {}):
+            return
+        facts = RunFacts(
+            title=model_name or str(self.hub_model_id).rpartition("/")[2],
+            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            step=self.state.global_step,
+            max_steps=self.state.max_steps,
+            finished=not self.is_in_train,
+            log_history=self.state.log_history,
+            seed=self.args.seed,
+        )
+        card.write_text(run_card(facts), encoding="utf-8")
+
+    def push_to_hub(  # type: ignore[override]
+        self, commit_message: str = "End of training", model_name: str | None = None, revision: str | None = None
+    ) -> CommitInfo | None:
+        """Save, write the card, and commit the model's files; see `training.hub_push`.
+
+        Args:
+            commit_message: of the one commit.
+            model_name: the card's heading; the repository's name when left out.
+            revision: a branch; that of the training arguments when left out.
+
+        Raises:
+            TrainingError: what the Hub refused.
+        """
+        if self.hub_model_id is None:
+            self.init_hf_repo()
+        self.save_model(_internal_call=True)
+        if not self.is_world_process_zero():
+            return None
+        self.create_model_card(model_name)
+        self._finish_current_push()
+        folder, token = Path(str(self.args.output_dir)), self.args.hub_token
+        return push_files(folder, str(self.hub_model_id), token, commit_message, revision or self.args.hub_revision)
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        """Commit a checkpoint's model in the background, unless the one before it is still on its way."""
+        if not self.is_world_process_zero() or self.args.hub_strategy == HubStrategy.END:
+            return
+        if self.push_in_progress is not None and not self.push_in_progress.is_done() and not self.args.hub_always_push:
+            return
+        self._finish_current_push()
+        # A checkpoint may be deleted before its files have left.
+        folder, token = Path(str(self.args.output_dir)), self.args.hub_token
+        for path in pushed_files(Path(checkpoint_folder)):
+            shutil.copy(path, folder)
+        self.create_model_card()
+        message = f"Training in progress, step {self.state.global_step}"
+        job = push_in_background(folder, str(self.hub_model_id), token, message, self.args.hub_revision)
+        self.push_in_progress = PushInProgress([job])  # type: ignore[arg-type, assignment]
 
 
 def _metrics_of_sums(nats: float, structural: float, tokens: float, notes: float, bars: float) -> dict[str, float]:

@@ -1,0 +1,34 @@
+"""The command line as everyone may read it on a card: without secrets, and without this machine's folders."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_SECRET_FLAGS = ("--hub_token", "--hub-token")
+
+
+def shown_command(arguments: Sequence[str] | None = None) -> str:
+    """`python SCRIPT …`, to be typed into a shell; of absolute paths only the last part, of tokens nothing.
+
+    Args:
+        arguments: the script and what followed it; `sys.argv` when left out.
+    """
+    shown, hide = [], False
+    for argument in sys.argv if arguments is None else arguments:
+        flag, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        if hide or (flag in _SECRET_FLAGS and equals):
+            value = "..."
+        hide = flag in _SECRET_FLAGS and not equals
+        shown.append(f"{flag}{equals}{_shown_path(value)}")
+    return shlex.join(["python", *shown])
+
+
+def _shown_path(value: str) -> str:
+    path = Path(value)
+    if not path.is_absolute():
+        return value
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return path.name or value
