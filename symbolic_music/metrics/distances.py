@@ -106,20 +106,16 @@ def overlap(sampled: np.ndarray, human: np.ndarray, seed: int = 0, resamples: in
         return float(np.minimum(own, between).sum()), float((own * np.log(own / between)).sum())
 
     values = compare(np.ones(len(sampled)), np.ones(len(human)))
-    counts = [
-        [
-            np.bincount(draw, minlength=len(pieces)).astype(float)
-            for draw in bootstrap_draws(len(pieces), resamples, own)
-        ]
-        for pieces, own in ((sampled, seed), (human, seed + 1))
-    ]
-    resampled = np.array([compare(*pair) for pair in zip(*counts, strict=True)])
+    draws = zip(_counts(len(sampled), resamples, seed), _counts(len(human), resamples, seed + 1), strict=True)
+    # A resample of one human piece alone, again and again, has no distances.
+    resampled = np.array([compare(ours, theirs) for ours, theirs in draws if np.count_nonzero(theirs) > 1])
     return {
         name: {"value": value, **percentile_interval(resampled[:, column])}
         for column, (name, value) in enumerate(zip(("overlapping_area", "kl_divergence"), values, strict=True))
     }
 
 
-def _counts(draws: np.ndarray) -> np.ndarray:
+def _counts(pieces: int, resamples: int, seed: int) -> np.ndarray:
     """How often each resample holds each piece, (resamples, pieces) float64."""
-    return np.array([np.bincount(draw, minlength=draws.shape[1]) for draw in draws], dtype=float)
+    draws = bootstrap_draws(pieces, resamples, seed)
+    return np.array([np.bincount(draw, minlength=pieces) for draw in draws], dtype=float)
