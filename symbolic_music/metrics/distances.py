@@ -8,6 +8,9 @@ Two departures from the published code, both towards the paper's formulas. It in
 smallest and the largest distance only, so that a set overlaps with itself by less than 1; here the whole line counts.
 It compares the two densities on grids of their own, place by place; here on the same grid.
 
+Two cautions. Resampling makes the sets less alike than they are, so intervals lean towards less overlap. And where
+nearly all human pieces have the same value, kernels become so narrow that the area says little; read the means then.
+
 Knows nothing of music: a feature is a number or a vector for each piece.
 """
 

@@ -122,6 +122,7 @@ def _merged_by_pitch(notes: Notes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _merged(starts: np.ndarray, ends: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stretches that overlap or touch, by start, taken together; `shift` is taken off the result."""
     reached = np.maximum.accumulate(ends)
     first = np.append(True, starts[1:] > reached[:-1])[: len(starts)]
     last = np.append(first[1:], True)[: len(starts)]
@@ -131,7 +132,7 @@ def _merged(starts: np.ndarray, ends: np.ndarray, shift: np.ndarray) -> tuple[np
 def sounding_ticks(notes: Notes) -> int:
     """Ticks in which any of the notes sounds."""
     order = np.argsort(notes.onsets, kind="stable")
-    starts, ends = _merged(notes.onsets[order], notes.ends[order], np.int64(0))
+    starts, ends = _merged(notes.onsets[order], notes.ends[order], np.zeros_like(order))
     return int((ends - starts).sum())
 
 
