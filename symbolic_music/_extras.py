@@ -6,6 +6,7 @@ from types import ModuleType
 EXTRA_OF_MODULE = {
     "accelerate": "train",
     "datasketch": "corpus",
+    "evaluate": "metrics",
     "matplotlib": "audio",
     "midirenderer": "audio",
     "music21": "corpus",

@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_convert(commands)
     _add_info(commands)
     _add_publish(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -144,6 +145,15 @@ def _add_publish(commands: Any) -> None:
     parser.add_argument("--base-model", metavar="USER/NAME", help="of an adapter: its base on the Hub")
     parser.add_argument("--dry-run", action="store_true", help="list files and problems; nothing leaves the machine")
     parser.set_defaults(run=run_publish)
+
+
+def _add_compare(commands: Any) -> None:
+    parser = commands.add_parser("compare", help="how far pieces lie from human ones, statistic by statistic")
+    parser.add_argument("sampled", type=Path, help="music file, or a folder of them")
+    parser.add_argument("human", type=Path, help="likewise, of held-out human music")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file for the whole table")
+    parser.set_defaults(run=run_compare)
 
 
 def run_generate(options: argparse.Namespace) -> None:
@@ -493,3 +503,56 @@ def run_publish(options: argparse.Namespace) -> None:
         print(f"published: {publish(publication, options.private, options.tag)}")
     except PublishError as error:
         raise UserError(str(error)) from error
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """`symbolic-music compare`."""
+    from tqdm import tqdm
+
+    from symbolic_music.metrics.statistics import compare_pieces
+    from symbolic_music.score.storage import write_atomically
+
+    sampled, human = (_read_pieces(path) for path in (options.sampled, options.human))
+    with tqdm(total=len(sampled) + len(human), unit="piece", disable=None) as progress:
+        try:
+            table = compare_pieces(sampled, human, options.seed, on_piece=progress.update)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    print(
+        f"{len(sampled)} pieces beside {len(human)} human ones; distances in standard deviations of the human pieces"
+    )
+    for name, row in table.items():
+        means = ", ".join(f"{_with_interval(row[of], 'mean')} {of}" for of in ("sampled", "human"))
+        print(f"{name}: {means}, distance {_with_interval(row['distance'])}, ", end="")
+        print(f"overlap {_with_interval(row['overlapping_area'])}")
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(options.output, (json.dumps(table, indent=2) + "\n").encode())
+
+
+def _with_interval(row: dict[str, float], key: str = "value") -> str:
+    return f"{row[key]:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _read_pieces(path: Path) -> list["ScoreTick"]:
+    """Every piece of a file or of a folder's files; what cannot be read is counted."""
+    from symbolic_music.score.checks import ScoreError
+    from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
+
+    if not path.is_dir():
+        try:
+            return read_scores(path)
+        except ScoreError as error:
+            raise UserError(str(error)) from error
+    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in MUSIC_SUFFIXES]
+    pieces, refused = [], 0
+    for file in files:
+        try:
+            pieces += read_scores(file)
+        except ScoreError:
+            refused += 1
+    if refused:
+        print(f"{path}: {refused} of {len(files)} files cannot be read and are left out", file=sys.stderr)
+    if not pieces:
+        raise UserError(f"{path}: expected music files ({' '.join(MUSIC_SUFFIXES)}), found none that can be read")
+    return pieces

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from symbolic_music.metrics.intervals import RESAMPLES, bootstrap_draws, ratio_with_interval
+
 # Events that fill a line; all else is layout.
 _MUSIC = ("Rest", "Note", "With", "Tie")
 # A bar line within a silence does not end it.
 _WITHIN_SILENCE = ("Rest", "Bar")
-RESAMPLES = 1000
 
 
 def count_rests(events: Sequence[str]) -> tuple[int, int]:
@@ -48,15 +49,13 @@ def describe_rests(windows: Sequence[Sequence[str]], seed: int = 0) -> dict[str,
     counts = np.array([count_rests(window) for window in windows]).reshape(-1, 2)
     if not counts[:, 1].sum():
         raise ValueError("no window has a note or a rest")
-    draws = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
-    rests, events = counts[draws].sum(axis=1).T
-    low, high = np.quantile(rests[events > 0] / events[events > 0], [0.025, 0.975])
+    rests = ratio_with_interval(counts[:, 0], counts[:, 1], bootstrap_draws(len(counts), RESAMPLES, seed))
     runs = [longest_rest_run(window) for window in windows]
     return {
         "windows": len(windows),
         "events": int(counts[:, 1].sum()),
-        "rest_share": float(counts[:, 0].sum() / counts[:, 1].sum()),
-        "rest_share_interval": {"low": float(low), "high": float(high)},
+        "rest_share": rests["share"],
+        "rest_share_interval": {"low": rests["low"], "high": rests["high"]},
         "longest_run": max(runs),
         "longest_run_99": float(np.quantile(runs, 0.99)),
     }

@@ -5,6 +5,7 @@ Knows nothing of file formats (their readers raise `ScoreError`) and nothing of 
 
 from dataclasses import dataclass
 
+import numpy as np
 from symusic.core import ScoreTick as Score
 
 from symbolic_music.score.bars import count_bars, last_note_end, meter_is_sound, note_ends
@@ -103,10 +104,13 @@ def sounding_quarters(score: Score) -> float:
 
 def play_seconds(score: Score) -> float:
     """Playing time up to the end of the last note, in seconds, through every change of tempo."""
-    end = last_note_end(score)
-    changes = sorted((tempo.time, tempo.qpm) for tempo in score.tempos if tempo.time < end)
-    seconds, since, tempo_now = 0.0, 0, DEFAULT_TEMPO
-    for tick, tempo in [*changes, (end, DEFAULT_TEMPO)]:
-        seconds += (tick - since) / score.ticks_per_quarter * 60.0 / tempo_now
-        since, tempo_now = tick, tempo
-    return seconds
+    return float(seconds_at(score, np.array([last_note_end(score)]))[0])
+
+
+def seconds_at(score: Score, ticks: np.ndarray) -> np.ndarray:
+    """When each tick, 0 or later, is played, in seconds through every change of tempo; (ticks,) float64."""
+    tempos = {0: DEFAULT_TEMPO} | dict(sorted((tempo.time, tempo.qpm) for tempo in score.tempos))
+    changes, in_force = np.array(list(tempos)), np.array(list(tempos.values()))
+    began = np.append(0.0, np.cumsum(np.diff(changes) / score.ticks_per_quarter * 60.0 / in_force[:-1]))
+    span = np.searchsorted(changes, ticks, side="right") - 1
+    return began[span] + (ticks - changes[span]) / score.ticks_per_quarter * 60.0 / in_force[span]

@@ -12,10 +12,10 @@ from transformers import PreTrainedModel
 from symbolic_music.events.track_text import TrackTextCodec
 from symbolic_music.generation.compose import Composition, SamplingOptions
 from symbolic_music.generation.infill import infill
+from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.score.bars import bar_table
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError
-from symbolic_music.training.sampling_evaluation import wilson_interval
 
 MAX_BARS = 4
 # Bars and tracks that a model cannot hold are drawn anew so many times for each fill that is wanted.

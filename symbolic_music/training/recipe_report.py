@@ -8,8 +8,8 @@ from typing import Any
 
 from symbolic_music.events.codec import DecodingError
 from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.rests import describe_rests
-from symbolic_music.training.sampling_evaluation import wilson_interval
 from symbolic_music.training.text_recipes import OTHER
 
 

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "bench_leakage_groups": ["--dataset", DATASET],
     "bench_atoms": ["--dataset", SONGS],
     "bench_lora": [],
+    "bench_metrics": [],
 }
 
 

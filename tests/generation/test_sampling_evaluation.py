@@ -3,7 +3,7 @@
 import pytest
 
 from symbolic_music.generation.compose import Composition
-from symbolic_music.training.sampling_evaluation import readability, validity, wilson_interval
+from symbolic_music.training.sampling_evaluation import readability, validity
 
 PIECE = [
     *("Bar_None", "TimeSig_4/4", "Position_0", "Tempo_120.0"),
@@ -14,19 +14,6 @@ PIECE = [
 def composition(processor, ids: list[int], complaint: str | None = None) -> Composition:
     score = None if complaint else processor.decode(ids)
     return Composition(ids, score, complaint, num_notes=1, num_bars=1)
-
-
-def test_wilson_interval_of_known_shares():
-    # Brown, Cai & DasGupta (2001) and hand calculation: 0 of 10 and 10 of 10 give one-sided intervals.
-    low, high = wilson_interval(0, 10)
-    assert low == 0
-    assert high == pytest.approx(0.2775, abs=1e-4)
-    low, high = wilson_interval(10, 10)
-    assert low == pytest.approx(0.7225, abs=1e-4)
-    assert high == pytest.approx(1)
-    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    with pytest.raises(ValueError, match="at least one trial"):
-        wilson_interval(0, 0)
 
 
 def test_a_share_counts_whole_cut_and_broken_pieces(processor):

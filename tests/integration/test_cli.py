@@ -185,6 +185,14 @@ def test_info_of_a_model(checkpoint):
         assert row in printed
 
 
+def test_compare_prints_and_writes_every_statistic(music, tmp_path):
+    printed = succeed("compare", music / "walk.mid", music, "--output", tmp_path / "table.json")
+    assert "1 pieces beside 4 human ones" in printed
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert all(f"{name}: {row['sampled']['mean']:.3f} [" in printed for name, row in table.items())
+    assert set(table["polyphony"]) == {"sampled", "human", "distance", "overlapping_area", "kl_divergence"}
+
+
 # --- One line and exit code 2 ---------------------------------------------------------------------------------------
 
 
@@ -211,6 +219,11 @@ GENERATE = ["generate", "--output-dir", "out", "--model", "no/such/model"]
         (["render", "{music}/walk.mid", "--output", "{music}/no/such/x.mid"], "no/such"),
         (["info", "{music}/broken.mid"], "broken.mid: unreadable"),
         (["info", "{music}/text.txt"], "text.txt: unsupported_format"),
+        (["compare", "{music}/walk.mid", "{music}/empty"], "empty: expected music files"),
+        (
+            ["compare", "{music}/walk.mid", "{music}/walk.mid"],
+            "expected 3 human pieces and 1 sampled one, got 1 and 1",
+        ),
     ],
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
 )

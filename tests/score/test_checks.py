@@ -1,9 +1,10 @@
 import pickle
 
+import numpy as np
 import pytest
 from score.scores import make_score, scale
 
-from symbolic_music.score.checks import Refusal, ScoreError, ScoreLimits, check_score, play_seconds
+from symbolic_music.score.checks import Refusal, ScoreError, ScoreLimits, check_score, play_seconds, seconds_at
 
 
 def test_a_tune_of_four_bars_is_usable():
@@ -46,6 +47,8 @@ def test_a_note_two_billion_ticks_late_is_refused_without_making_its_bars():
 def test_seconds_follow_every_tempo():
     score = make_score([(0, 1920, 60)], tempos=[(480, 60.0), (960, 240.0)])
     assert play_seconds(score) == pytest.approx(0.5 + 1.0 + 2 * 0.25)
+    assert seconds_at(score, np.array([0, 240, 480, 720, 2400])) == pytest.approx([0, 0.25, 0.5, 1.0, 1.5 + 3 * 0.25])
+    assert play_seconds(make_score([])) == 0
 
 
 @pytest.mark.parametrize("fields", [{"min_notes": 0}, {"min_bars": 9, "max_bars": 8}, {"max_seconds": 0.0}])

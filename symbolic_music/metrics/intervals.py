@@ -1,0 +1,48 @@
+"""How sure a mean or a share is: 95% intervals. Knows nothing of music."""
+
+import math
+
+import numpy as np
+
+RESAMPLES = 1000
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """95% interval of a share (Wilson 1927), which stays honest at 0 of n and n of n.
+
+    Raises:
+        ValueError: without a trial.
+    """
+    if trials < 1:
+        raise ValueError("a share needs at least one trial")
+    share = successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def bootstrap_draws(count: int, resamples: int, seed: int) -> np.ndarray:
+    """Which of `count` pieces each resample holds, drawn with replacement: (resamples, count) int."""
+    return np.random.default_rng(seed).integers(count, size=(resamples, count))
+
+
+def percentile_interval(values: np.ndarray) -> dict[str, float]:
+    """The middle 95% of what the resamples gave (Efron's percentile interval), as `low` and `high`."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return {"low": float(low), "high": float(high)}
+
+
+def mean_with_interval(values: np.ndarray, draws: np.ndarray) -> dict[str, float]:
+    """`mean`, `low` and `high` of values (pieces,), by resamples of the pieces."""
+    return {"mean": float(values.mean()), **percentile_interval(values[draws].mean(axis=1))}
+
+
+def ratio_with_interval(parts: np.ndarray, wholes: np.ndarray, draws: np.ndarray) -> dict[str, float]:
+    """`share`, `low` and `high` of parts over wholes, each summed over the pieces, by resamples of the pieces.
+
+    Resamples whose wholes sum to 0 are left out.
+    """
+    resampled_parts, resampled_wholes = parts[draws].sum(axis=1), wholes[draws].sum(axis=1)
+    counted = resampled_wholes > 0
+    shares = resampled_parts[counted] / resampled_wholes[counted]
+    return {"share": float(parts.sum() / wholes.sum()), **percentile_interval(shares)}
