@@ -12,6 +12,7 @@ EXTRA_OF_MODULE = {
     "pebble": "corpus",
     "peft": "train",
     "pretty_midi": "audio",
+    "pydivsufsort": "train",
     "scipy": "train",
 }
 

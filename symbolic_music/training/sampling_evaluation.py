@@ -1,7 +1,6 @@
 """How a model's samples compare: the share that is music, with and without the grammar, and statistics beside human
 pieces. Knows a model and a processor; what the statistics mean is the metrics layer's business."""
 
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from transformers import PreTrainedModel
 from symbolic_music.data.workers import Failure, map_in_order
 from symbolic_music.events.grammar import FORBIDDEN
 from symbolic_music.generation.compose import Composition, SamplingOptions, compose
+from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.rests import count_rests, describe_rests
 from symbolic_music.metrics.statistics import describe_pieces
 from symbolic_music.score.abc_readers import READER_MODULES, OtherReaders, read_by_others
@@ -161,17 +161,3 @@ def _is_beginning(processor: MusicProcessor, ids: list[int]) -> bool:
 
 def _events_of(processor: MusicProcessor, score: ScoreTick) -> list[str]:
     return processor.ids_to_events(processor.encode_score(score))
-
-
-def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """95% interval of a share (Wilson 1927), which stays honest at 0 of n and n of n.
-
-    Raises:
-        ValueError: without a trial.
-    """
-    if trials < 1:
-        raise ValueError("a share needs at least one trial")
-    share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
