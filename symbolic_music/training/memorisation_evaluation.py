@@ -1,5 +1,6 @@
-"""Where the pieces for a study of copying come from: a dataset's splits, or a folder of files; and the index, kept in a
-file. What a copy is, the metrics layer knows.
+"""The pieces that are looked at for copies, from a dataset or a folder; the index of the training split, in a file.
+
+What a copy is, the metrics layer knows.
 """
 
 import hashlib
