@@ -26,8 +26,8 @@ QUERY_END = 254
 RATIO_EDGES = (1.18, 1.77, 2.3, 3.4, 5.3, 9.4, 14.5, 22.7)
 """Borders between classes of ratios from 1 up; those below 1 are their inverses.
 
-The classes hold 1; 4/3, 3/2, 5/3; 2; 5/2, 3; 4, 5; 6, 7, 8, 9; 12; 16, 18, 20; and what is longer. No ratio of note
-values up to 9 lies within 1% of a border, so rounding to ticks seldom moves one across it."""
+The classes hold 1, 9/8, 7/6; 4/3, 3/2, 5/3; 2; 5/2, 3; 4, 5; 6, 7, 8, 9; 12; 16, 18, 20; and what is longer. No a / b
+of whole numbers up to 9 lies within 1% of a border, so rounding to ticks seldom moves one across it."""
 _EDGES = np.log2([1 / edge for edge in RATIO_EDGES[::-1]] + list(RATIO_EDGES))
 
 

@@ -4,7 +4,9 @@ how much of it such runs cover, and the piece nearest to it.
 A copy of n notes is n successive notes of a line (`lines.find_lines`) whose n - 1 intervals in semitones and whose
 n - 2 ratios of successive inter-onset intervals, in classes (`lines.RATIO_EDGES`), are those of a line of one training
 piece. So neither transposition nor tempo, nor doubled or halved note values change it. Durations do not count, since a
-rest in place of a held note hides no copy. A run counts by its fresh notes too (`freshness`): a drone is no copy.
+rest in place of a held note hides no copy. A run counts by its fresh notes (`freshness`): a drone is no copy. Onsets
+are taken as written: ratios of what was played and not quantised are noise, and so is what they match.
+
 Knows pieces and an index; nothing of models or files.
 """
 
@@ -36,8 +38,8 @@ class CopyLimits:
         cover_notes: a run with at least so many fresh notes covers its notes. Most held-out folk tunes share a shorter
             one with training.
         alarm_notes: a run with at least so many fresh notes raises the alarm. 16 is above all of 8,000 pairs of
-            unrelated pieces, songs, chorales, tunes and game music (the highest has 15), and below nearly all
-            24-note quotations of tunes.
+            unrelated pieces, songs, chorales, tunes and game music (the highest has 15); of the runs of 24 notes in
+            folk tunes 97% have as many.
     """
 
     cover_notes: int = COVER_NOTES
