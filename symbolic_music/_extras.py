@@ -13,6 +13,7 @@ EXTRA_OF_MODULE = {
     "pebble": "corpus",
     "peft": "train",
     "pretty_midi": "audio",
+    "pydivsufsort": "metrics",
     "scipy": "train",
     "soundfile": "audio",
 }

@@ -1,6 +1,7 @@
 """How sure a mean or a share is: 95% intervals. Knows nothing of music."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -46,3 +47,35 @@ def ratio_with_interval(parts: np.ndarray, wholes: np.ndarray, draws: np.ndarray
     counted = resampled_wholes > 0
     shares = resampled_parts[counted] / resampled_wholes[counted]
     return {"share": float(parts.sum() / wholes.sum()), **percentile_interval(shares)}
+
+
+def bootstrap_intervals(
+    values: Sequence[float], groups: Sequence[int] | None = None, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """95% percentile intervals of the mean and the median of values.
+
+    Whole groups are resampled, for their members are no independent evidence (Efron & Tibshirani 1993, chapter 8).
+
+    Args:
+        values: one for each piece.
+        groups: of each piece; each is its own when left out.
+        seed: of the resampling.
+
+    Returns:
+        "mean" and "median": `low` and `high`.
+
+    Raises:
+        ValueError: without a value.
+    """
+    if not len(values):
+        raise ValueError("a mean needs at least one value")
+    numbers = np.asarray(values, dtype=np.float64)
+    labels = np.arange(len(numbers)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    count = int(labels.max()) + 1
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    by_value = np.argsort(numbers, kind="stable")
+    weights = draws[:, labels[by_value]]
+    totals = weights.sum(axis=1)
+    middles = (2 * np.cumsum(weights, axis=1) >= totals[:, None]).argmax(axis=1)
+    drawn = {"mean": weights @ numbers[by_value] / totals, "median": numbers[by_value][middles]}
+    return {name: percentile_interval(found) for name, found in drawn.items()}

@@ -3,7 +3,8 @@
     python tests/benchmarks/run_all.py [--only bench_cache …]
 
 Needs `runs/folk-chorales` (see the README's section on training) for those that read the dataset, and `runs/lieder`,
-a dataset of songs for voice and piano, for `bench_atoms`.
+a dataset of songs for voice and piano, for `bench_atoms`; for `bench_memorisation`, `runs/folk`, a dataset of folk
+tunes, and the folder of real music that the tests use.
 """
 
 import argparse
@@ -15,6 +16,7 @@ FOLDER = Path(__file__).parent
 MODEL = "model_cards/remi-transformer-folk"
 DATASET = "runs/folk-chorales"
 SONGS = "runs/lieder"
+TUNES = "runs/folk"
 BENCHMARKS = {
     "bench_cache": [],
     "bench_lstm_cost": [],
@@ -27,6 +29,7 @@ BENCHMARKS = {
     "bench_atoms": ["--dataset", SONGS],
     "bench_lora": [],
     "bench_metrics": [],
+    "bench_memorisation": ["--dataset", TUNES],
 }
 
 

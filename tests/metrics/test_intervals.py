@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from symbolic_music.metrics.intervals import bootstrap_draws, mean_with_interval, ratio_with_interval, wilson_interval
+from symbolic_music.metrics.intervals import (
+    bootstrap_draws,
+    bootstrap_intervals,
+    mean_with_interval,
+    ratio_with_interval,
+    wilson_interval,
+)
 
 
 def test_wilson_interval_of_known_shares():
@@ -29,3 +35,17 @@ def test_the_bootstrap_interval_of_a_mean_is_about_two_standard_errors():
 def test_shares_are_of_sums_and_resamples_of_nothing_are_left_out():
     row = ratio_with_interval(np.array([1, 0]), np.array([2, 0]), bootstrap_draws(2, 100, seed=0))
     assert row == {"share": 0.5, "low": 0.5, "high": 0.5}
+
+
+def test_groups_are_resampled_whole():
+    values = [0.0, 1.0] * 50
+    pairs = bootstrap_intervals(values, [number // 2 for number in range(100)])["mean"]
+    assert pairs["low"] == pairs["high"] == 0.5
+    halves = bootstrap_intervals(values, [number % 2 for number in range(100)])["mean"]
+    assert halves == {"low": 0, "high": 1}
+
+
+def test_equal_values_have_no_spread():
+    assert bootstrap_intervals([2.0] * 5) == dict.fromkeys(("mean", "median"), {"low": 2.0, "high": 2.0})
+    with pytest.raises(ValueError, match="at least one"):
+        bootstrap_intervals([])
