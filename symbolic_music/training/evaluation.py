@@ -8,7 +8,7 @@ their tables; figures are per token, per note and per bar, and only the latter t
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ def evaluate_split(
     stride: int | None = None,
     batch_size: int = 8,
     seed: int = 0,
+    on_batch: Callable[[int], Any] | None = None,
 ) -> dict[str, Any]:
     """Score a split and sum it up.
 
@@ -84,6 +85,7 @@ def evaluate_split(
             least `context_length - stride` tokens. Half the context when None.
         batch_size: windows per forward pass.
         seed: of the bootstrap.
+        on_batch: called with the number of windows after each batch, for progress bars.
 
     Returns:
         `summarise_scores`'s dictionary, and "refused": the pieces that could not be read or encoded, by reason.
@@ -107,6 +109,8 @@ def evaluate_split(
     model.eval()
     for batch in _batches(windows, batch_size):
         _score_windows(model, batch, sequences, states, allowed_tokens, scores)
+        if on_batch is not None:
+            on_batch(len(batch))
     return summarise_scores(scores, seed) | {
         "refused": dict(sorted(refused.items())),
         "context_length": context_length,

@@ -1,0 +1,198 @@
+"""The sections of a report, which its model's card repeats: Markdown from figures. Measures nothing.
+
+Figures are `report.json`'s, as `symbolic-music evaluate` writes them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from symbolic_music.metrics.memorisation_report import copies_table
+
+PIECE_KINDS = ("with_grammar", "without_grammar")
+
+
+def loss_section(loss: Mapping[str, Any], baseline: Mapping[str, float] | None = None) -> str:
+    """How well held-out pieces are predicted.
+
+    Args:
+        loss: the report's figures of that name.
+        baseline: bits per note of other models on the same pieces, by name.
+    """
+    interval = loss["bits_per_note_interval"]
+    between = f"[{interval['low']:.3f}, {interval['high']:.3f}]" if interval else "(too few pieces for an interval)"
+    lines = [
+        "## Evaluation",
+        "",
+        f"On {loss['pieces']:,} held-out pieces ({loss['groups']:,} near-duplicate groups, {loss['notes']:,} notes) "
+        f"of the `{loss['split']}` split, each scored whole, every token once; the interval is a 95% bootstrap over "
+        "groups.",
+        "",
+        "| measure | value |",
+        "|---|---:|",
+        f"| **bits per note** | **{loss['bits_per_note']:.3f}** {between} |",
+        f"| bits per bar | {loss['bits_per_bar']:.2f} |",
+        f"| nats per token | {loss['nats_per_token']:.4f} |",
+        f"| perplexity per token | {loss['perplexity_per_token']:.3f} |",
+        f"| probability on tokens the grammar allows, before masking | {loss['allowed_mass']:.4%} |",
+    ]
+    lines += [
+        f"| {name}, bits per note | {bits:.3f} (this model is {1 - loss['bits_per_note'] / bits:.1%} lower) |"
+        for name, bits in (baseline or {}).items()
+    ]
+    if loss["refused"]:
+        lines += ["", f"Left out, by reason: {_counted(loss['refused'])}."]
+    lines += [
+        "",
+        "Bits per note by place in the piece (a model that copies repeats has cheaper later bars):",
+        "",
+        "| bars | bits per note |",
+        "|---|---:|",
+    ]
+    lines += [f"| {bars} | {row['bits_per_note']:.3f} |" for bars, row in ranges_of_bars(loss)]
+    lines += ["", f"Split hash `{loss['split_hash']}`, tokenizer hash `{loss['tokenizer_hash']}`."]
+    return "\n".join(lines)
+
+
+def ranges_of_bars(loss: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Bits per note by place in the piece, in order, where there are notes."""
+    rows = sorted(loss["bits_per_note_by_bar"].items(), key=lambda item: int(item[0].split("-")[0].rstrip("+")))
+    return [(bars, row) for bars, row in rows if row["notes"]]
+
+
+def validity_section(sampling: Mapping[str, Any]) -> str:
+    """The share of the samples that is music, with the grammar and without."""
+    options = sampling["options"]
+    lines = [
+        "## Validity",
+        "",
+        f"Samples at temperature {options['temperature']:g}, top-p {options['top_p']:g}, of at most "
+        f"{options['max_length']} tokens, seed {options['seed']}. Valid means: the ids decode to a complete Score "
+        "with no token dropped or repaired, and encoding that Score gives the same events again. The interval is "
+        "Wilson's, at 95%.",
+        "",
+        "| | samples | valid | share | interval | otherwise |",
+        "|---|---:|---:|---:|---|---|",
+    ]
+    for name in PIECE_KINDS:
+        row = sampling[name]
+        lines.append(
+            f"| {name.replace('_', ' the ', 1)} | {row['pieces']:,} | {row['valid']:,} | {row['share']:.1%} "
+            f"| {_shares(row['interval'])} | {_counted(row['reasons']) or 'none'} |"
+        )
+    lines += ["", "*unfinished*: cut by the length limit; *broken*: a token that may not stand where it does."]
+    lines += [
+        "",
+        f"{sampling['tokens_per_second']:,.0f} tokens and {sampling['notes_per_second']:,.0f} notes a second",
+    ]
+    lines[-1] += f" on {sampling['machine']}, {options['batch_size']} pieces at once, under the grammar."
+    return "\n".join(lines + _readers_table(sampling) + _rests_table(sampling))
+
+
+def _readers_table(sampling: Mapping[str, Any]) -> list[str]:
+    """What other programs read of the same pieces, where that was measured."""
+    if "as_abc" not in sampling["with_grammar"]:
+        return []
+    lines = [
+        "",
+        "The same pieces written as ABC and read by other programs. A bar is uneven when abc2midi's checker or "
+        "music21 says that it does not last as long as its meter.",
+        "",
+        "| | pieces | read by abc2midi without a warning | read by music21, all of its sound | uneven bars |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name in PIECE_KINDS:
+        row = sampling[name]["as_abc"]
+        lines.append(
+            f"| {name.replace('_', ' the ', 1)} | {row['pieces']:,} | {row['abc2midi']:,} | {row['music21']:,} "
+            f"| {row['uneven_bars']:,} |"
+        )
+    return lines
+
+
+def _rests_table(sampling: Mapping[str, Any]) -> list[str]:
+    """Rests among the events of a voice, where the codec writes them: a model that collapses falls silent."""
+    if not sampling.get("human_rests"):
+        return []
+    rows = [(name.replace("_", " the ", 1), sampling[name]["rests"]) for name in PIECE_KINDS]
+    lines = [
+        "",
+        "| | rests among a voice's events | in a row, 99th percentile | at most |",
+        "|---|---|---:|---:|",
+    ]
+    for name, rests in [*rows, ("human", sampling["human_rests"])]:
+        if rests is not None:
+            lines.append(
+                f"| {name} | {rests['rest_share']:.2%} ({_shares(rests['rest_share_interval'])}) "
+                f"| {rests['longest_run_99']:g} | {rests['longest_run']} |"
+            )
+    return lines
+
+
+def statistics_section(statistics: Mapping[str, Any], pieces: Mapping[str, int]) -> str:
+    """Sampled pieces beside human ones.
+
+    Args:
+        statistics: by name, what `metrics.statistics.compare_values` gives.
+        pieces: how many are "sampled" and "human".
+    """
+    lines = [
+        "## Beside human pieces",
+        "",
+        f"Means over {pieces['sampled']:,} samples and {pieces['human']:,} held-out human pieces, with 95% bootstrap "
+        "intervals. No value is better by itself; what counts is the distance: that of the means in standard "
+        "deviations of the human pieces, and the overlapping area (OA) of the distances between and within the sets "
+        "(Yang & Lerch 2020), which is 1 for sets that cannot be told apart.",
+        "",
+        "| statistic | sampled | human | distance | OA |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in statistics.items():
+        area = row["overlapping_area"]
+        lines.append(
+            f"| {name} | {_mean(row['sampled'])} | {_mean(row['human'])} | {_signed(row['distance'])} "
+            f"| {area['value']:.2f} [{area['low']:.2f}, {area['high']:.2f}] |"
+        )
+    return "\n".join(lines)
+
+
+def _mean(row: Mapping[str, float]) -> str:
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _signed(row: Mapping[str, float]) -> str:
+    return f"{row['value']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
+
+
+def _shares(interval: Mapping[str, float]) -> str:
+    return f"{interval['low']:.1%} to {interval['high']:.1%}"
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+
+
+def memorisation_section(memorisation: Mapping[str, Any]) -> str:
+    """What the samples copy from the training pieces, beside what unheard human pieces share with them."""
+    return f"""## Memorisation
+
+Runs of notes of one line that a training piece has too, in whatever key and at whatever tempo, against
+{memorisation["training_pieces"]:,} training pieces of {memorisation["training_notes"]:,} notes. A note is fresh when
+it is no repetition within its run; runs with {memorisation["cover_notes"]} fresh notes or more cover theirs. Copies
+alone accuse nobody, since all music shares its turns of phrase: what counts is how much more the samples copy than
+held-out human pieces share. Intervals are 95%, over pieces.
+
+{copies_table(dict(memorisation))}"""
+
+
+def control_section(control: Mapping[str, Mapping[str, float]]) -> str:
+    """What was asked for and came."""
+    lines = [
+        "## Asked and given",
+        "",
+        "Pieces that are what was asked for, under the grammar; intervals are Wilson's, at 95%.",
+        "",
+        "| | asked of | kept by | interval |",
+        "|---|---:|---:|---|",
+    ]
+    lines += [f"| {name} | {row['asked']} | {row['kept']} | {_shares(row)} |" for name, row in control.items()]
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+"""A report as files: figures, text, plots, and the sampled pieces with pictures of three of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from symbolic_music.hub.sections import (
+    control_section,
+    loss_section,
+    memorisation_section,
+    ranges_of_bars,
+    statistics_section,
+    validity_section,
+)
+from symbolic_music.report.evaluate import Report
+from symbolic_music.report.plots import draw_distributions, draw_loss_by_bar
+from symbolic_music.report.typical import choose_pieces, distances_to_human
+from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.picture_io import write_piano_roll
+
+REPORT_FILE = "report.json"
+TEXT_FILE = "report.md"
+SAMPLES_FOLDER = "samples"
+DISTRIBUTIONS_PLOT = "distributions.png"
+LOSS_PLOT = "loss_by_bar.png"
+_WHY_SHOWN = {
+    "typical": "The sample whose statistics are as far from human ones as most samples' are (the median distance)",
+    "best": "The sample whose statistics are nearest to the human mean",
+    "worst": "The sample whose statistics are farthest from it",
+}
+
+
+def write_report(report: Report, folder: Path, about: dict[str, Any]) -> None:
+    """Write `report.json`, `report.md`, plots, and `samples/` with every piece as MIDI.
+
+    Args:
+        report: what was measured.
+        folder: where to; files of an earlier report of the same name are written over.
+        about: added to the figures, such as the command.
+    """
+    samples = folder / SAMPLES_FOLDER
+    samples.mkdir(parents=True, exist_ok=True)
+    for number, score in enumerate(report.pieces):
+        write_midi(score, samples / f"sample_{number:04d}.mid")
+    sampled, human = report.measured["sampled"], report.measured["human"]
+    distances = distances_to_human(sampled, human)
+    chosen = choose_pieces(distances)
+    for name, number in chosen.items():
+        write_piano_roll(report.pieces[number], folder / f"{name}.png", f"sample {number}: {name}")
+    statistics = report.figures["statistics"]
+    overlaps = {name: row["overlapping_area"]["value"] for name, row in statistics.items()}
+    draw_distributions(sampled, human, folder / DISTRIBUTIONS_PLOT, overlaps)
+    draw_loss_by_bar(dict(ranges_of_bars(report.figures["loss"])), folder / LOSS_PLOT)
+    shown = {
+        name: {
+            "sample": number,
+            "distance": float(distances[number]),
+            "file": f"{SAMPLES_FOLDER}/sample_{number:04d}.mid",
+        }
+        for name, number in chosen.items()
+    }
+    figures = report.figures | about | {"shown": shown}
+    (folder / REPORT_FILE).write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / TEXT_FILE).write_text(report_text(figures), encoding="utf-8")
+
+
+def report_text(figures: dict[str, Any]) -> str:
+    """The report in words, for people."""
+    settings = figures["settings"]
+    sections = [
+        f"# {settings['model']}",
+        f"A {figures['model_type']} of {figures['parameters']:,} parameters that writes {figures['codec']}, held "
+        f"against the `{settings['split']}` split of {settings['dataset']}.",
+        f"```\n{figures['command']}\n```",
+        loss_section(figures["loss"]),
+        f"![Bits per note by place in the piece]({LOSS_PLOT})",
+        validity_section(figures["sampling"]),
+        statistics_section(figures["statistics"], figures["pieces"]),
+        f"![Distributions of the statistics, sampled and human]({DISTRIBUTIONS_PLOT})",
+        memorisation_section(figures["memorisation"]),
+        control_section(figures["control"]),
+        "## Three of the samples",
+        *(_shown(name, row) for name, row in figures["shown"].items()),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _shown(name: str, row: dict[str, Any]) -> str:
+    return (
+        f"{_WHY_SHOWN[name]}: [{row['file']}]({row['file']}), {row['distance']:.2f} human standard deviations in the "
+        f"mean over the statistics.\n\n![Piano roll of the {name} sample]({name}.png)"
+    )
