@@ -16,13 +16,14 @@ LAYERS = {
     "data": 4,
     "generation": 4,
     "metrics": 4,
-    "hub": 4,
-    "training": 5,
-    "scaling": 5,
-    "cli": 6,
-    "__main__": 7,
-    "__init__": 7,
-    "_registration": 6,
+    "hub": 5,
+    "training": 6,
+    "scaling": 6,
+    "report": 7,
+    "cli": 8,
+    "__main__": 9,
+    "__init__": 9,
+    "_registration": 8,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -3,7 +3,10 @@
     python train/train_infill.py --dataset DIR --output runs/infill --max_minutes 30
     python train/train_infill.py --style causal --dataset DIR --output runs/infill-causal --max_minutes 30
     python train/train_infill.py --model runs/infill --dataset DIR --output runs/infill-mine
+    python train/train_infill.py --model runs/infill-left --style causal --rank 0 --dataset DIR --output runs/infill
     accelerate launch train/train_infill.py --base_model facebook/bart-base --dataset DIR --output runs/infill-bart
+
+`--rank 0` trains all weights of `--model`: one that read from left to right learns to fill sooner than a new one.
 
 `--style seq2seq` is a BART, which reads the masked window in its encoder; `causal` reads window and fill in one
 sequence; `left-to-right` masks nothing and is only there to be compared on the same bars. `--preset lines` cuts
@@ -15,6 +18,7 @@ Ends with the best model by validation loss, a card, `infilling.json` with what 
 
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +75,7 @@ class InfillArguments:
     transpositions: list[int] = field(
         default_factory=lambda: [0], metadata={"help": "Semitones by which each training piece is shifted."}
     )
-    rank: int = field(default=16, metadata={"help": "Rank of the adapters."})
+    rank: int = field(default=16, metadata={"help": "Rank of the adapters; 0 trains all weights instead."})
     alpha: float | None = field(default=None, metadata={"help": "Scale of the adapters; twice the rank if left out."})
     lora_dropout: float = field(default=0.05, metadata={"help": "Dropout of what goes into an adapter."})
 
@@ -122,6 +126,8 @@ def main() -> None:
     set_seed(args.seed)
     splits = load_splits(arguments.dataset)
     model, processor, rows = build_model(arguments, sizes, args.use_cpu)
+    if not arguments.rank:
+        rows = None
     if rows is not None:
         model = add_adapter(model, arguments.rank, arguments.alpha, arguments.lora_dropout, rows)
         args.muon = False  # it makes whole matrices orthogonal, which an adapter's factors are not
@@ -152,7 +158,7 @@ def main() -> None:
         trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
     before = None
     if arguments.model:
-        with model.disable_adapter():
+        with model.disable_adapter() if rows is not None else nullcontext():
             before = evaluate_examples(model, examples["test"], collator, seed=args.seed)
     training_started = time.monotonic()
     trainer.train(resume_from_checkpoint=checkpoint)

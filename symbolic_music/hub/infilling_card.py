@@ -26,12 +26,13 @@ def infilling_card(result: dict[str, Any], library: str = "transformers") -> str
     data = ModelCardData(
         library_name=library,
         pipeline_tag=_PIPELINES.get(told["style"], "text-generation"),
-        tags=["music", "midi", "symbolic-music", "music-infilling", *(["lora"] if base else [])],
+        tags=["music", "midi", "symbolic-music", "music-infilling", *(["lora"] if base and told["rank"] else [])],
         base_model=base,
         model_name=name,
         eval_results=[_test_result(result["test"], _PIPELINES.get(told["style"], "text-generation"))],
     )
-    made = f"adapted with LoRA of rank {told['rank']} from {base}" if base else "trained from scratch"
+    how = f"adapted with LoRA of rank {told['rank']}" if told["rank"] else "trained further"
+    made = f"{how} from {base}" if base else "trained from scratch"
     return f"""---
 {data.to_yaml()}
 ---
