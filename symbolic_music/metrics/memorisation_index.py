@@ -62,7 +62,7 @@ class MemorisationIndex:
         scores: Iterable[Score],
         names: Iterable[str],
         source: str = "",
-        on_piece: Callable[[], Any] | None = None,
+        on_piece: Callable[[int], Any] | None = None,
     ) -> "MemorisationIndex":
         """Index pieces. 16 bytes for each note of a line stay in memory, 14 in a file; building takes twice as much.
 
@@ -70,7 +70,7 @@ class MemorisationIndex:
             scores: the pieces; one without pitched notes is indexed as nothing.
             names: of the pieces.
             source: see the class.
-            on_piece: called after each piece is read.
+            on_piece: called with 1 after each piece is read.
 
         Raises:
             MissingExtraError: without pydivsufsort.
@@ -91,7 +91,7 @@ class MemorisationIndex:
             num_notes += len(piece.onsets)
             kept_names.append(name)
             if on_piece is not None:
-                on_piece()
+                on_piece(1)
         ends = np.cumsum([0, *(len(line) // 2 for line in symbols)], dtype=np.int64)
         return cls(
             lines=LineIndex.build(join_lines(symbols)),

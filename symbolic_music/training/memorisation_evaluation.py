@@ -83,7 +83,7 @@ def training_index(
     split_hash: str,
     path: Path,
     codec: ScoreCodec | None = None,
-    on_piece: Callable[[], Any] | None = None,
+    on_piece: Callable[[int], Any] | None = None,
 ) -> MemorisationIndex:
     """The index of a dataset's training split; read from `path` where it lies, else built and written there.
 

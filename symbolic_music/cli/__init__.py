@@ -1,0 +1,50 @@
+"""The `symbolic-music` command: parses, calls, prints. Everything it does can be done from Python."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from symbolic_music._extras import MissingExtraError
+from symbolic_music.cli import files, generate, hub, info, report
+from symbolic_music.cli.shared import UserError
+
+USER_ERROR_EXIT_CODE = 2
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Ends a wrong command with one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0, or 2 for what the user can mend."""
+    try:
+        options = build_parser().parse_args(arguments)
+        options.run(options)
+    except KeyboardInterrupt:
+        print("symbolic-music: interrupted", file=sys.stderr)
+        return 130
+    except (UserError, MissingExtraError, OSError) as error:
+        print(f"symbolic-music: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = _OneLineParser(
+        prog="symbolic-music", description="Compose, continue, infill, render, evaluate and publish symbolic music."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    generate.add_generate(commands)
+    generate.add_infill(commands)
+    files.add_render(commands)
+    files.add_convert(commands)
+    info.add_info(commands)
+    files.add_compare(commands)
+    report.add_evaluate(commands)
+    hub.add_publish(commands)
+    return parser

@@ -1,0 +1,121 @@
+"""`symbolic-music render`, `convert` and `compare`: what is done with files of music."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from symbolic_music.cli.pieces import writable_suffix, write_score
+from symbolic_music.cli.shared import UserError, read_piece, read_pieces
+
+
+def add_render(commands: Any) -> None:
+    """The command and its flags."""
+    parser = commands.add_parser("render", help="a music file as sound or as a piano roll")
+    parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
+    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .mp3, .png, .abc or .mid")
+    parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
+    parser.set_defaults(run=run_render)
+
+
+def add_convert(commands: Any) -> None:
+    """The command and its flags."""
+    parser = commands.add_parser("convert", help="music files between MIDI, ABC and WAV, one or a folder of them")
+    parser.add_argument("source", type=Path, metavar="IN", help="MIDI, ABC or MusicXML file, or a folder of them")
+    parser.add_argument("output", type=Path, metavar="OUT", help=".mid, .abc, .wav or .mp3; or a folder for a folder")
+    parser.add_argument("--to", choices=("mid", "abc", "wav", "mp3"), help="what to write into a folder")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default 1)")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one file (default 60)")
+    parser.set_defaults(run=run_convert)
+
+
+def add_compare(commands: Any) -> None:
+    """The command and its flags."""
+    parser = commands.add_parser("compare", help="how far pieces lie from human ones, statistic by statistic")
+    parser.add_argument("sampled", type=Path, help="music file, or a folder of them")
+    parser.add_argument("human", type=Path, help="likewise, of held-out human music")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file for the whole table")
+    parser.set_defaults(run=run_compare)
+
+
+def run_render(options: argparse.Namespace) -> None:
+    """`symbolic-music render`."""
+    from symbolic_music.score.checks import ScoreError
+
+    writable_suffix(options.output)
+    piece = read_piece(options.file, options.tune)
+    try:
+        write_score(piece, options.output, f"{options.file.stem}, {options.tune}" if options.tune > 1 else None)
+    except ScoreError as error:
+        raise UserError(f"{options.file}: {error.detail}") from error
+    print(f"written {options.output}")
+
+
+def run_convert(options: argparse.Namespace) -> None:
+    """`symbolic-music convert`."""
+    from symbolic_music.data.convert import SKIPPED_FILE, ConvertError, convert_files, folder_jobs, write_skipped
+
+    if options.workers < 1 or not options.timeout > 0:
+        raise UserError(
+            f"expected --workers of 1 or more and --timeout above 0, got {options.workers}, {options.timeout}"
+        )
+    if not options.source.is_dir():
+        _convert_one(options.source, options.output)
+        return
+    if not options.to:
+        raise UserError(f"{options.source} is a folder; say what to write with --to mid, abc or wav")
+    if options.output.exists() and not options.output.is_dir():
+        raise UserError(f"{options.output} is a file; expected a folder, as {options.source} is one")
+    try:
+        jobs = folder_jobs(options.source, options.output, f".{options.to}")
+    except ConvertError as error:
+        raise UserError(str(error)) from error
+    summary = convert_files(jobs, options.workers, options.timeout, progress=sys.stderr.isatty())
+    print(f"{summary.converted} files converted, {summary.present} were there, {len(summary.skipped)} skipped")
+    for reason, count in sorted(summary.reasons().items()):
+        print(f"  {reason}: {count}")
+    if summary.skipped:
+        write_skipped(summary, options.output / SKIPPED_FILE)
+        print(f"skipped files are listed in {options.output / SKIPPED_FILE}")
+
+
+def _convert_one(source: Path, output: Path) -> None:
+    from symbolic_music.data.convert import OUTPUT_SUFFIXES, Job, convert_file
+
+    if output.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise UserError(f"{output}: expected a file that ends in {', '.join(OUTPUT_SUFFIXES)}")
+    refused = convert_file(Job(source, output))
+    if refused:
+        raise UserError(f"{source}: {': '.join(refused)}")
+    print(f"written {output}")
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """`symbolic-music compare`."""
+    from tqdm import tqdm
+
+    from symbolic_music.metrics.statistics import compare_pieces
+    from symbolic_music.score.storage import write_atomically
+
+    sampled, human = (read_pieces(path) for path in (options.sampled, options.human))
+    with tqdm(total=len(sampled) + len(human), unit="piece", disable=None) as progress:
+        try:
+            table = compare_pieces(sampled, human, options.seed, on_piece=progress.update)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    print(
+        f"{len(sampled)} pieces beside {len(human)} human ones; distances in standard deviations of the human pieces"
+    )
+    for name, row in table.items():
+        means = ", ".join(f"{_with_interval(row[of], 'mean')} {of}" for of in ("sampled", "human"))
+        print(f"{name}: {means}, distance {_with_interval(row['distance'])}, ", end="")
+        print(f"overlap {_with_interval(row['overlapping_area'])}")
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(options.output, (json.dumps(table, indent=2) + "\n").encode())
+
+
+def _with_interval(row: dict[str, float], key: str = "value") -> str:
+    return f"{row[key]:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

@@ -1,0 +1,194 @@
+"""`symbolic-music generate` and `infill`: pieces from a model."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symbolic_music.cli.pieces import OUTPUT_FORMATS, SUMMARY_FILE, write_pieces
+from symbolic_music.cli.shared import UserError, load_model, read_piece
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
+
+    from symbolic_music.generation.compose import Composition
+
+
+def add_generate(commands: Any) -> None:
+    """The command and its flags."""
+    parser = commands.add_parser("generate", help="compose pieces with a model, from nothing or continuing a file")
+    parser.add_argument("--model", required=True, metavar="PATH_OR_ID", help="model folder or Hub id")
+    parser.add_argument("--num-samples", type=int, default=4, metavar="N")
+    parser.add_argument(
+        "--bars", type=int, metavar="N", help="bars of each piece, prompt included; default: as many as fit"
+    )
+    parser.add_argument("--prompt", type=Path, metavar="FILE", help="MIDI, ABC or MusicXML file to continue")
+    parser.add_argument(
+        "--prompt-bars", type=int, default=4, metavar="N", help="bars of the prompt to keep (default 4)"
+    )
+    parser.add_argument("--bpm", type=int, metavar="N", help="tempo in quarter notes per minute (track text)")
+    parser.add_argument("--meter", metavar="N/D", help="such as 3/4 (track text)")
+    parser.add_argument("--key", metavar="KEY", help="such as G or F#m (track text)")
+    parser.add_argument(
+        "--instruments", metavar="NAMES", help="comma-separated names, numbers from 0, or Drums, in order (track text)"
+    )
+    parser.add_argument("--title", default="", help="words before the piece (models that came from text)")
+    _add_sampling(parser)
+    parser.set_defaults(run=run_generate)
+
+
+def add_infill(commands: Any) -> None:
+    """The command and its flags."""
+    parser = commands.add_parser("infill", help="write bars of a piece anew, all else untouched")
+    parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
+    parser.add_argument("--model", required=True, metavar="PATH_OR_ID", help="folder or Hub id of a model that fills")
+    parser.add_argument("--bars", required=True, metavar="N-M", help="such as 5-8, or 5 alone; the first bar is 1")
+    parser.add_argument("--tracks", metavar="NAMES", help="comma-separated names or numbers from 1 (default: all)")
+    parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
+    parser.add_argument("--num-samples", type=int, default=4, metavar="N")
+    _add_sampling(parser)
+    parser.set_defaults(run=run_infill)
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    """What every command that samples from a model takes."""
+    parser.add_argument("--temperature", type=float, default=1.0, help="0 takes the likeliest token (default 1.0)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="nucleus sampling (default 1.0: off)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="longest output (default: the model's context)")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pieces sampled at once (default 32)")
+    parser.add_argument("--no-grammar", action="store_true", help="sample from the bare model; pieces may be invalid")
+    parser.add_argument("--format", default="mid", help="comma-separated: mid, abc, wav, mp3, png (default mid)")
+    parser.add_argument("--output-dir", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps … (default: a GPU where there is one)")
+
+
+def run_generate(options: argparse.Namespace) -> None:
+    """`symbolic-music generate`."""
+    from tqdm import tqdm
+
+    from symbolic_music.generation.compose import compose
+
+    formats = _formats(options.format)
+    if options.prompt and options.bars is not None and options.prompt_bars >= options.bars:
+        raise UserError(f"--prompt-bars is {options.prompt_bars}; expected fewer than --bars {options.bars}")
+    if options.prompt and options.prompt_bars < 1:
+        raise UserError(f"--prompt-bars is {options.prompt_bars}; expected 1 or more")
+    sampling = _sampling_options(options, options.bars)
+    prompt, fields = _read_prompt(options), _header_fields(options)
+    options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
+    model, processor = load_model(options.model, options.device)
+    started = time.perf_counter()
+    with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
+        try:
+            pieces = compose(
+                model,
+                processor,
+                options.num_samples,
+                prompt,
+                options.prompt_bars if prompt else None,
+                sampling,
+                progress.update,
+                fields,
+                options.title,
+            )
+        except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
+            raise UserError(str(error)) from error
+    seconds = time.perf_counter() - started
+    about = {"model": options.model, "prompt": str(options.prompt) if prompt else None, "options": asdict(sampling)}
+    about |= {"header": asdict(fields)} if fields else {}
+    _report_pieces(pieces, options, formats, seconds, about)
+
+
+def run_infill(options: argparse.Namespace) -> None:
+    """`symbolic-music infill`."""
+    from tqdm import tqdm
+
+    from symbolic_music.generation.infill import find_tracks, infill
+
+    formats, bars = _formats(options.format), _bar_range(options.bars)
+    sampling = _sampling_options(options)
+    piece = read_piece(options.file, options.tune)
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        tracks = find_tracks(piece, options.tracks.split(",")) if options.tracks is not None else None
+        model, processor = load_model(options.model, options.device)
+        started = time.perf_counter()
+        with tqdm(total=options.num_samples, unit="piece", desc="filling in", disable=None) as progress:
+            pieces = infill(model, processor, piece, bars, tracks, options.num_samples, sampling, progress.update)
+    except ValueError as error:  # bars or tracks that are not there, or that the model cannot hold
+        raise UserError(f"{options.file}: {error}") from error
+    seconds = time.perf_counter() - started
+    about = {"model": options.model, "file": str(options.file), "bars": options.bars, "options": asdict(sampling)}
+    _report_pieces(pieces, options, formats, seconds, about | {"tracks": options.tracks})
+
+
+def _bar_range(text: str) -> tuple[int, int]:
+    """First bar and the one behind the last, from 0."""
+    first, dash, last = text.partition("-")
+    if not first.strip().isdecimal() or (dash and not last.strip().isdecimal()):
+        raise UserError(f"--bars is {text!r}; expected a range such as 5-8, or one bar")
+    begin, end = int(first), int(last) if dash else int(first)
+    if not 1 <= begin <= end:
+        raise UserError(f"--bars is {text!r}; expected the first bar, from 1, before the last")
+    return begin - 1, end
+
+
+def _report_pieces(
+    pieces: "Sequence[Composition]",
+    options: argparse.Namespace,
+    formats: Sequence[str],
+    seconds: float,
+    about: dict[str, Any],
+) -> None:
+    summary = write_pieces(pieces, options.output_dir, formats, seconds, about)
+    valid = sum(piece.valid for piece in pieces)
+    print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
+    print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")
+
+
+def _sampling_options(options: argparse.Namespace, num_bars: int | None = None):
+    from symbolic_music.generation.compose import SamplingOptions
+
+    if options.num_samples < 1:
+        raise UserError(f"--num-samples is {options.num_samples}; expected 1 or more")
+    try:
+        return SamplingOptions(
+            num_bars=num_bars,
+            max_length=options.max_tokens,
+            temperature=options.temperature,
+            top_p=options.top_p,
+            use_grammar=not options.no_grammar,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _header_fields(options: argparse.Namespace):
+    from symbolic_music.events.track_text import HeaderFields
+
+    instruments = tuple(name.strip() for name in (options.instruments or "").split(",") if name.strip())
+    if options.instruments is not None and not instruments:
+        raise UserError("--instruments names none; expected a comma-separated list")
+    fields = HeaderFields(options.bpm, options.meter, options.key, None, instruments)
+    if fields == HeaderFields():
+        return None
+    if options.prompt:
+        raise UserError("--prompt says tempo, meter, key and instruments itself; leave those flags out")
+    return fields
+
+
+def _formats(text: str) -> list[str]:
+    formats = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in formats if name not in OUTPUT_FORMATS]
+    if unknown or not formats:
+        raise UserError(f"--format is {text!r}; expected a comma-separated list of {', '.join(OUTPUT_FORMATS)}")
+    return formats
+
+
+def _read_prompt(options: argparse.Namespace) -> "ScoreTick | None":
+    return read_piece(options.prompt) if options.prompt else None

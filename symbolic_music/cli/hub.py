@@ -1,0 +1,39 @@
+"""`symbolic-music publish`: what goes to the Hub."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from symbolic_music.cli.shared import UserError
+
+
+def add_publish(commands: Any) -> None:
+    """The command and its flags."""
+    parser = commands.add_parser("publish", help="a model, adapter, dataset or metric to the Hub, checked before")
+    parser.add_argument("folder", type=Path, help="what the repository is to hold")
+    parser.add_argument("repo_id", metavar="USER/NAME")
+    parser.add_argument("--private", action="store_true", help="make a private repository")
+    parser.add_argument("--tag", help="name for this version, for `revision=`; tags stay where they are")
+    parser.add_argument("--base-model", metavar="USER/NAME", help="of an adapter: its base on the Hub")
+    parser.add_argument("--dry-run", action="store_true", help="list files and problems; nothing leaves the machine")
+    parser.set_defaults(run=run_publish)
+
+
+def run_publish(options: argparse.Namespace) -> None:
+    """`symbolic-music publish`."""
+    from symbolic_music.hub.errors import PublishError
+    from symbolic_music.hub.upload import plan_publication, publish
+
+    try:
+        publication = plan_publication(options.folder, options.repo_id, options.base_model)
+        for line in publication.lines():
+            print(line)
+        if publication.problems:
+            many = f" (the first of {len(publication.problems)})" if len(publication.problems) > 1 else ""
+            raise UserError(f"{options.folder} is not fit to be published: {publication.problems[0]}{many}")
+        if options.dry_run:
+            print("nothing was uploaded (--dry-run)")
+            return
+        print(f"published: {publish(publication, options.private, options.tag)}")
+    except PublishError as error:
+        raise UserError(str(error)) from error
