@@ -1,14 +1,97 @@
 """What training and evaluation scripts write, with figures that nobody measured, and a model of random weights."""
 
 import json
+from typing import Any
 
 from tiny_model import save_checkpoint
 
-from symbolic_music.hub.model_card import ModelFacts
-from symbolic_music.hub.publish import FACT_FILES
+from symbolic_music.hub.model_card import PLOTS, ModelFacts
+from symbolic_music.hub.publish import REPORT_FILE, TRAINING_FILE
 
-INTERVAL = {"low": 3.11, "high": 3.97}
-STATISTICS = {"notes per bar": {"mean": 7.123, "low": 6.891, "high": 7.456}}
+
+def _interval(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.125, "high": value + 0.0625}
+
+
+def _mean(value: float) -> dict[str, float]:
+    return {"mean": value, "low": value - 0.25, "high": value + 0.375}
+
+
+def _copies(pieces: int, start: float) -> dict[str, Any]:
+    names = ("longest_run", "longest_run_fresh", "covered", "nearest_share")
+    figures = {
+        name: {
+            "mean": start + number / 8,
+            "mean_interval": {"low": start + number / 8 - 0.05, "high": start + number / 8 + 0.05},
+            "median": start + number / 9,
+            "median_interval": {"low": start + number / 9 - 0.05, "high": start + number / 9 + 0.05},
+            "max": start + number + 1,
+        }
+        for number, name in enumerate(names)
+    }
+    alarms = {"alarms": 3, "alarm_share": 3 / pieces, "alarm_interval": {"low": 0.001, "high": 0.0321}}
+    return {"pieces": pieces, "notes": 100 * pieces, **figures, **alarms}
+
+
+REPORT: dict[str, Any] = {
+    "command": "symbolic-music evaluate --model runs/tiny --dataset runs/data --output report",
+    "settings": {"model": "runs/tiny", "dataset": "runs/data", "split": "test"},
+    "parameters": 12_345,
+    "model_type": "music_transformer",
+    "codec": "remi",
+    "pieces": {"sampled": 999, "human": 222, "refused": {}},
+    "loss": {
+        "split": "test",
+        "pieces": 321,
+        "groups": 287,
+        "notes": 98_765,
+        "bits_per_note": 3.456,
+        "bits_per_note_interval": {"low": 3.11, "high": 3.97},
+        "bits_per_bar": 27.89,
+        "nats_per_token": 1.2345,
+        "perplexity_per_token": 3.4367,
+        "allowed_mass": 0.98765,
+        "bits_per_note_by_bar": {
+            "1-4": {"notes": 10, "bits_per_note": 5.678},
+            "5-8": {"notes": 0, "bits_per_note": 0.0},
+        },
+        "refused": {"too many voices": 2},
+        "split_hash": "5p11th45h",
+        "tokenizer_hash": "70k3n",
+    },
+    "sampling": {
+        "options": {"temperature": 0.95, "top_p": 0.9, "max_length": 777, "seed": 5, "batch_size": 40},
+        "machine": "2 cores of something",
+        "tokens_per_second": 1357.0,
+        "notes_per_second": 468.0,
+        "human_rests": None,
+        "with_grammar": {
+            "pieces": 1000, "valid": 999, "share": 0.999, "interval": {"low": 0.994, "high": 0.9998}, "reasons": {}
+        },
+        "without_grammar": {
+            "pieces": 1000, "valid": 613, "share": 0.613, "interval": {"low": 0.582, "high": 0.643},
+            "reasons": {"broken": 300, "unfinished": 87},
+        },
+    },
+    "statistics": {
+        "notes per bar": {
+            "sampled": _mean(7.123),
+            "human": _mean(8.321),
+            "distance": _interval(-0.456),
+            "overlapping_area": _interval(0.789),
+            "kl_divergence": _interval(0.125),
+        }
+    },
+    "memorisation": {
+        "cover_notes": 12,
+        "alarm_notes": 16,
+        "training_pieces": 1234,
+        "training_notes": 555_555,
+        "samples": _copies(999, 0.25),
+        "human": _copies(222, 0.125),
+    },
+    "control": {"bars": {"asked": 48, "kept": 47, "share": 47 / 48, "low": 0.89, "high": 0.996}},
+}  # fmt: skip
 TRAINING = {
     "pieces": {"train": 1234, "validation": 56},
     "split_hash": "5p11th45h",
@@ -19,38 +102,6 @@ TRAINING = {
     "structural_loss_weight": 0.375,
     "seed": 41,
 }
-EVALUATION = {
-    "split": "test",
-    "pieces": 321,
-    "groups": 287,
-    "notes": 98_765,
-    "bits_per_note": 3.456,
-    "bits_per_note_interval": INTERVAL,
-    "bits_per_bar": 27.89,
-    "nats_per_token": 1.2345,
-    "perplexity_per_token": 3.4367,
-    "allowed_mass": 0.98765,
-    "bits_per_note_by_bar": {
-        "1-4": {"notes": 10, "bits_per_note": 5.678},
-        "5-8": {"notes": 0, "bits_per_note": 0.0},
-    },
-    "split_hash": "5p11th45h",
-    "tokenizer_hash": "70k3n",
-    "per_piece": [{"name": "of one piece", "bits": 1.0}],
-}
-SAMPLING = {
-    "temperature": 0.95,
-    "max_length": 777,
-    "human_pieces": 222,
-    "with_grammar": {
-        "pieces": 1000, "valid": 999, "share": 0.999, "interval": {"low": 0.994, "high": 0.9998}, "reasons": {}
-    },
-    "without_grammar": {
-        "pieces": 1000, "valid": 613, "share": 0.613, "interval": {"low": 0.582, "high": 0.643},
-        "reasons": {"broken": 300, "unfinished": 87},
-    },
-    "statistics": {"sampled": STATISTICS, "human": {"notes per bar": {"mean": 8.321, "low": 8.012, "high": 8.654}}},
-}  # fmt: skip
 FACTS = ModelFacts(
     title="Tiny Walker",
     repository="someone/tiny-walker",
@@ -66,8 +117,8 @@ ADAPTATION = {
     "command": "python train/finetune_lora.py --model user/walker",
     "split_hash": "5p11th45h",
     "pieces": {"train": 80, "validation": 10, "test": 10},
-    "before": EVALUATION,
-    "after": EVALUATION,
+    "before": REPORT["loss"],
+    "after": REPORT["loss"],
     "validation": [{"step": step, "epoch": step / 10, "bits_per_note": 4.0 - step / 10} for step in (0, 10)],
     "best": {"step": 10, "epoch": 1.0, "bits_per_note": 3.0},
     "parameters": {"trained": 10, "all": 1000},
@@ -80,8 +131,10 @@ ADAPTATION = {
 
 
 def save_trained(folder):
-    """A folder that `assemble_model` takes."""
+    """A folder that `assemble_model` takes for a checkpoint and for its report."""
     save_checkpoint(folder)
-    for name, content in zip(FACT_FILES, (TRAINING, EVALUATION, SAMPLING), strict=True):
+    for name, content in ((TRAINING_FILE, TRAINING), (REPORT_FILE, REPORT)):
         (folder / name).write_text(json.dumps(content))
+    for name in PLOTS.values():
+        (folder / name).write_bytes(b"PNG")
     return folder

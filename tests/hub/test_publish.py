@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM, AutoProcessor
 
 import symbolic_music
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.publish import FACT_FILES, assemble_model
+from symbolic_music.hub.model_card import PLOTS, PLOTS_FOLDER, model_card
+from symbolic_music.hub.publish import REPORT_FILE, TRAINING_FILE, assemble_model
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def published(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hub") / "model"
-    assemble_model(trained, folder, FACTS, dtype="float32")
+    assemble_model(trained, trained, folder, FACTS, dtype="float32")
     return folder
 
 
@@ -36,18 +37,18 @@ def test_the_folder_holds_all_a_repository_needs(published):
         "config.json",
         "cache_music_transformer.py",
         "configuration_music_transformer.py",
-        "evaluation.json",
         "generation_config.json",
         "miditok.json",
         "model.safetensors",
         "modeling_music_transformer.py",
+        "plots",
         "processor_config.json",
-        "sampling.json",
+        "report.json",
         "tokenizer.json",
         "tokenizer_config.json",
         "training_summary.json",
     }
-    assert "per_piece" not in json.loads((published / "evaluation.json").read_text())
+    assert sorted(path.name for path in (published / PLOTS_FOLDER).iterdir()) == sorted(PLOTS.values())
 
 
 def test_it_loads_with_the_package_as_the_packages_own_classes(published, trained):
@@ -95,7 +96,7 @@ def test_it_loads_without_the_package_and_generates_the_same(published, tmp_path
 
 
 def test_bfloat16_halves_the_weights(trained, tmp_path):
-    assemble_model(trained, tmp_path / "half", FACTS)
+    assemble_model(trained, trained, tmp_path / "half", FACTS)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype="auto")
     assert model.dtype == torch.bfloat16
 
@@ -108,8 +109,12 @@ def test_the_cards_metadata_can_be_read(published):
     assert data.license == "apache-2.0"
     assert data.library_name == "transformers"
     assert {"music", "midi", "symbolic-music"} <= set(data.tags)
-    [result] = data.eval_results
-    assert (result.metric_type, result.metric_value, result.dataset_split) == ("bits_per_note", 3.456, "test")
+    results = {result.metric_type: result for result in data.eval_results}
+    assert {result.dataset_split for result in results.values()} == {"test"}
+    assert results["bits_per_note"].metric_value == 3.456
+    assert results["decode_validity"].metric_value == 0.999
+    assert results["mean_distance_to_human"].metric_value == 0.456
+    assert results["mean_overlapping_area"].metric_value == 0.789
 
 
 def test_every_figure_stands_on_the_card(published):
@@ -118,38 +123,46 @@ def test_every_figure_stands_on_the_card(published):
         "3.456", "[3.110, 3.970]", "27.89", "1.2345", "98.7650%", "321", "287", "98,765", "5.678", "4.321",
         "5p11th45h", "70k3n", "1,234 train", "56 validation", "7,654,321", "42 minutes", "2 cores of something",
         "0.125", "0.375", "seed\n41", "0.95", "777", "999", "99.9%", "61.3%", "300 broken, 87 unfinished",
-        "7.123 [6.891, 7.456]", "8.321 [8.012, 8.654]", "222", "It only walks.", "The walks are free.",
+        "7.123 [6.873, 7.498]", "8.321 [8.071, 8.696]", "222", "-0.46 [-0.58, -0.39]", "0.79 [0.66, 0.85]",
+        "1,357", "468", "555,555", "50.0% [45.0%, 55.0%]", "| bars | 48 | 47 | 89.0% to 99.6% |", "It only walks.",
+        "The walks are free.",
     ]  # fmt: skip
     assert [text for text in shown if text not in card] == []
     assert "5-8" not in card  # no notes there, so no figure
 
 
 FIGURES = [
-    ("evaluation.json", ["bits_per_note"]),
-    ("evaluation.json", ["bits_per_note_interval", "low"]),
-    ("evaluation.json", ["bits_per_bar"]),
-    ("evaluation.json", ["nats_per_token"]),
-    ("evaluation.json", ["allowed_mass"]),
-    ("evaluation.json", ["pieces"]),
-    ("evaluation.json", ["bits_per_note_by_bar", "1-4", "bits_per_note"]),
-    ("sampling.json", ["with_grammar", "share"]),
-    ("sampling.json", ["without_grammar", "valid"]),
-    ("sampling.json", ["without_grammar", "interval", "high"]),
-    ("sampling.json", ["statistics", "sampled", "notes per bar", "mean"]),
-    ("sampling.json", ["statistics", "human", "notes per bar", "low"]),
-    ("training_summary.json", ["tokens_seen"]),
-    ("training_summary.json", ["pieces", "train"]),
-    ("training_summary.json", ["seed"]),
-    ("training_summary.json", ["training_seconds"]),
+    (REPORT_FILE, ["loss", "bits_per_note"]),
+    (REPORT_FILE, ["loss", "bits_per_note_interval", "low"]),
+    (REPORT_FILE, ["loss", "bits_per_bar"]),
+    (REPORT_FILE, ["loss", "nats_per_token"]),
+    (REPORT_FILE, ["loss", "allowed_mass"]),
+    (REPORT_FILE, ["loss", "pieces"]),
+    (REPORT_FILE, ["loss", "refused", "too many voices"]),
+    (REPORT_FILE, ["loss", "bits_per_note_by_bar", "1-4", "bits_per_note"]),
+    (REPORT_FILE, ["sampling", "with_grammar", "share"]),
+    (REPORT_FILE, ["sampling", "without_grammar", "valid"]),
+    (REPORT_FILE, ["sampling", "without_grammar", "interval", "high"]),
+    (REPORT_FILE, ["sampling", "tokens_per_second"]),
+    (REPORT_FILE, ["statistics", "notes per bar", "sampled", "mean"]),
+    (REPORT_FILE, ["statistics", "notes per bar", "human", "low"]),
+    (REPORT_FILE, ["statistics", "notes per bar", "distance", "value"]),
+    (REPORT_FILE, ["statistics", "notes per bar", "overlapping_area", "high"]),
+    (REPORT_FILE, ["memorisation", "samples", "covered", "mean"]),
+    (REPORT_FILE, ["memorisation", "human", "longest_run", "max"]),
+    (REPORT_FILE, ["memorisation", "training_notes"]),
+    (REPORT_FILE, ["control", "bars", "kept"]),
+    (TRAINING_FILE, ["tokens_seen"]),
+    (TRAINING_FILE, ["pieces", "train"]),
+    (TRAINING_FILE, ["seed"]),
+    (TRAINING_FILE, ["training_seconds"]),
 ]
 
 
-def test_a_changed_figure_changes_the_card(trained, published, tmp_path):
-    from symbolic_music.hub.model_card import model_card
-
+def test_a_changed_figure_changes_the_card(published):
     processor = AutoProcessor.from_pretrained(published)
     num_parameters = AutoModelForCausalLM.from_pretrained(published).num_parameters()
-    contents = {name: json.loads((published / name).read_text()) for name in FACT_FILES}
+    contents = {name: json.loads((published / name).read_text()) for name in (TRAINING_FILE, REPORT_FILE)}
     assert model_card(FACTS, num_parameters, processor, *contents.values()) == (published / "README.md").read_text()
     for name, path in FIGURES:
         changed = json.loads(json.dumps(contents))
@@ -163,7 +176,7 @@ def test_a_changed_figure_changes_the_card(trained, published, tmp_path):
 
 def test_ablations_make_a_table(trained, tmp_path):
     rows = [{"run": "all", "bits": "3.4"}, {"run": "no merges", "bits": "3.9"}]
-    assemble_model(trained, tmp_path / "model", replace(FACTS, ablations=rows, ablation_note="Equal tokens."))
+    assemble_model(trained, trained, tmp_path / "model", replace(FACTS, ablations=rows, ablation_note="Equal tokens."))
     card = (tmp_path / "model" / "README.md").read_text()
     assert "Equal tokens.\n\n| run | bits |\n|---|---|\n| all | 3.4 |\n| no merges | 3.9 |" in card
 
@@ -178,33 +191,35 @@ def copy_of(folder, copy):
     return copy
 
 
-@pytest.mark.parametrize("name", FACT_FILES)
+@pytest.mark.parametrize("name", [TRAINING_FILE, REPORT_FILE])
 def test_a_missing_file_is_named_and_nothing_is_written(trained, tmp_path, name):
     checkpoint = copy_of(trained, tmp_path / "checkpoint")
     (checkpoint / name).unlink()
     with pytest.raises(PublishError, match=rf"{name} is missing"):
-        assemble_model(checkpoint, tmp_path / "model", FACTS)
+        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
-@pytest.mark.parametrize(("name", "key"), [("evaluation.json", "bits_per_bar"), ("training_summary.json", "pieces")])
-def test_a_missing_figure_is_named_and_nothing_half_written_remains(trained, tmp_path, name, key):
+@pytest.mark.parametrize(
+    ("name", "place", "key"), [(REPORT_FILE, "loss", "bits_per_bar"), (TRAINING_FILE, "", "pieces")]
+)
+def test_a_missing_figure_is_named_and_nothing_half_written_remains(trained, tmp_path, name, place, key):
     checkpoint = copy_of(trained, tmp_path / "checkpoint")
     content = json.loads((checkpoint / name).read_text())
-    del content[key]
+    del (content[place] if place else content)[key]
     (checkpoint / name).write_text(json.dumps(content))
     with pytest.raises(PublishError, match=rf"the card needs the figure '{key}'"):
-        assemble_model(checkpoint, tmp_path / "model", FACTS)
+        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
 def test_an_existing_output_and_broken_json_are_refused(trained, tmp_path):
     with pytest.raises(PublishError, match="exists; expected a folder to make"):
-        assemble_model(trained, tmp_path, FACTS)
+        assemble_model(trained, trained, tmp_path, FACTS)
     checkpoint = copy_of(trained, tmp_path / "checkpoint")
-    (checkpoint / "sampling.json").write_text("{")
-    with pytest.raises(PublishError, match=r"sampling\.json is not JSON"):
-        assemble_model(checkpoint, tmp_path / "model", FACTS)
+    (checkpoint / REPORT_FILE).write_text("{")
+    with pytest.raises(PublishError, match=r"report\.json is not JSON"):
+        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS)
 
 
 def test_samples_go_along_and_the_first_one_is_on_the_card(trained, tmp_path):
@@ -215,17 +230,22 @@ def test_samples_go_along_and_the_first_one_is_on_the_card(trained, tmp_path):
     (folder / "summary.json").write_text(json.dumps({"samples": pieces, "prompt": None, "options": options}))
     for number in range(5):
         (folder / f"sample_{number:04d}.mid").write_bytes(b"MThd")
+        (folder / f"sample_{number:04d}.mp3").write_bytes(b"ID3")
         (folder / f"sample_{number:04d}.abc").write_text(f"X:1\nT:piece {number}\nK:C\n")
-    assemble_model(trained, tmp_path / "model", FACTS, samples=[folder])
+    assemble_model(trained, trained, tmp_path / "model", FACTS, samples=[folder])
     assert sorted(path.name for path in (tmp_path / "model" / "samples" / "scratch").iterdir()) == [
-        f"sample_000{number}.{suffix}" for number in range(3) for suffix in ("abc", "mid")
+        f"sample_000{number}.{suffix}" for number in range(3) for suffix in ("abc", "mid", "mp3")
     ]
     card = (tmp_path / "model" / "README.md").read_text()
     assert "```abc\nX:1\nT:piece 0\n" in card
     assert "--num-samples 5 --seed 7 --temperature 0.9 --top-p 1 --bars 16`" in card
     assert "(samples/scratch/sample_0002.mid)" in card
+    base = "https://huggingface.co/someone/tiny-walker/resolve/main/samples/scratch"
+    assert [f'<audio controls src="{base}/sample_000{number}.mp3"></audio>' in card for number in range(3)] == [
+        True
+    ] * 3
 
 
 def test_a_folder_without_samples_is_named(trained, tmp_path):
     with pytest.raises(PublishError, match="nothing holds no samples"):
-        assemble_model(trained, tmp_path / "model", FACTS, samples=[tmp_path / "nothing"])
+        assemble_model(trained, trained, tmp_path / "model", FACTS, samples=[tmp_path / "nothing"])

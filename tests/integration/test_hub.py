@@ -73,7 +73,7 @@ def folders(tmp_path_factory):
     """Folders to publish, and what the models in them generate."""
     place = tmp_path_factory.mktemp("folders")
     trained = made_up_results.save_trained(place / "trained")
-    assemble_model(trained, place / "v1", made_up_results.FACTS, dtype="float32")
+    assemble_model(trained, trained, place / "v1", made_up_results.FACTS, dtype="float32")
     shutil.copytree(place / "v1", place / "v2")
     newer = tiny_model(tiny_processor(), seed=1)
     newer.save_pretrained(place / "newer")
@@ -194,7 +194,7 @@ def test_what_is_not_there_is_said(stranger):
 
 
 def test_the_hub_reads_the_cards_figures(stranger):
-    assert stranger["cards"] == ["text-generation", made_up_results.EVALUATION["bits_per_note"]]
+    assert stranger["cards"] == ["text-generation", made_up_results.REPORT["loss"]["bits_per_note"]]
 
 
 def test_a_dataset_loads_plain_and_streaming(stranger, pushed_dataset):
