@@ -1,7 +1,7 @@
 """Make the folder of a model's Hub repository: weights in bf16, code, tokenizer, results and a generated card.
 
-python train/publish_model.py --checkpoint runs/remi-folk --facts train/cards/remi-transformer-folk.yaml \
-    --output model_cards/remi-transformer-folk
+python train/publish_model.py --checkpoint runs/remi-folk --report runs/remi-folk/report \
+    --facts train/cards/remi-transformer-folk.yaml --output model_cards/remi-transformer-folk
 """
 
 import argparse
@@ -19,7 +19,8 @@ from symbolic_music.hub.publish import WEIGHT_DTYPES, assemble_model
 def parse_arguments() -> argparse.Namespace:
     """What the user typed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a trained model with its result files")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="a trained model")
+    parser.add_argument("--report", type=Path, required=True, help="folder that `symbolic-music evaluate` wrote")
     parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
     parser.add_argument(
         "--samples", type=Path, action="append", default=[], help="folder that `symbolic-music generate` wrote"
@@ -44,7 +45,7 @@ def main() -> None:
     """Read the facts, assemble, report the size."""
     arguments = parse_arguments()
     facts = read_facts(arguments.facts)
-    assemble_model(arguments.checkpoint, arguments.output, facts, arguments.dtype, arguments.samples)
+    assemble_model(arguments.checkpoint, arguments.report, arguments.output, facts, arguments.dtype, arguments.samples)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
     print(f"{arguments.output}: {size / 1e6:.1f} MB")
 

@@ -185,7 +185,9 @@ held-out human pieces share. Intervals are 95%, over pieces.
 
 
 def control_section(control: Mapping[str, Mapping[str, float]]) -> str:
-    """What was asked for and came."""
+    """What was asked for and came; empty when nothing was."""
+    if not control:
+        return ""
     lines = [
         "## Asked and given",
         "",

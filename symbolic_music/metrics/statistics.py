@@ -135,13 +135,14 @@ def compare_values(
     sampled: np.ndarray, human: np.ndarray, seed: int = 0, resamples: int = RESAMPLES
 ) -> dict[str, dict[str, float]]:
     """One statistic of two sets of pieces, (pieces,) each, as `compare_pieces` has it."""
+    overlapping = overlap(sampled, human, seed)  # refuses sets that are too small
     drawn_sampled = bootstrap_draws(len(sampled), resamples, seed)
     drawn_human = bootstrap_draws(len(human), resamples, seed + 1)
     return {
         "sampled": mean_with_interval(sampled, drawn_sampled),
         "human": mean_with_interval(human, drawn_human),
         "distance": _distance(sampled, human, drawn_sampled, drawn_human),
-        **overlap(sampled, human, seed),
+        **overlapping,
     }
 
 

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from symbolic_music.events.track_text import HeaderFields, TrackTextCodec
 from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.metrics.control import Controls, control_accuracy, found_instruments, found_meters, found_tempos
 from symbolic_music.score.bars import count_bars
 from symbolic_music.score.programs import DRUMS
@@ -41,7 +42,7 @@ def measure_control(
         on_piece: called with the number of pieces after each batch.
 
     Returns:
-        `metrics.control.control_accuracy`.
+        `metrics.control.control_accuracy`, of what fits into the longest piece; empty when nothing does.
     """
     has_header = isinstance(processor.codec, TrackTextCodec)
     scores: list[ScoreTick | None] = []
@@ -51,10 +52,13 @@ def measure_control(
         controls = _controls_of(piece) if has_header else Controls(bars=_BARS[number % len(_BARS)])
         sampling = replace(options, num_bars=controls.bars, batch_size=pieces_per_ask, seed=options.seed + number)
         fields = _header_fields(controls) if has_header else None
-        pieces = compose(model, processor, pieces_per_ask, None, None, sampling, on_piece, fields)
+        try:
+            pieces = compose(model, processor, pieces_per_ask, None, None, sampling, on_piece, fields)
+        except GrammarError:
+            continue
         scores += [piece.score for piece in pieces]
         asked += [controls] * len(pieces)
-    return control_accuracy(scores, asked)
+    return control_accuracy(scores, asked) if asked else {}
 
 
 def _controls_of(piece: ScoreTick) -> Controls:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from symbolic_music.hub.model_index import model_index_yaml
 from symbolic_music.hub.sections import (
     control_section,
     loss_section,
@@ -20,6 +21,7 @@ from symbolic_music.score.picture_io import write_piano_roll
 
 REPORT_FILE = "report.json"
 TEXT_FILE = "report.md"
+MODEL_INDEX_FILE = "model_index.yaml"
 SAMPLES_FOLDER = "samples"
 DISTRIBUTIONS_PLOT = "distributions.png"
 LOSS_PLOT = "loss_by_bar.png"
@@ -31,7 +33,7 @@ _WHY_SHOWN = {
 
 
 def write_report(report: Report, folder: Path, about: dict[str, Any]) -> None:
-    """Write `report.json`, `report.md`, plots, and `samples/` with every piece as MIDI.
+    """Write `report.json`, `report.md`, `model_index.yaml`, plots, and `samples/` with every piece as MIDI.
 
     Args:
         report: what was measured.
@@ -62,6 +64,8 @@ def write_report(report: Report, folder: Path, about: dict[str, Any]) -> None:
     figures = report.figures | about | {"shown": shown}
     (folder / REPORT_FILE).write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     (folder / TEXT_FILE).write_text(report_text(figures), encoding="utf-8")
+    name = Path(figures["settings"]["model"]).name
+    (folder / MODEL_INDEX_FILE).write_text(model_index_yaml(name, figures), encoding="utf-8")
 
 
 def report_text(figures: dict[str, Any]) -> str:

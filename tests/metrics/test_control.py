@@ -61,3 +61,8 @@ def test_shares_are_of_those_that_were_asked():
 def test_asking_for_nothing_is_an_error():
     with pytest.raises(ValueError, match="nothing was asked for of 1 pieces"):
         control_accuracy([WALTZ], [Controls()])
+
+
+def test_a_last_note_may_be_held_beyond_the_last_bar():
+    held = band([(0, False, [(0, 1, 60), (3, 5, 62)])], meters=[(0, 4, 4)])  # begins in bar 1, ends in bar 2
+    assert [kept_controls(held, Controls(bars=bars))["bars"] for bars in (1, 2, 3)] == [True, True, False]

@@ -1,0 +1,122 @@
+"""`symbolic-music evaluate` on a tiny model: what it writes, that it goes on where it stopped, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny_run
+from tiny_model import save_checkpoint
+
+from symbolic_music.cli import main
+from symbolic_music.report.comparison import comparison_text, read_reports
+
+ROOT = Path(__file__).parents[2]
+FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "3", "--max-tokens", "120"]
+
+pytest.importorskip("pydivsufsort", reason="pydivsufsort is not installed (pip extra 'metrics')")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tiny_run.build(tmp_path_factory.mktemp("place"))
+    save_checkpoint(folder / "model")
+    return folder
+
+
+def command(place, output, *more):
+    about = ["--model", str(place / "model"), "--dataset", str(place / "dataset"), "--output", str(output)]
+    return ["evaluate", *about, *FEW, *more]
+
+
+@pytest.fixture(scope="module")
+def report(place):
+    assert main(command(place, place / "report")) == 0
+    return place / "report"
+
+
+def figures(folder):
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_a_report_is_figures_text_pictures_and_pieces(report):
+    found = figures(report)
+    assert found["sampling"]["with_grammar"]["valid"] == found["sampling"]["with_grammar"]["pieces"] == 7
+    assert found["sampling"]["without_grammar"]["pieces"] == 3
+    assert found["pieces"] == {"sampled": 7, "human": tiny_run.SPLIT_SIZES["test"], "refused": {}}
+    assert found["loss"]["pieces"] == tiny_run.SPLIT_SIZES["test"]
+    assert found["memorisation"]["training_pieces"] == tiny_run.SPLIT_SIZES["train"]
+    assert found["memorisation"]["samples"]["pieces"] == 7
+    assert found["control"]["bars"]["kept"] == found["control"]["bars"]["asked"] > 0
+    assert len(list((report / "samples").glob("*.mid"))) == 7
+    names = {path.name for path in report.iterdir() if path.is_file()}
+    pictures = {"typical.png", "best.png", "worst.png", "distributions.png", "loss_by_bar.png"}
+    assert names == {"report.json", "report.md", "model_index.yaml"} | pictures
+    for name in pictures:
+        assert (report / name).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_text_quotes_the_figures(report):
+    text, found = (report / "report.md").read_text(), figures(report)
+    assert f"**{found['loss']['bits_per_note']:.3f}**" in text
+    assert "| with the grammar | 7 | 7 | 100.0% |" in text
+    for name in found["statistics"]:
+        assert f"\n| {name} | " in text
+    assert "nan" not in text
+    assert f"value: {found['loss']['bits_per_note']:.4f}".rstrip("0") in (report / "model_index.yaml").read_text()
+
+
+def test_a_report_that_was_cut_short_goes_on_and_ends_the_same(place, report, tmp_path):
+    whole = (report / "report.json").read_text()
+    parts = {path.name: path.read_bytes() for path in (report / "parts").iterdir()}
+    samples = parts["samples-with-grammar.jsonl"].splitlines(keepends=True)
+    (tmp_path / "parts").mkdir()
+    kept = parts["samples-without-grammar.jsonl"]
+    (tmp_path / "parts" / "samples-without-grammar.jsonl").write_bytes(kept)
+    (tmp_path / "parts" / "samples-with-grammar.jsonl").write_bytes(b"".join(samples[:2]) + samples[2][:40])
+    assert main(command(place, tmp_path)) == 0
+    again = [json.loads(line) for line in (tmp_path / "parts" / "samples-with-grammar.jsonl").open()]
+    assert [line.get("ids") for line in again] == [json.loads(line).get("ids") for line in samples]
+    ours, theirs = figures(tmp_path), json.loads(whole)
+    for name in ("loss", "statistics", "memorisation", "control", "pieces", "shown"):
+        assert ours[name] == theirs[name], name
+    assert main(command(place, report)) == 0
+    assert figures(report)["sampling"] == theirs["sampling"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--seed", "1"], "holds samples of other options"),
+        (["--split", "validation"], "was measured for"),
+        (["--split", "nothing"], "nothing"),
+        (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
+        (["--top-p", "2"], "top_p is 2.0; expected more than 0 and at most 1"),
+        (["--model", "nowhere/to-be-found"], "nowhere/to-be-found"),
+    ],
+)
+def test_mistakes_are_one_line(place, report, capsys, flags, said):
+    assert main(command(place, report, *flags)) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("symbolic-music: ")
+    assert said in error
+
+
+def test_models_stand_side_by_side_in_one_table(report, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.json").write_bytes((report / "report.json").read_bytes())
+    script = [sys.executable, ROOT / "train" / "compare_models.py", "--reports", tmp_path / "two", tmp_path / "one"]
+    output = tmp_path / "table.md"
+    done = subprocess.run([*script, "--output", output], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    text = output.read_text()
+    assert text.index("| [one](one) |") < text.index("| [two](two) |")
+    assert f"{figures(report)['loss']['bits_per_note']:.3f} [" in text
+    assert text == comparison_text(read_reports([tmp_path / "one", tmp_path / "two"]), text.split("```")[1].strip())
+    missing = subprocess.run(
+        [*script, tmp_path, "--output", output], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert missing.returncode == 2
+    assert "expected the figures that `symbolic-music evaluate` writes" in missing.stderr
