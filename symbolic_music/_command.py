@@ -5,23 +5,28 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+_PROGRAM = "symbolic-music"
 _SECRET_FLAGS = ("--hub_token", "--hub-token")
 
 
 def shown_command(arguments: Sequence[str] | None = None) -> str:
-    """`python SCRIPT …`, to be typed into a shell; of absolute paths only the last part, of tokens nothing.
+    """`python SCRIPT …` or `symbolic-music …`, to be typed into a shell; of absolute paths only the last part, of
+    tokens nothing.
 
     Args:
         arguments: the script and what followed it; `sys.argv` when left out.
     """
-    shown, hide = [], False
-    for argument in sys.argv if arguments is None else arguments:
+    script, *rest = sys.argv if arguments is None else arguments
+    path = Path(script)
+    is_program = path.name == _PROGRAM or (path.name, path.parent.name) == ("__main__.py", "symbolic_music")
+    shown, hide = [_PROGRAM] if is_program else ["python", _shown_path(script)], False
+    for argument in rest:
         flag, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
         if hide or (flag in _SECRET_FLAGS and equals):
             value = "..."
         hide = flag in _SECRET_FLAGS and not equals
         shown.append(f"{flag}{equals}{_shown_path(value)}")
-    return shlex.join(["python", *shown])
+    return shlex.join(shown)
 
 
 def _shown_path(value: str) -> str:

@@ -20,3 +20,8 @@ from symbolic_music._command import shown_command
 )
 def test_it_shows_neither_tokens_nor_folders_of_this_machine(arguments, shown):
     assert shown_command(arguments) == shown
+
+
+@pytest.mark.parametrize("script", ["/usr/bin/symbolic-music", "/somewhere/symbolic_music/__main__.py"])
+def test_the_program_is_called_by_its_name(script):
+    assert shown_command([script, "evaluate", "--model", "runs/a"]) == "symbolic-music evaluate --model runs/a"

@@ -25,7 +25,9 @@ def test_a_complete_folder_has_no_problems(tmp_path, kind):
     assert find_kind(folder) == {"space": Kind.SPACE}.get(kind, kind)
 
 
-@pytest.mark.parametrize("folder", sorted(path for path in (ROOT / "model_cards").iterdir() if path.is_dir()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", sorted(path for path in (ROOT / "model_cards").iterdir() if path.is_dir()), ids=lambda path: path.name
+)
 def test_the_shipped_models_are_fit_to_be_published(folder):
     assert problems(folder) == []
 
