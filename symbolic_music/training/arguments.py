@@ -21,6 +21,7 @@ from transformers.utils import logging
 from symbolic_music._extras import MissingExtraError
 from symbolic_music.data.augment import AugmentationError
 from symbolic_music.data.pack import PackError
+from symbolic_music.generation.kept_batches import KeptBatchesError
 from symbolic_music.generation.loading import LoadError
 from symbolic_music.metrics.memorisation_index import IndexFileError
 from symbolic_music.models.device_precision import fast_bf16_available
@@ -299,6 +300,14 @@ def one_line_errors() -> Iterator[None]:
     """End a script with one line and exit code 2 for what its user can mend; bugs keep their traceback."""
     try:
         yield
-    except (TrainingError, PackError, AugmentationError, LoadError, IndexFileError, MissingExtraError) as error:
+    except (
+        TrainingError,
+        PackError,
+        AugmentationError,
+        LoadError,
+        IndexFileError,
+        KeptBatchesError,
+        MissingExtraError,
+    ) as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(USER_ERROR_EXIT_CODE) from None

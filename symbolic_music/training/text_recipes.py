@@ -8,8 +8,8 @@ import json
 import math
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, g
 from symbolic_music._extras import require
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.generation.kept_batches import kept_batches
 from symbolic_music.tokenization.text import MUSIC_SPECIAL_TOKENS
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.lora import add_adapter
@@ -108,7 +109,7 @@ class Atoms:
         rests = repeated_rest_loss(logits[:, :-1], ids[:, :-1], labels, self.is_rest) / count
         return total + self.weights.rests * rests
 
-    def sample(self, settings: RecipeSettings, longest: int) -> dict[str, list[list[str]]]:
+    def sample(self, settings: RecipeSettings, longest: int, folder: Path) -> dict[str, list[list[str]]]:
         """Events of windows with and without the grammar; for one that is not complete, of what is there."""
         found = {}
         for name, use_grammar in (("with the grammar", True), ("without", False)):
@@ -116,13 +117,13 @@ class Atoms:
                 max_length=longest,
                 batch_size=settings.sampling_batch_size,
                 use_grammar=use_grammar,
-                seed=settings.seed,
             )
-            with tqdm(total=settings.num_samples, unit="window", desc=f"sample {name}", disable=None) as progress:
-                pieces = compose(
-                    self.model, self.processor, settings.num_samples, options=options, on_batch=progress.update
-                )
-            found[name] = [self._events(piece.ids) for piece in pieces]
+
+            def make(number: int, count: int, options: SamplingOptions = options) -> dict[str, Any]:
+                chosen = replace(options, seed=settings.seed + number)
+                return {"ids": [piece.ids for piece in compose(self.model, self.processor, count, options=chosen)]}
+
+            found[name] = [self._events(ids) for ids in _sampled(settings, longest, folder, name, make)]
         return found
 
     def _events(self, ids: list[int]) -> list[str]:
@@ -183,13 +184,12 @@ class Spelled:
             rests = (logits[:, :-1].argmax(dim=-1) == self.rest).sum() / count
         return nats / count + self.weights.rests * rests
 
-    @torch.inference_mode()
-    def sample(self, settings: RecipeSettings, longest: int) -> dict[str, list[list[str]]]:
+    def sample(self, settings: RecipeSettings, longest: int, folder: Path) -> dict[str, list[list[str]]]:
         """Events of windows as the model writes them; a word that is none is something else."""
-        windows: list[list[str]] = []
-        for first in trange(0, settings.num_samples, settings.sampling_batch_size, desc="sample", disable=None):
-            torch.manual_seed(settings.seed + first // settings.sampling_batch_size)
-            count = min(settings.sampling_batch_size, settings.num_samples - first)
+
+        @torch.inference_mode()
+        def make(number: int, count: int) -> dict[str, Any]:
+            torch.manual_seed(settings.seed + number)
             opening = torch.tensor([self.spelling.opening] * count, device=self.model.device)
             output = self.model.generate(
                 input_ids=opening,
@@ -202,8 +202,26 @@ class Spelled:
                 pad_token_id=self.pad,
                 eos_token_id=self.pad,
             )
-            windows += [self.spelling.events(ids) for ids in output[:, opening.shape[1] :].tolist()]
-        return {"without": windows}
+            return {"ids": output[:, opening.shape[1] :].tolist()}
+
+        return {"without": [self.spelling.events(ids) for ids in _sampled(settings, longest, folder, "without", make)]}
+
+
+def _sampled(
+    settings: RecipeSettings, longest: int, folder: Path, kind: str, make: Callable[[int, int], dict[str, Any]]
+) -> list[list[int]]:
+    """Ids of windows, batch by batch; those that lie in the recipe's folder are not sampled again."""
+    path = folder / f"samples-{kind.replace(' ', '-')}.jsonl"
+    with tqdm(total=settings.num_samples, unit="window", desc=f"sample {kind}", disable=None) as progress:
+        batches = kept_batches(
+            path,
+            {"longest": longest, "seed": settings.seed},
+            settings.num_samples,
+            settings.sampling_batch_size,
+            make,
+            progress.update,
+        )
+    return [ids for batch in batches for ids in batch["ids"]]
 
 
 def _adapted(model: PreTrainedModel, rank: int, rows: list[int], folder: Path) -> Any:
