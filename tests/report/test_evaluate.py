@@ -48,7 +48,7 @@ def test_a_report_is_figures_text_pictures_and_pieces(report):
     assert found["loss"]["pieces"] == tiny_run.SPLIT_SIZES["test"]
     assert found["memorisation"]["training_pieces"] == tiny_run.SPLIT_SIZES["train"]
     assert found["memorisation"]["samples"]["pieces"] == 7
-    # Random weights spend their tokens early, and sixteen bars in so few end with bars of silence, which no file holds.
+    # Random weights spend their tokens early: of sixteen bars the last may be silent, which no file can hold.
     assert found["control"]["bars"]["asked"] == 48
     assert found["control"]["bars"]["kept"] >= 24
     assert len(list((report / "samples").glob("*.mid"))) == 7
