@@ -7,7 +7,8 @@
 A few hundred files take minutes on a CPU. A text model (`--base_model`) is given a token for every event of track
 text, and writes windows of `--window_bars` bars from then on; it wants a GPU and more files.
 
-Folders of files become a dataset first, whose splits do not leak. The model is scored on the held-out test files
+Folders of files become a dataset first, whose splits do not leak. Trained are low-rank matrices beside the model's own,
+and the embeddings of the tokens that occur, which may be of instruments and registers new to it. The model is scored on the held-out test files
 before and after; the best adapter by validation loss is kept. Ends with the merged model in the output folder, ready
 for `symbolic-music generate`, the adapter alone in `adapter/`, `adaptation.json`, `loss.png` and a card.
 """
@@ -18,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from datasets import Dataset
 from transformers import PrinterCallback, set_seed
 
 from symbolic_music._command import shown_command
@@ -103,6 +106,11 @@ def dataset_of(arguments: AdaptationArguments, output: Path) -> str:
     return str(folder)
 
 
+def ids_in(blocks: Dataset) -> list[int]:
+    """Every id that occurs: the files may hold instruments, pitches or durations that the model has hardly seen."""
+    return np.unique(np.asarray(blocks.with_format("numpy")["input_ids"])).tolist()
+
+
 def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArguments, dataset: str) -> MusicTrainer:
     """The model with its adapter, and the blocks it is trained and validated on."""
     rows: list[int] = []
@@ -121,6 +129,8 @@ def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArgume
     with args.main_process_first(desc="packing"):
         train_blocks = pack_split(train, processor, block_size, arguments.transpositions)
         validation_blocks = pack_split(validation, processor, block_size)
+    if not arguments.base_model:
+        rows = ids_in(train_blocks)
     trainer = MusicTrainer(
         model=add_adapter(model, arguments.rank, arguments.alpha, arguments.lora_dropout, rows).train(),
         args=args,

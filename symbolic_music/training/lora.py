@@ -44,7 +44,8 @@ def add_adapter(
         rank: of each adapter.
         alpha: an adapter's product is scaled by `alpha / rank`; twice the rank when left out.
         dropout: of what goes into an adapter.
-        trained_rows: ids whose rows in embeddings and head are trained whole: those of a vocabulary that has grown.
+        trained_rows: ids whose rows in embeddings and head are trained whole: those of a vocabulary that has grown, or
+            that of a small model's files.
 
     Returns:
         A `peft.PeftModel`.
