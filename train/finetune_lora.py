@@ -7,10 +7,11 @@
 A few hundred files take minutes on a CPU. A text model (`--base_model`) is given a token for every event of track
 text, and writes windows of `--window_bars` bars from then on; it wants a GPU and more files.
 
-Folders of files become a dataset first, whose splits do not leak. Trained are low-rank matrices beside the model's own,
-and the embeddings of the tokens that occur, which may be of instruments and registers new to it. The model is scored on the held-out test files
-before and after; the best adapter by validation loss is kept. Ends with the merged model in the output folder, ready
-for `symbolic-music generate`, the adapter alone in `adapter/`, `adaptation.json`, `loss.png` and a card.
+Folders of files become a dataset first, whose splits do not leak. Trained are low-rank matrices beside the model's
+own and, unless it came from text, the embeddings of all tokens that occur: the files may hold instruments and
+registers that are new to it. The model is scored on the held-out test files before and after; the best adapter by
+validation loss is kept. Ends with the merged model in the output folder, ready for `symbolic-music generate`, the
+adapter alone in `adapter/`, `adaptation.json`, `loss.png` and a card.
 """
 
 import json
