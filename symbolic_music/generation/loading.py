@@ -14,6 +14,7 @@ from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 # What a Hub id looks like, and endings by which a missing file is told from one.
+_BYTES = 256
 _HUB_ID = r"[\w-][\w.-]*(/[\w.-]+)?"
 _MISTAKABLE_SUFFIXES = (".mid", ".midi", ".kar", ".abc", ".musicxml", ".mxl", ".xml", ".json", ".safetensors")
 
@@ -68,12 +69,14 @@ def _load_adapted(name: str, vocabulary: int) -> PreTrainedModel:
     config = peft.PeftConfig.from_pretrained(name)
     base = _load_whole(config.base_model_name_or_path)
     rows = len(base.get_input_embeddings().weight)  # type: ignore[arg-type]
-    grown = config.trainable_token_indices
-    if isinstance(grown, dict):
-        grown = next(iter(grown.values()))
-    # A model of text has rows for its own words and gets those of the music; a model of music has them all.
-    expected = min(grown) if grown else vocabulary
-    if rows < expected or (not grown and rows != expected):
+    trained = config.trainable_token_indices
+    if isinstance(trained, dict):
+        trained = next(iter(trained.values()))
+    # A model of text has rows for its own words, at least one for each byte, and gets those of the music behind them;
+    # a model of music has them all.
+    has_grown = bool(trained) and min(trained) >= _BYTES and sorted(trained) == list(range(min(trained), vocabulary))
+    expected = min(trained) if has_grown else vocabulary
+    if rows < expected or (not has_grown and rows != expected):
         raise LoadError(
             f"{name} is an adapter for a model of {expected:,} tokens; its base {config.base_model_name_or_path} has "
             f"{rows:,}"
