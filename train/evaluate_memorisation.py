@@ -6,8 +6,6 @@ python train/evaluate_memorisation.py --dataset DIR --samples FOLDER_OF_MIDI --o
 
 import argparse
 import json
-import os
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from symusic.core import ScoreTick
 from tqdm import tqdm
 
+from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.memorisation import ALARM_NOTES, COVER_NOTES, CopyLimits
@@ -115,7 +114,7 @@ def main() -> None:
     except ValueError as error:
         raise TrainingError(str(error)) from error
     result = compare(arguments, limits)
-    result["command"] = shlex.join(["python", *map(os.path.relpath, sys.argv[:1]), *sys.argv[1:]])
+    result["command"] = shown_command()
     result["commit"] = git_commit()
     arguments.output.mkdir(parents=True, exist_ok=True)
     file = arguments.output / "memorisation.json"

@@ -65,7 +65,7 @@ def run_convert(options: argparse.Namespace) -> None:
         _convert_one(options.source, options.output)
         return
     if not options.to:
-        raise UserError(f"{options.source} is a folder; say what to write with --to mid, abc or wav")
+        raise UserError(f"{options.source} is a folder; say what to write with --to mid, abc, wav or mp3")
     if options.output.exists() and not options.output.is_dir():
         raise UserError(f"{options.output} is a file; expected a folder, as {options.source} is one")
     try:

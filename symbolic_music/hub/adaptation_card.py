@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import ModelCardData
+
+from symbolic_music.hub.model_index import measured
 
 
 def adaptation_card(adaptation: dict[str, Any], library: str = "transformers") -> str:
@@ -20,7 +22,7 @@ def adaptation_card(adaptation: dict[str, Any], library: str = "transformers") -
         tags=["music", "midi", "symbolic-music", "music-generation", "lora"],
         base_model=adaptation["base"],
         model_name=name,
-        eval_results=[_test_result(after)],
+        eval_results=[measured("bits_per_note", after["bits_per_note"], "held-out files")],
     )
     return f"""---
 {data.to_yaml()}
@@ -61,17 +63,6 @@ memorisation beyond keeping the best adapter by validation loss.
 
     {adaptation["command"]}
 """
-
-
-def _test_result(after: dict[str, Any]) -> EvalResult:
-    return EvalResult(
-        task_type="text-generation",
-        dataset_type="symbolic-music",
-        dataset_name="held-out files by near-duplicate group",
-        dataset_split="test",
-        metric_type="bits_per_note",
-        metric_value=round(after["bits_per_note"], 4),
-    )
 
 
 def _use(library: str) -> str:

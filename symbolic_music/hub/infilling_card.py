@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import ModelCardData
+
+from symbolic_music.hub.model_index import measured
 
 _MASKED = "a window of bars, with a mask for each bar of each line that is to be written,"
 _READS = {
@@ -23,13 +25,14 @@ def infilling_card(result: dict[str, Any], library: str = "transformers") -> str
     told = result["arguments"]
     base = told["model"] or told["base_model"] or None
     name = f"Masked bars, filled in ({told['style']})"
+    task, bits = _PIPELINES.get(told["style"], "text-generation"), result["test"]["bits_per_note"]
     data = ModelCardData(
         library_name=library,
-        pipeline_tag=_PIPELINES.get(told["style"], "text-generation"),
+        pipeline_tag=task,
         tags=["music", "midi", "symbolic-music", "music-infilling", *(["lora"] if base and told["rank"] else [])],
         base_model=base,
         model_name=name,
-        eval_results=[_test_result(result["test"], _PIPELINES.get(told["style"], "text-generation"))],
+        eval_results=[measured("bits_per_note", bits, "masked bars of held-out pieces", task=task)],
     )
     how = f"adapted with LoRA of rank {told['rank']}" if told["rank"] else "trained further"
     made = f"{how} from {base}" if base else "trained from scratch"
@@ -63,17 +66,6 @@ loss.
 
     {result["command"]}
 """
-
-
-def _test_result(test: dict[str, Any], task: str) -> EvalResult:
-    return EvalResult(
-        task_type=task,
-        dataset_type="symbolic-music",
-        dataset_name="masked bars of held-out pieces by near-duplicate group",
-        dataset_split="test",
-        metric_type="bits_per_note",
-        metric_value=round(test["bits_per_note"], 4),
-    )
 
 
 def _evidence(result: dict[str, Any]) -> str:

@@ -10,18 +10,10 @@ from huggingface_hub import ModelCardData
 
 from symbolic_music.hub.model_index import eval_results
 from symbolic_music.hub.samples import ShownSamples
-from symbolic_music.hub.sections import (
-    control_section,
-    loss_section,
-    memorisation_section,
-    statistics_section,
-    validity_section,
-)
+from symbolic_music.hub.sections import measured_sections
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
-CARD_FILE = "README.md"
 PLOTS_FOLDER = "plots"
-PLOTS = {"loss": "loss_by_bar.png", "distributions": "distributions.png"}
 _CODEC_TITLES = {"remi": "REMI", "abc_notes": "note-level ABC"}
 _CODEC_TAGS = {"remi": "midi", "abc_notes": "abc-notation"}
 
@@ -79,13 +71,7 @@ def model_card(
         facts.description,
         _use_section(facts, processor),
         *(_samples_section(facts, shown) for shown in samples),
-        loss_section(report["loss"], facts.baseline),
-        f"![Bits per note by place in the piece]({PLOTS_FOLDER}/{PLOTS['loss']})",
-        validity_section(report["sampling"]),
-        statistics_section(report["statistics"], report["pieces"]),
-        f"![Distributions of the statistics, sampled and human]({PLOTS_FOLDER}/{PLOTS['distributions']})",
-        memorisation_section(report["memorisation"]),
-        control_section(report["control"]),
+        *measured_sections(report, f"{PLOTS_FOLDER}/", facts.baseline),
         _ablation_section(facts),
         _data_section(facts, training, processor),
         _training_section(facts, num_parameters, training),

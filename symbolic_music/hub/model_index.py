@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
-_DATASET_NAME = "held-out pieces by near-duplicate group"
+
+def measured(
+    name: str, value: float, pieces: str = "held-out pieces", split: str = "test", task: str = "text-generation"
+) -> EvalResult:
+    """One figure of held-out pieces, or of what else was held out."""
+    return EvalResult(
+        task_type=task,
+        dataset_type="symbolic-music",
+        dataset_name=f"{pieces} by near-duplicate group",
+        dataset_split=split,
+        metric_type=name,
+        metric_value=round(value, 4),
+    )
 
 
 def eval_results(figures: Mapping[str, Any]) -> list[EvalResult]:
@@ -21,17 +33,7 @@ def eval_results(figures: Mapping[str, Any]) -> list[EvalResult]:
         "covered_by_copies": figures["memorisation"]["samples"]["covered"]["mean"],
         "covered_by_copies_in_human_pieces": figures["memorisation"]["human"]["covered"]["mean"],
     }
-    return [
-        EvalResult(
-            task_type="text-generation",
-            dataset_type="symbolic-music",
-            dataset_name=_DATASET_NAME,
-            dataset_split=loss["split"],
-            metric_type=name,
-            metric_value=round(value, 4),
-        )
-        for name, value in values.items()
-    ]
+    return [measured(name, value, split=loss["split"]) for name, value in values.items()]
 
 
 def mean_distance(figures: Mapping[str, Any]) -> float:

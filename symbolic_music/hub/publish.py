@@ -13,16 +13,17 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
+from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.model_card import CARD_FILE, PLOTS, PLOTS_FOLDER, ModelFacts, model_card
+from symbolic_music.hub.model_card import PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.samples import read_samples
+from symbolic_music.hub.sections import PLOTS, REPORT_FILE
 from symbolic_music.models.hub_code import saving_code
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 LOSS_PLOT = "loss.png"
 TRAINING_FILE = "training_summary.json"
-REPORT_FILE = "report.json"
 
 
 def assemble_model(

@@ -8,7 +8,30 @@ from typing import Any
 
 from symbolic_music.metrics.memorisation_report import copies_table
 
+REPORT_FILE = "report.json"
+PLOTS = {"loss": "loss_by_bar.png", "distributions": "distributions.png"}
 PIECE_KINDS = ("with_grammar", "without_grammar")
+
+
+def measured_sections(
+    figures: Mapping[str, Any], place: str = "", baseline: Mapping[str, float] | None = None
+) -> list[str]:
+    """All sections, in order, with their plots; one that has nothing to say is empty.
+
+    Args:
+        figures: of a report.
+        place: folder of the plots, with a slash at its end.
+        baseline: see `loss_section`.
+    """
+    return [
+        loss_section(figures["loss"], baseline),
+        f"![Bits per note by place in the piece]({place}{PLOTS['loss']})",
+        validity_section(figures["sampling"]),
+        statistics_section(figures["statistics"], figures["pieces"]),
+        f"![Distributions of the statistics, sampled and human]({place}{PLOTS['distributions']})",
+        memorisation_section(figures["memorisation"]),
+        control_section(figures["control"]),
+    ]
 
 
 def loss_section(loss: Mapping[str, Any], baseline: Mapping[str, float] | None = None) -> str:

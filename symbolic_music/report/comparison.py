@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from symbolic_music.hub.model_index import mean_distance, mean_overlap
+from symbolic_music.hub.sections import REPORT_FILE
 from symbolic_music.report.errors import ReportError
-from symbolic_music.report.files import REPORT_FILE
 
 
 def read_reports(folders: Sequence[Path]) -> dict[str, dict[str, Any]]:

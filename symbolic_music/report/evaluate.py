@@ -6,7 +6,7 @@ Each part is kept in the report's folder when it is done, and is not done again 
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.metrics.memorisation_report import compare_copies
-from symbolic_music.metrics.rests import count_rests, describe_rests
+from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.metrics.statistics import compare_values, measure_pieces
 from symbolic_music.report.controls import measure_control
 from symbolic_music.report.errors import ReportError
@@ -26,7 +26,7 @@ from symbolic_music.report.samples import SampledPieces, sample_pieces
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.evaluation import evaluate_split
 from symbolic_music.training.memorisation_evaluation import Pieces, split_pieces, training_index
-from symbolic_music.training.sampling_evaluation import readability, validity
+from symbolic_music.training.sampling_evaluation import readability, sampled_rests, validity
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
 
 PARTS_FOLDER = "parts"
@@ -122,7 +122,7 @@ def evaluate_model(
             name: compare_values(values, measured["human"][name], settings.sampling.seed)
             for name, values in measured["sampled"].items()
         },
-        "memorisation": _measure_copies(splits, processor, scores, human, settings, parts),
+        "memorisation": _measure_copies(splits, about["split_hash"], processor, scores, human, settings, parts),
         "control": _kept(parts / "control.json", asked, lambda: _measure_control(model, processor, human, settings)),
         "pieces": {"sampled": len(scores), "human": len(human.scores), "refused": dict(sorted(human.refused.items()))},
     }
@@ -136,6 +136,7 @@ def _measure_loss(model: PreTrainedModel, processor: MusicProcessor, split: Data
 
 def _measure_copies(
     splits: DatasetDict,
+    split_hash: str,
     processor: MusicProcessor,
     scores: Sequence[ScoreTick],
     human: Pieces,
@@ -146,7 +147,7 @@ def _measure_copies(
     index = training_index(
         splits,
         settings.dataset,
-        dataset_hash(splits),
+        split_hash,
         parts / "training_index.safetensors",
         processor.codec,
         _bar("index training pieces", None),
@@ -179,7 +180,7 @@ def _sample(
         model,
         processor,
         count,
-        SamplingOptions(**asdict(settings.sampling) | {"use_grammar": use_grammar}),
+        replace(settings.sampling, use_grammar=use_grammar),
         parts / f"samples-{kind}-grammar.jsonl",
         _bar(f"sample {kind} the grammar", count),
     )
@@ -205,9 +206,7 @@ def _describe_samples(
         seed = settings.sampling.seed
         described["human_rests"] = describe_rests([processor.codec.encode(score) for score in human.scores], seed)
         for name, sampled in kinds.items():
-            events = [processor.ids_to_events(piece.ids) for piece in sampled.pieces]
-            sounding = any(count_rests(piece)[1] for piece in events)
-            described[name]["rests"] = describe_rests(events, seed) if sounding else None
+            described[name]["rests"] = sampled_rests(sampled.pieces, processor, seed)
     return described
 
 

@@ -5,26 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from symbolic_music.hub.model_index import model_index_yaml
-from symbolic_music.hub.sections import (
-    control_section,
-    loss_section,
-    memorisation_section,
-    ranges_of_bars,
-    statistics_section,
-    validity_section,
-)
+from symbolic_music.hub.sections import PLOTS, REPORT_FILE, measured_sections, ranges_of_bars
 from symbolic_music.report.evaluate import Report
 from symbolic_music.report.plots import draw_distributions, draw_loss_by_bar
 from symbolic_music.report.typical import choose_pieces, distances_to_human
 from symbolic_music.score.midi_io import write_midi
 from symbolic_music.score.picture_io import write_piano_roll
 
-REPORT_FILE = "report.json"
 TEXT_FILE = "report.md"
 MODEL_INDEX_FILE = "model_index.yaml"
 SAMPLES_FOLDER = "samples"
-DISTRIBUTIONS_PLOT = "distributions.png"
-LOSS_PLOT = "loss_by_bar.png"
 _WHY_SHOWN = {
     "typical": "The sample whose statistics are as far from human ones as most samples' are (the median distance)",
     "best": "The sample whose statistics are nearest to the human mean",
@@ -51,8 +41,8 @@ def write_report(report: Report, folder: Path, about: dict[str, Any]) -> None:
         write_piano_roll(report.pieces[number], folder / f"{name}.png", f"sample {number}: {name}")
     statistics = report.figures["statistics"]
     overlaps = {name: row["overlapping_area"]["value"] for name, row in statistics.items()}
-    draw_distributions(sampled, human, folder / DISTRIBUTIONS_PLOT, overlaps)
-    draw_loss_by_bar(dict(ranges_of_bars(report.figures["loss"])), folder / LOSS_PLOT)
+    draw_distributions(sampled, human, folder / PLOTS["distributions"], overlaps)
+    draw_loss_by_bar(dict(ranges_of_bars(report.figures["loss"])), folder / PLOTS["loss"])
     shown = {
         name: {
             "sample": number,
@@ -76,13 +66,7 @@ def report_text(figures: dict[str, Any]) -> str:
         f"A {figures['model_type']} of {figures['parameters']:,} parameters that writes {figures['codec']}, held "
         f"against the `{settings['split']}` split of {settings['dataset']}.",
         f"```\n{figures['command']}\n```",
-        loss_section(figures["loss"]),
-        f"![Bits per note by place in the piece]({LOSS_PLOT})",
-        validity_section(figures["sampling"]),
-        statistics_section(figures["statistics"], figures["pieces"]),
-        f"![Distributions of the statistics, sampled and human]({DISTRIBUTIONS_PLOT})",
-        memorisation_section(figures["memorisation"]),
-        control_section(figures["control"]),
+        *measured_sections(figures),
         "## Three of the samples",
         *(_shown(name, row) for name, row in figures["shown"].items()),
     ]

@@ -62,7 +62,9 @@ def evaluate_sampling(
     human_rests = None
     if processor.grammar().count_per_token("Rest").any():
         human_rests = describe_rests([processor.codec.encode(score) for score in human], options.seed)
-        rows = {name: row | {"rests": _rests(kinds[name], processor, options.seed)} for name, row in rows.items()}
+        rows = {
+            name: row | {"rests": sampled_rests(kinds[name], processor, options.seed)} for name, row in rows.items()
+        }
     return {
         "max_length": options.max_length,
         "temperature": options.temperature,
@@ -78,7 +80,7 @@ def evaluate_sampling(
     }
 
 
-def _rests(pieces: Sequence[Composition], processor: MusicProcessor, seed: int) -> dict[str, Any] | None:
+def sampled_rests(pieces: Sequence[Composition], processor: MusicProcessor, seed: int) -> dict[str, Any] | None:
     """The rests of all that was sampled, whole pieces or not; None without a note or a rest."""
     events = [processor.ids_to_events(piece.ids) for piece in pieces]
     return describe_rests(events, seed) if any(count_rests(piece)[1] for piece in events) else None

@@ -5,8 +5,9 @@ from typing import Any
 
 from tiny_model import save_checkpoint
 
-from symbolic_music.hub.model_card import PLOTS, ModelFacts
-from symbolic_music.hub.publish import REPORT_FILE, TRAINING_FILE
+from symbolic_music.hub.model_card import ModelFacts
+from symbolic_music.hub.publish import TRAINING_FILE
+from symbolic_music.hub.sections import PLOTS, REPORT_FILE
 
 
 def _interval(value: float) -> dict[str, float]:

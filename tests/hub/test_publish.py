@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM, AutoProcessor
 
 import symbolic_music
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.model_card import PLOTS, PLOTS_FOLDER, model_card
-from symbolic_music.hub.publish import REPORT_FILE, TRAINING_FILE, assemble_model
+from symbolic_music.hub.model_card import PLOTS_FOLDER, model_card
+from symbolic_music.hub.publish import TRAINING_FILE, assemble_model
+from symbolic_music.hub.sections import PLOTS, REPORT_FILE
 
 
 @pytest.fixture(scope="module")
