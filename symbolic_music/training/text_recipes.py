@@ -66,7 +66,8 @@ class RecipeSettings:
         batch_size: windows per step.
         learning_rate: at its peak.
         rank: of the adapter.
-        num_samples: windows to sample of each kind.
+        num_samples: windows to sample with the grammar; 0 for none.
+        num_free: windows to sample without it.
         sampling_batch_size: windows sampled at once.
         seed: of batches and samples.
     """
@@ -79,6 +80,7 @@ class RecipeSettings:
     learning_rate: float = 1e-3
     rank: int = 16
     num_samples: int = 500
+    num_free: int = 500
     sampling_batch_size: int = 50
     seed: int = 0
 
@@ -112,18 +114,24 @@ class Atoms:
     def sample(self, settings: RecipeSettings, longest: int, folder: Path) -> dict[str, list[list[str]]]:
         """Events of windows with and without the grammar; for one that is not complete, of what is there."""
         found = {}
-        for name, use_grammar in (("with the grammar", True), ("without", False)):
+        for name, count, use_grammar in (
+            ("with the grammar", settings.num_samples, True),
+            ("without", settings.num_free, False),
+        ):
+            if not count:
+                continue
             options = SamplingOptions(
                 max_length=longest,
                 batch_size=settings.sampling_batch_size,
                 use_grammar=use_grammar,
             )
 
-            def make(number: int, count: int, options: SamplingOptions = options) -> dict[str, Any]:
+            def make(number: int, size: int, options: SamplingOptions = options) -> dict[str, Any]:
                 chosen = replace(options, seed=settings.seed + number)
-                return {"ids": [piece.ids for piece in compose(self.model, self.processor, count, options=chosen)]}
+                return {"ids": [piece.ids for piece in compose(self.model, self.processor, size, options=chosen)]}
 
-            found[name] = [self._events(ids) for ids in _sampled(settings, longest, folder, name, make)]
+            path = folder / f"samples-{name.replace(' ', '-')}.jsonl"
+            found[name] = [self._events(ids) for ids in _sampled(settings, count, longest, path, make)]
         return found
 
     def _events(self, ids: list[int]) -> list[str]:
@@ -204,19 +212,19 @@ class Spelled:
             )
             return {"ids": output[:, opening.shape[1] :].tolist()}
 
-        return {"without": [self.spelling.events(ids) for ids in _sampled(settings, longest, folder, "without", make)]}
+        sampled = _sampled(settings, settings.num_free, longest, folder / "samples-without.jsonl", make)
+        return {"without": [self.spelling.events(ids) for ids in sampled]}
 
 
 def _sampled(
-    settings: RecipeSettings, longest: int, folder: Path, kind: str, make: Callable[[int, int], dict[str, Any]]
+    settings: RecipeSettings, count: int, longest: int, path: Path, make: Callable[[int, int], dict[str, Any]]
 ) -> list[list[int]]:
-    """Ids of windows, batch by batch; those that lie in the recipe's folder are not sampled again."""
-    path = folder / f"samples-{kind.replace(' ', '-')}.jsonl"
-    with tqdm(total=settings.num_samples, unit="window", desc=f"sample {kind}", disable=None) as progress:
+    """Ids of windows, batch by batch; those that lie in the file are not sampled again."""
+    with tqdm(total=count, unit="window", desc=path.stem.replace("-", " "), disable=None) as progress:
         batches = kept_batches(
             path,
             {"longest": longest, "seed": settings.seed},
-            settings.num_samples,
+            count,
             settings.sampling_batch_size,
             make,
             progress.update,
@@ -257,7 +265,7 @@ def train_recipe(
 ) -> dict[str, Any]:
     """Train the adapter and save it, or find it trained; tokens, minutes, and the loss at each tenth of the way."""
     asked = {
-        name: value for name, value in asdict(settings).items() if not name.startswith(("num_samples", "sampling"))
+        name: value for name, value in asdict(settings).items() if not name.startswith(("num_", "sampling"))
     }
     if (folder / TRAINING_FILE).exists():
         training = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
