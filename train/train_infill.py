@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset, DatasetDict
 from transformers import PrinterCallback, set_seed
 
 from symbolic_music._command import shown_command
@@ -30,6 +31,7 @@ from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.infilling_card import infilling_card
 from symbolic_music.tokenization.build import build_word_level_tokenizer
+from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import (
     ModelArguments,
     MusicTrainingArguments,
@@ -69,6 +71,9 @@ class InfillArguments:
     whole_windows: float = field(
         default=0.25, metadata={"help": "Share of the training examples in which every bar is masked."}
     )
+    rewrites: float = field(
+        default=0.5, metadata={"help": "Share of a seq2seq's training examples that write the whole window anew."}
+    )
     context_length: int = field(
         default=512, metadata={"help": "Tokens that the model holds; longer ones are left out."}
     )
@@ -91,8 +96,9 @@ class InfillArguments:
         for name, least in (("window_bars", 1), ("max_masks", 1), ("masks_per_window", 1), ("context_length", 16)):
             if getattr(self, name) < least:
                 raise TrainingError(f"--{name} is {getattr(self, name)}; expected {least} or more")
-        if not 0 <= self.whole_windows <= 1:
-            raise TrainingError(f"--whole_windows is {self.whole_windows}; expected a share from 0 to 1")
+        for name in ("whole_windows", "rewrites"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise TrainingError(f"--{name} is {getattr(self, name)}; expected a share from 0 to 1")
 
 
 def build_model(arguments: InfillArguments, sizes: ModelArguments, use_cpu: bool) -> tuple[Any, Any, list[int] | None]:
@@ -116,6 +122,61 @@ def build_model(arguments: InfillArguments, sizes: ModelArguments, use_cpu: bool
     return model, processor, rows
 
 
+def build_all_examples(
+    arguments: InfillArguments, splits: DatasetDict, processor: MusicProcessor, context_length: int, tell: bool
+) -> tuple[dict[str, Dataset], dict[str, dict[str, int]]]:
+    """The examples of each split, and what was left out of it; only the training split is shifted."""
+    examples, left_out = {}, {}
+    for name in ("train", "validation", "test"):
+        trains = name == "train"
+        shares = (arguments.whole_windows, arguments.rewrites) if trains else (0.0, 0.0)
+        masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window, *shares)
+        examples[name], left_out[name] = build_examples(
+            choose_split(splits, name, arguments.dataset),
+            processor,
+            InfillFormat(arguments.style),
+            masks,
+            context_length,
+            arguments.transpositions if trains else [0],
+        )
+        if tell:
+            print(f"{name}: {len(examples[name]):,} examples; left out: {left_out[name] or 'none'}", flush=True)
+    return examples, left_out
+
+
+def build_trainer(
+    model: Any, args: MusicTrainingArguments, processor: MusicProcessor, examples: dict[str, Dataset]
+) -> InfillTrainer:
+    """The trainer and what it shows."""
+    trainer = InfillTrainer(
+        model=model.train(),
+        args=args,
+        processing_class=processor,
+        data_collator=InfillCollator(processor.tokenizer.pad_token_id),
+        train_dataset=examples["train"],
+        eval_dataset=examples["validation"],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(ProgressLineCallback(trainer.budget))
+    trainer.add_callback(LossPlotCallback())
+    if trainer.budget is not None:
+        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    return trainer
+
+
+def save_all(trainer: InfillTrainer, processor: MusicProcessor, base: str, result: dict[str, Any]) -> None:
+    """Weights, for an adapter itself and merged; the result; a card for each."""
+    output = Path(str(trainer.args.output_dir))
+    if base:
+        save_adapted(trainer.model, processor, output, base)
+    else:
+        trainer.save_model()
+    (output / RESULT_FILE).write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (output / "README.md").write_text(infilling_card(result), encoding="utf-8")
+    if base:
+        (output / ADAPTER_FOLDER / "README.md").write_text(infilling_card(result, "peft"), encoding="utf-8")
+
+
 def main() -> None:
     """Mask, train, score, save."""
     started, commit = time.monotonic(), git_commit()
@@ -126,39 +187,17 @@ def main() -> None:
     set_seed(args.seed)
     splits = load_splits(arguments.dataset)
     model, processor, rows = build_model(arguments, sizes, args.use_cpu)
-    if not arguments.rank:
-        rows = None
-    if rows is not None:
+    adapts = rows is not None and arguments.rank > 0
+    if adapts:
         model = add_adapter(model, arguments.rank, arguments.alpha, arguments.lora_dropout, rows)
         args.muon = False  # it makes whole matrices orthogonal, which an adapter's factors are not
-    style = InfillFormat(arguments.style)
     context = min(arguments.context_length, model.config.max_position_embeddings)
-    examples, left_out = {}, {}
-    for name in ("train", "validation", "test"):
-        shifts = arguments.transpositions if name == "train" else [0]
-        whole_share = arguments.whole_windows if name == "train" else 0.0
-        masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window, whole_share)
-        split = choose_split(splits, name, arguments.dataset)
-        examples[name], left_out[name] = build_examples(split, processor, style, masks, context, shifts)
-        if args.process_index == 0:
-            print(f"{name}: {len(examples[name]):,} examples; left out: {left_out[name] or 'none'}", flush=True)
-    collator = InfillCollator(processor.tokenizer.pad_token_id)
-    trainer = InfillTrainer(
-        model=model.train(),
-        args=args,
-        processing_class=processor,
-        data_collator=collator,
-        train_dataset=examples["train"],
-        eval_dataset=examples["validation"],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(ProgressLineCallback(trainer.budget))
-    trainer.add_callback(LossPlotCallback())
-    if trainer.budget is not None:
-        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    examples, left_out = build_all_examples(arguments, splits, processor, context, args.process_index == 0)
+    trainer = build_trainer(model, args, processor, examples)
+    collator = trainer.data_collator
     before = None
     if arguments.model:
-        with model.disable_adapter() if rows is not None else nullcontext():
+        with model.disable_adapter() if adapts else nullcontext():
             before = evaluate_examples(model, examples["test"], collator, seed=args.seed)
     training_started = time.monotonic()
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -166,12 +205,6 @@ def main() -> None:
     after = evaluate_examples(trainer.model, examples["test"], collator, seed=args.seed)
     if not trainer.is_world_process_zero():
         return
-    output = Path(str(args.output_dir))
-    parameters = count_parameters(trainer.model)
-    if rows is not None:
-        save_adapted(trainer.model, processor, output, arguments.model or arguments.base_model)
-    else:
-        trainer.save_model()
     result = {
         "command": shown_command(),
         "commit": commit,
@@ -179,7 +212,7 @@ def main() -> None:
         "arguments": asdict(arguments),
         "examples": {name: len(split) for name, split in examples.items()},
         "left_out": left_out,
-        "parameters": parameters,
+        "parameters": count_parameters(trainer.model),
         "before": before,
         "test": after,
         "steps": trainer.state.global_step,
@@ -188,10 +221,7 @@ def main() -> None:
         "machine": machine_class(trainer.model.device),
         "seed": args.seed,
     }
-    (output / RESULT_FILE).write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    (output / "README.md").write_text(infilling_card(result), encoding="utf-8")
-    if rows is not None:
-        (output / ADAPTER_FOLDER / "README.md").write_text(infilling_card(result, "peft"), encoding="utf-8")
+    save_all(trainer, processor, arguments.model or arguments.base_model if adapts else "", result)
     interval = after["bits_per_note_interval"]
     between = f" ({interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
     print(f"masked bars of the test split: {after['bits_per_note']:.3f} bits/note{between}, {minutes:.1f} minutes")

@@ -53,12 +53,16 @@ class MaskSettings:
         masks_per_window: examples of each window and transposition, each with masks of its own.
         whole_share: of the examples that have every bar masked, where there are masks enough. Few bars are much to
             read and little to learn from; a whole window teaches what music is like.
+        rewrite_share: of the SEQ2SEQ examples whose target is the whole window instead of the fill, as BART was
+            pretrained (Lewis et al. 2020, section 2.2, arXiv:1910.13461). Most of it is to be copied, which is what
+            teaches a new decoder to look at the source: without, it learns music but not where a mask stands.
         seed: of the masks.
     """
 
     max_line_tokens: int | None = None
     masks_per_window: int = 1
     whole_share: float = 0.0
+    rewrite_share: float = 0.0
     seed: int = 0
 
 
@@ -119,7 +123,8 @@ def build_examples(
             for window in _windows(codec, copy, settings.max_line_tokens, left_out):
                 for _ in range(settings.masks_per_window):
                     whole = rng.random() < settings.whole_share
-                    row = _example(processor, codec, window, style, rng, whole, left_out)
+                    rewrites = settings.rewrite_share > 0 and rng.random() < settings.rewrite_share
+                    row = _example(processor, codec, window, style, rng, whole, rewrites, left_out)
                     if row is not None and max(len(row["source_ids"]), len(row["input_ids"])) <= context_length:
                         rows.append(row | {"group": piece["group"], "name": piece["name"]})
                     elif row is not None:
@@ -167,6 +172,7 @@ def _example(
     style: InfillFormat,
     rng: np.random.Generator,
     whole: bool,
+    rewrites: bool,
     left_out: Counter[str],
 ) -> dict[str, Any] | None:
     num_lines, num_bars, most = len(piece.voices), len(piece.bar_starts), codec.settings.max_masks
@@ -180,22 +186,24 @@ def _example(
         left_out["nothing begins in the masked bars"] += 1
         return None
     notes = sum(event.startswith(("Note_", "With_")) for event in masked.fill)
-    return format_example(processor, masked, style) | {"notes": notes}
+    return format_example(processor, masked, style, rewrites) | {"notes": notes}
 
 
-def format_example(processor: MusicProcessor, masked: MaskedWindow, style: InfillFormat) -> dict[str, Any]:
+def format_example(
+    processor: MusicProcessor, masked: MaskedWindow, style: InfillFormat, rewrites: bool = False
+) -> dict[str, Any]:
     """A masked window in one of the formats: `source_ids`, `input_ids` and `scored`.
 
     What is scored is the same in each: the events that the masks stand for. Where a fill names its masks and where it
-    ends is not, as bar lines are not from left to right; the grammar leaves no choice there.
+    ends is not, as bar lines are not from left to right; the grammar leaves no choice there. A SEQ2SEQ example that
+    `rewrites` has the whole window for its target.
     """
-    source: list[int] = []
-    if style == InfillFormat.LEFT_TO_RIGHT:
+    source = processor.encode_events(masked.context) if style == InfillFormat.SEQ2SEQ else []
+    if style == InfillFormat.LEFT_TO_RIGHT or (source and rewrites):
         ids = processor.encode_events(masked.whole)
         scored = [False, *masked.masked, False]
     else:
-        before = [] if style == InfillFormat.SEQ2SEQ else [*masked.context, "Fill_None"]
-        source = processor.encode_events(masked.context) if style == InfillFormat.SEQ2SEQ else []
+        before = [] if source else [*masked.context, "Fill_None"]
         ids = processor.encode_events([*before, *masked.fill])
         scored = [False] * (1 + len(before)) + [not event.startswith("Mask_") for event in masked.fill] + [False]
     return {"source_ids": source, "input_ids": ids, "scored": scored}

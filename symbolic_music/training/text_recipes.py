@@ -264,9 +264,7 @@ def train_recipe(
     recipe: Atoms | Spelled, batches: list[list[list[str]]], settings: RecipeSettings, folder: Path
 ) -> dict[str, Any]:
     """Train the adapter and save it, or find it trained; tokens, minutes, and the loss at each tenth of the way."""
-    asked = {
-        name: value for name, value in asdict(settings).items() if not name.startswith(("num_", "sampling"))
-    }
+    asked = {name: value for name, value in asdict(settings).items() if not name.startswith(("num_", "sampling"))}
     if (folder / TRAINING_FILE).exists():
         training = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
         if training["settings"] != asked:
