@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokeniza
 import tiny_run  # noqa: E402
 from text_tokenizers import TOKENIZERS  # noqa: E402
 
-FLAGS = "--window-bars 2 --steps 3 --batch-size 2 --num-samples 3 --num-free 3 --sampling-batch-size 2".split()
+OPTIONS = {"window-bars": 2, "steps": 3, "batch-size": 2, "num-samples": 3, "num-free": 3, "sampling-batch-size": 2}
+FLAGS = [word for name, value in OPTIONS.items() for word in (f"--{name}", str(value))]
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,18 @@ def test_a_share_of_the_windows_is_masked_whole(split, processor, style):
         assert all(music)
 
 
+def test_what_a_bart_rewrites_is_the_whole_window(split, processor):
+    anew = MaskSettings(rewrite_share=1.0)
+    rewritten, _ = examples(split, processor, InfillFormat.SEQ2SEQ, anew)
+    read, _ = examples(split, processor, InfillFormat.LEFT_TO_RIGHT, anew)
+    assert all(rewritten["source_ids"])
+    assert (rewritten["input_ids"], rewritten["scored"]) == (read["input_ids"], read["scored"])
+    half, _ = examples(split, processor, InfillFormat.SEQ2SEQ, MaskSettings(rewrite_share=0.5, masks_per_window=8))
+    begins = [words(processor, row["input_ids"])[1].startswith("Mask_") for row in half]
+    assert any(begins)
+    assert not all(begins)
+
+
 def test_batches_are_padded_and_begin_with_nothing_to_predict(split, processor):
     rows, _ = examples(split, processor, InfillFormat.SEQ2SEQ)
     pad = processor.tokenizer.pad_token_id
