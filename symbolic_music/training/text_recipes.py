@@ -235,7 +235,7 @@ def _sampled(
 def _adapted(model: PreTrainedModel, rank: int, rows: list[int], folder: Path) -> Any:
     """The model with the adapter that is saved in a folder, or else with a new one."""
     if (folder / TRAINING_FILE).exists():
-        return require("peft").PeftModel.from_pretrained(model, folder)
+        return require("peft").PeftModel.from_pretrained(model, folder, is_trainable=True)
     return add_adapter(model, rank, trained_rows=rows)
 
 
