@@ -9,17 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
-from symusic.core import ScoreTick
 from tqdm import tqdm
 
 from symbolic_music._command import shown_command
-from symbolic_music.events.codec import EncodingError, ScoreCodec
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
-from symbolic_music.score.midi_io import read_midi
-from symbolic_music.training.arguments import TrainingError, one_line_errors
-from symbolic_music.training.preparation import choose_split, load_splits
+from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.training.memorisation_evaluation import split_pieces
+from symbolic_music.training.preparation import load_splits
 from symbolic_music.training.sampling_evaluation import evaluate_sampling
 
 
@@ -47,28 +44,13 @@ def describe(rests: dict[str, Any]) -> str:
     return f"{rests['rest_share']:.2%} of events [{low:.2%}, {high:.2%}], at most {rests['longest_run']} in a row"
 
 
-def human_pieces(split: Dataset, codec: ScoreCodec) -> list[ScoreTick]:
-    """The pieces of a split as the codec writes them, in windows where it writes those; what it cannot is counted."""
-    pieces, refused = [], 0
-    for midi in split["midi"]:
-        for part in codec.windows(read_midi(midi)):
-            try:
-                pieces.append(codec.quantise(part))
-            except EncodingError:
-                refused += 1
-    if refused:
-        print(f"{refused} human pieces cannot be written and are left out", file=sys.stderr)
-    if not pieces:
-        raise TrainingError("no human piece can be written by the model's codec")
-    return pieces
-
-
 def main() -> None:
     """Load, sample, write, report."""
     arguments = parse_arguments()
     model, processor = load_model(arguments.model, arguments.device)
-    pieces = choose_split(load_splits(arguments.dataset), arguments.split, arguments.dataset)
-    human = human_pieces(pieces, processor.codec)
+    human = split_pieces(load_splits(arguments.dataset), [arguments.split], arguments.dataset, processor.codec)
+    if human.refused:
+        print(f"human pieces left out: {dict(human.refused)}", file=sys.stderr)
     options = SamplingOptions(
         max_length=arguments.max_tokens,
         temperature=arguments.temperature,
@@ -78,7 +60,7 @@ def main() -> None:
     )
     with tqdm(total=2 * arguments.num_samples, unit="piece", disable=None) as progress:
         result = evaluate_sampling(
-            model, processor, human, arguments.num_samples, options, progress.update, arguments.read_as_abc
+            model, processor, human.scores, arguments.num_samples, options, progress.update, arguments.read_as_abc
         )
     result["command"] = shown_command()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

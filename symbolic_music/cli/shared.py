@@ -42,22 +42,18 @@ def read_piece(path: Path, number: int = 1) -> "ScoreTick":
 def read_pieces(path: Path) -> list["ScoreTick"]:
     """Every piece of a file or of a folder's files; what cannot be read is counted."""
     from symbolic_music.score.checks import ScoreError
-    from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
+    from symbolic_music.score.files import MUSIC_SUFFIXES, read_folder, read_scores
 
     if not path.is_dir():
         try:
             return read_scores(path)
         except ScoreError as error:
             raise UserError(str(error)) from error
-    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in MUSIC_SUFFIXES]
-    pieces, refused = [], 0
-    for file in files:
-        try:
-            pieces += read_scores(file)
-        except ScoreError:
-            refused += 1
+    files, refused = read_folder(path)
     if refused:
-        print(f"{path}: {refused} of {len(files)} files cannot be read and are left out", file=sys.stderr)
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(refused.items()))
+        print(f"{path}: {refused.total()} files cannot be read and are left out: {reasons}", file=sys.stderr)
+    pieces = [piece for _, found in files for piece in found]
     if not pieces:
         raise UserError(f"{path}: expected music files ({' '.join(MUSIC_SUFFIXES)}), found none that can be read")
     return pieces

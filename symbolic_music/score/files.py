@@ -1,5 +1,6 @@
 """The one door for music files of every type: a path in, Scores out. The suffix decides who reads it."""
 
+from collections import Counter
 from pathlib import Path
 
 from symusic.core import ScoreTick as Score
@@ -40,3 +41,14 @@ def read_scores(path: Path | str) -> list[Score]:
     if score.note_num() == 0:
         raise ScoreError(Refusal.NO_NOTES, path, "expected music, found no notes")
     return [score]
+
+
+def read_folder(folder: Path) -> tuple[list[tuple[Path, list[Score]]], Counter[str]]:
+    """The Scores of every music file below a folder, in the order of its paths; how many are refused, by reason."""
+    read, refused = [], Counter[str]()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in MUSIC_SUFFIXES):
+        try:
+            read.append((path, read_scores(path)))
+        except ScoreError as error:
+            refused[str(error.refusal)] += 1
+    return read, refused

@@ -16,8 +16,7 @@ from symusic.core import ScoreTick
 
 from symbolic_music.events.codec import EncodingError, ScoreCodec
 from symbolic_music.metrics.memorisation_index import MemorisationIndex
-from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
+from symbolic_music.score.files import read_folder
 from symbolic_music.score.midi_io import read_midi
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.preparation import choose_split
@@ -63,13 +62,9 @@ def folder_pieces(folder: Path) -> Pieces:
     """
     if not folder.is_dir():
         raise TrainingError(f"{folder}: no such folder of samples")
-    pieces = Pieces()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in MUSIC_SUFFIXES):
-        try:
-            scores = read_scores(path)
-        except ScoreError as error:
-            pieces.refused[str(error.refusal)] += 1
-            continue
+    files, refused = read_folder(folder)
+    pieces = Pieces(refused=refused)
+    for path, scores in files:
         pieces.scores += scores
         pieces.names += [str(path.relative_to(folder))] * len(scores)
     if not pieces.scores:
