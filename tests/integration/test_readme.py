@@ -1,4 +1,4 @@
-"""The README's commands, run word for word in an empty folder as a reader would have it.
+"""The README's commands and the code of the shipped cards, run word for word in an empty folder as a reader has it.
 
 `make test` is what runs this file, so it alone is left out. `make demo` is run with the environment variable
 `DEMO_FLAGS`, which makes it smaller; the commands for a folder of the reader's own music find one with ten tunes.
@@ -22,6 +22,7 @@ COMMANDS = [
     for line in block.replace("\\\n", " ").splitlines()
     if line.strip() and not line.startswith("#")
 ]
+CARDS = sorted((ROOT / "model_cards").glob("*/README.md"))
 PYTHON = [block for language, block in BLOCKS if language == "python"]
 LINKED = (
     *("model_cards", "tokenizer_assets", "train", "symbolic_music"),
@@ -84,6 +85,24 @@ def test_python_block_writes_midi(clone):
         done = run(f"python {script.name}", clone)
         assert done.returncode == 0, f"{block}\n{done.stderr[-2000:]}"
     assert list(clone.glob("*.mid"))
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
+def test_python_of_a_card_writes_midi(card, tmp_path):
+    """A folder of the repository's name stands for the Hub: it is what `from_pretrained` looks for first."""
+    text = card.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert blocks
+    repositories = set(re.findall(r'from_pretrained\("([^"]+)"', text))
+    assert len(repositories) == 1
+    place = tmp_path / repositories.pop()
+    place.parent.mkdir()
+    place.symlink_to(card.parent)
+    for number, block in enumerate(blocks):
+        (tmp_path / f"block_{number}.py").write_text(block)
+        done = run(f"python block_{number}.py", tmp_path)
+        assert done.returncode == 0, f"{block}\n{done.stderr[-2000:]}"
+    assert (tmp_path / "piece.mid").stat().st_size > 0
 
 
 @pytest.mark.slow
