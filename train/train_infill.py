@@ -19,7 +19,7 @@ Ends with the best model by validation loss, a card, `infilling.json` with what 
 import json
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,9 @@ class InfillArguments:
     )
     rewrites: float = field(
         default=0.5, metadata={"help": "Share of a seq2seq's training examples that write the whole window anew."}
+    )
+    vary_bars: bool = field(
+        default=True, metadata={"help": "Cut training windows into parts of 1, 2, 4 … bars at random."}
     )
     context_length: int = field(
         default=512, metadata={"help": "Tokens that the model holds; longer ones are left out."}
@@ -129,8 +132,10 @@ def build_all_examples(
     examples, left_out = {}, {}
     for name in ("train", "validation", "test"):
         trains = name == "train"
-        shares = (arguments.whole_windows, arguments.rewrites) if trains else (0.0, 0.0)
-        masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window, *shares)
+        masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window)
+        if trains:
+            shares = {"whole_share": arguments.whole_windows, "rewrite_share": arguments.rewrites}
+            masks = replace(masks, vary_bars=arguments.vary_bars, **shares)
         examples[name], left_out[name] = build_examples(
             choose_split(splits, name, arguments.dataset),
             processor,

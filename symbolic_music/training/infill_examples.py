@@ -56,6 +56,8 @@ class MaskSettings:
         rewrite_share: of the SEQ2SEQ examples whose target is the whole window instead of the fill, as BART was
             pretrained (Lewis et al. 2020, section 2.2, arXiv:1910.13461). Most of it is to be copied, which is what
             teaches a new decoder to look at the source: without, it learns music but not where a mask stands.
+        vary_bars: whether windows are cut into parts of 1, 2, 4 … bars at random. In a short source a decoder finds
+            what to look at in hundreds of steps, which it does not in a long one, and looks for the same in both.
         seed: of the masks.
     """
 
@@ -63,6 +65,7 @@ class MaskSettings:
     masks_per_window: int = 1
     whole_share: float = 0.0
     rewrite_share: float = 0.0
+    vary_bars: bool = False
     seed: int = 0
 
 
@@ -102,7 +105,8 @@ def build_examples(
 
     Returns:
         Rows with `source_ids` (empty but for SEQ2SEQ), `input_ids`, `scored` (whether each of the
-        `input_ids` is), `notes` that are scored, `group` and `name`.
+        `input_ids` is), `notes` that are scored, `group`, `name` and `length` (tokens read and written, for
+        batches of like length).
 
     Raises:
         TrainingError: when no window is left.
@@ -120,13 +124,14 @@ def build_examples(
             continue
         rng = np.random.default_rng([settings.seed, number])
         for copy in copies:
-            for window in _windows(codec, copy, settings.max_line_tokens, left_out):
+            for window in _windows(codec, copy, settings, rng, left_out):
                 for _ in range(settings.masks_per_window):
                     whole = rng.random() < settings.whole_share
                     rewrites = settings.rewrite_share > 0 and rng.random() < settings.rewrite_share
                     row = _example(processor, codec, window, style, rng, whole, rewrites, left_out)
                     if row is not None and max(len(row["source_ids"]), len(row["input_ids"])) <= context_length:
-                        rows.append(row | {"group": piece["group"], "name": piece["name"]})
+                        length = len(row["source_ids"]) + len(row["input_ids"])
+                        rows.append(row | {"group": piece["group"], "name": piece["name"], "length": length})
                     elif row is not None:
                         left_out[f"longer than the context of {context_length} tokens"] += 1
     if not rows:
@@ -135,14 +140,16 @@ def build_examples(
 
 
 def _windows(
-    codec: TrackTextCodec, score: ScoreTick, max_line_tokens: int | None, left_out: Counter[str]
+    codec: TrackTextCodec, score: ScoreTick, settings: MaskSettings, rng: np.random.Generator, left_out: Counter[str]
 ) -> Iterator[VoicePiece]:
-    """The windows of a Score, halved until no line is too long."""
+    """The windows of a Score, cut at random where they vary, then halved until no line is too long."""
     try:
         windows = codec.windows(score)
     except EncodingError as error:
         left_out[str(error)] += 1
         return
+    if settings.vary_bars:
+        windows = [part for window in windows for part in _cut_at_random(window, rng)]
     while windows:
         window = windows.pop(0)
         try:
@@ -151,12 +158,25 @@ def _windows(
             left_out[" ".join(str(error).split()[2:])] += 1  # without the number of the bar
             continue
         bars = count_bars(window)
-        if max_line_tokens is None or bars == 1 or _longest_line(codec, piece) <= max_line_tokens:
+        most = settings.max_line_tokens
+        if most is None or bars == 1 or _longest_line(codec, piece) <= most:
             yield piece
         else:
-            halves = pairwise(equal_parts(0, bars, -(-bars // 2)))
-            parts = [cut_bars(window, first, end - first) for first, end in halves]
-            windows = [part for part in parts if part.note_num()] + windows
+            windows = _parts(window, -(-bars // 2)) + windows
+
+
+def _cut_at_random(window: ScoreTick, rng: np.random.Generator) -> list[ScoreTick]:
+    """A window in parts of 1, 2, 4 … bars, or as it is; each length as likely as the others."""
+    bars = count_bars(window)
+    length = min(2 ** int(rng.integers(0, (bars - 1).bit_length() + 1)), bars)
+    return _parts(window, length)
+
+
+def _parts(window: ScoreTick, length: int) -> list[ScoreTick]:
+    """Parts of at most so many bars; those without a note are left out."""
+    cuts = pairwise(equal_parts(0, count_bars(window), length))
+    parts = [cut_bars(window, first, end - first) for first, end in cuts]
+    return [part for part in parts if part.note_num()]
 
 
 def _longest_line(codec: TrackTextCodec, piece: VoicePiece) -> int:
