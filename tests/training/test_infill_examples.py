@@ -128,6 +128,23 @@ def test_a_share_of_the_windows_is_masked_whole(split, processor, style):
         assert all(music)
 
 
+def bars_of(processor, row):
+    events = words(processor, row["input_ids"])
+    return next(int(event.removeprefix("Bars_")) for event in events if event.startswith("Bars_"))
+
+
+def test_windows_of_all_lengths_hold_all_bars(split, processor):
+    style = InfillFormat.LEFT_TO_RIGHT
+    plain, _ = examples(split, processor, style)
+    varied, left_out = examples(split, processor, style, MaskSettings(vary_bars=True))
+    again, _ = examples(split, processor, style, MaskSettings(vary_bars=True))
+    assert varied["input_ids"] == again["input_ids"]
+    assert {bars_of(processor, row) for row in varied} >= {1, 2, 4}
+    assert not left_out
+    assert sum(bars_of(processor, row) for row in varied) == sum(bars_of(processor, row) for row in plain)
+    assert all(row["length"] == len(row["input_ids"]) for row in varied)
+
+
 def test_what_a_bart_rewrites_is_the_whole_window(split, processor):
     anew = MaskSettings(rewrite_share=1.0)
     rewritten, _ = examples(split, processor, InfillFormat.SEQ2SEQ, anew)
