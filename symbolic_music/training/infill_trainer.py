@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from datasets import Dataset
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 
 from symbolic_music.training.evaluation import PieceScores, summarise_scores
 from symbolic_music.training.infill_examples import InfillCollator
+from symbolic_music.training.length_batches import LengthBatchSampler
 from symbolic_music.training.losses import IGNORED_LABEL
 from symbolic_music.training.trainer import MusicTrainer
 
@@ -34,6 +35,14 @@ class InfillTrainer(MusicTrainer):
 
     Its `eval_loss` and `eval_bits_per_note` are of the masked bars alone.
     """
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        """By length, ours, whose batches follow at random."""
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(dataset)
+        size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return LengthBatchSampler(dataset["length"], size, seed=self.args.data_seed or self.args.seed)
 
     def compute_loss(  # type: ignore[override]
         self,
