@@ -2,6 +2,7 @@
 
     … Track_1 Instrument_0 Bar_None Note_C4:w Bar_None Tie_q Mask_1 Bar_last Mask_2 …   the context
     Mask_1 Rest_q Note_E4:h Mask_2 Tie_q Note_C4:h.                                     the fill
+    … Mask_1 Bar_last Mask_2 … Track_1 Instrument_0 Bar_None Note_C4:w Bar_None Tie_q   the context, turned
 
 A *cell* is one bar of one line. What is masked are the notes that begin in masked cells: a note held into a masked
 cell from before stays, and the mask stands behind it; a note that begins in a masked cell ends with the last masked
@@ -71,6 +72,16 @@ class MaskedWindow:
     fill: list[str]
     whole: list[str]
     masked: list[bool]
+
+    @property
+    def turned(self) -> list[str]:
+        """The context, its lines turned so that what stands before the first mask comes last.
+
+        A model that reads context and fill in one sequence then writes the first gap as it would from left to right,
+        having seen what comes behind it: suffix, prefix, middle (Bavarian et al. 2022, arXiv:2207.14255).
+        """
+        start, first = self.context.index("Tracks_None") + 1, self.context.index("Mask_1")
+        return [*self.context[:start], *self.context[first:], *self.context[start:first]]
 
 
 def mask_window(codec: TrackTextCodec, piece: VoicePiece, cells: Collection[Cell]) -> MaskedWindow:

@@ -248,10 +248,10 @@ class _BehindContext(LogitsProcessor):
 
 
 def context_ids(processor: MusicProcessor, masked: MaskedWindow, is_encoder_decoder: bool) -> list[int]:
-    """What the model reads: BOS and the window, then EOS for an encoder, or `Fill` where the fill comes next."""
+    """What the model reads: BOS and the window, then EOS for an encoder; else the window turned, and `Fill`."""
     if is_encoder_decoder:
         return processor.encode_events(masked.context)
-    return processor.encode_events([*masked.context, "Fill_None"], add_eos=False)
+    return processor.encode_events([*masked.turned, "Fill_None"], add_eos=False)
 
 
 def _sample(

@@ -35,7 +35,7 @@ class InfillFormat(StrEnum):
     """What a model reads before what it predicts.
 
     SEQ2SEQ: the masked window in an encoder; the fill in a decoder.
-    CAUSAL: the masked window, `Fill` and the fill, in one sequence; the fill is predicted.
+    CAUSAL: the masked window, turned, `Fill` and the fill, in one sequence; the fill is predicted.
     LEFT_TO_RIGHT: the window without masks, all of it predicted; it fills nothing and is there to be compared with.
     """
 
@@ -223,7 +223,7 @@ def format_example(
         ids = processor.encode_events(masked.whole)
         scored = [False, *masked.masked, False]
     else:
-        before = [] if source else [*masked.context, "Fill_None"]
+        before = [] if source else [*masked.turned, "Fill_None"]
         ids = processor.encode_events([*before, *masked.fill])
         scored = [False] * (1 + len(before)) + [not event.startswith("Mask_") for event in masked.fill] + [False]
     return {"source_ids": source, "input_ids": ids, "scored": scored}

@@ -41,6 +41,16 @@ def test_a_note_held_into_the_mask_stays_and_one_that_begins_there_ends_with_it(
     assert [event for event, is_masked in zip(masked.whole, masked.masked, strict=True) if is_masked] == ["Note_D4:h."]
 
 
+def test_turned_the_context_ends_with_what_stands_before_the_first_mask(codec, piece):
+    masked = mask_window(codec, piece, {(0, 1), (1, 0)})
+    start = masked.context.index("Tracks_None") + 1
+    assert masked.turned == [
+        *masked.context[:start],
+        *"Mask_1 Bar_last Note_C4:w Track_2 Instrument_40 Bar_None Mask_2 Bar_None Rest_w Bar_last Rest_w".split(),  # noqa: SIM905
+        *"Track_1 Instrument_0 Bar_None Note_C4:h Note_A3:h Bar_None Tie_q".split(),  # noqa: SIM905
+    ]
+
+
 def test_a_bar_that_a_held_note_fills_has_nothing_to_mask(codec, piece):
     with pytest.raises(EncodingError, match="nothing begins in the bars to fill"):
         mask_window(codec, piece, {(1, 1)})
