@@ -39,7 +39,7 @@ class InfillTrainer(MusicTrainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         """By length, ours, whose batches follow at random."""
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        if self.args.train_sampling_strategy != "group_by_length":
+        if dataset is None or self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(dataset)
         size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         return LengthBatchSampler(dataset["length"], size, seed=self.args.data_seed or self.args.seed)
