@@ -28,6 +28,9 @@ _MODULE_OF_NAME = {
     "ScoreLimits": "symbolic_music.score.checks",
     "TokenGrammar": "symbolic_music.tokenization.token_grammar",
     "check_score": "symbolic_music.score.checks",
+    "compose": "symbolic_music.generation.compose",
+    "infill": "symbolic_music.generation.infill",
+    "load_model": "symbolic_music.generation.loading",
     "read_scores": "symbolic_music.score.files",
     "write_midi": "symbolic_music.score.midi_io",
     "write_piano_roll": "symbolic_music.score.picture_io",
@@ -40,7 +43,10 @@ __all__ = [*_MODULE_OF_NAME, "__version__"]  # type checkers read the imports be
 if TYPE_CHECKING:
     from symbolic_music.data.collate import BlockCollator as BlockCollator
     from symbolic_music.events.remi import RemiCodec as RemiCodec
+    from symbolic_music.generation.compose import compose as compose
     from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor as GrammarLogitsProcessor
+    from symbolic_music.generation.infill import infill as infill
+    from symbolic_music.generation.loading import load_model as load_model
     from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig as MusicLSTMConfig
     from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM as MusicLSTMForCausalLM
     from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMModel as MusicLSTMModel

@@ -2,6 +2,10 @@
 
 python train/publish_model.py --checkpoint runs/remi-folk --report runs/remi-folk/report \
     --facts train/cards/remi-transformer-folk.yaml --output model_cards/remi-transformer-folk
+python train/publish_model.py --checkpoint runs/infill-folk --filling runs/infill-folk/filling.json \
+    --facts train/cards/infill-transformer-folk.yaml --output model_cards/infill-transformer-folk
+
+A model that composes has a report, one that fills masked bars has what `evaluate_infill.py` wrote.
 """
 
 import argparse
@@ -13,17 +17,26 @@ import yaml
 
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.model_card import ModelFacts
-from symbolic_music.hub.publish import WEIGHT_DTYPES, assemble_model
+from symbolic_music.hub.publish import WEIGHT_DTYPES, assemble_filler, assemble_model
 
 
 def parse_arguments() -> argparse.Namespace:
     """What the user typed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, required=True, help="a trained model")
-    parser.add_argument("--report", type=Path, required=True, help="folder that `symbolic-music evaluate` wrote")
+    evaluated = parser.add_mutually_exclusive_group(required=True)
+    evaluated.add_argument("--report", type=Path, help="folder that `symbolic-music evaluate` wrote")
+    evaluated.add_argument("--filling", type=Path, help="file that `evaluate_infill.py` wrote")
+    parser.add_argument(
+        "--beside", type=Path, action="append", default=[], help="with --filling: a model to compare with on the card"
+    )
     parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
     parser.add_argument(
-        "--samples", type=Path, action="append", default=[], help="folder that `symbolic-music generate` wrote"
+        "--samples",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder that `symbolic-music generate` or `infill` wrote",
     )
     parser.add_argument("--dtype", choices=sorted(WEIGHT_DTYPES), default="bfloat16")
     parser.add_argument("--output", type=Path, required=True, help="the folder to make; must not exist")
@@ -45,7 +58,13 @@ def main() -> None:
     """Read the facts, assemble, report the size."""
     arguments = parse_arguments()
     facts = read_facts(arguments.facts)
-    assemble_model(arguments.checkpoint, arguments.report, arguments.output, facts, arguments.dtype, arguments.samples)
+    dtype, samples, output = arguments.dtype, arguments.samples, arguments.output
+    if arguments.filling:
+        assemble_filler(arguments.checkpoint, arguments.filling, output, facts, arguments.beside, dtype, samples)
+    elif arguments.beside:
+        raise PublishError("--beside goes with --filling; a report has its own baselines")
+    else:
+        assemble_model(arguments.checkpoint, arguments.report, output, facts, dtype, samples)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
     print(f"{arguments.output}: {size / 1e6:.1f} MB")
 

@@ -119,7 +119,6 @@ trust_remote_code=True)` and the tokenizer with `AutoTokenizer`; {alone}."""
 
 
 def _samples_section(facts: ModelFacts, shown: ShownSamples) -> str:
-    """Each piece as picture and sound, the first as ABC too."""
     options, prompt = shown.summary["options"], shown.summary["prompt"]
     command = f"symbolic-music generate --model {facts.repository} --num-samples {len(shown.summary['samples'])}"
     command += f" --seed {options['seed']} --temperature {options['temperature']:g} --top-p {options['top_p']:g}"
@@ -130,18 +129,22 @@ def _samples_section(facts: ModelFacts, shown: ShownSamples) -> str:
         "",
         f"The first of `{command}`, not chosen:",
     ]
+    return "\n".join([*lines, *list_files(facts.repository, shown)])
+
+
+def list_files(repository: str, shown: ShownSamples) -> list[str]:
+    """Lines of a card that show pieces: each as picture and sound, the first as ABC too, then all their files."""
+    lines = []
     for number, stem in enumerate(shown.stems):
         if f"{stem}.mp3" in shown.files:
             # The page's own address is not that of its files, so a player needs the whole of theirs.
-            address = f"https://huggingface.co/{facts.repository}/resolve/main/{shown.place}/{stem}.mp3"
+            address = f"https://huggingface.co/{repository}/resolve/main/{shown.place}/{stem}.mp3"
             lines += ["", f'<audio controls src="{address}"></audio>']
         if f"{stem}.png" in shown.files:
             lines += ["", f"![Piano roll of sample {number}]({shown.place}/{stem}.png)"]
         if f"{stem}.abc" in shown.files and number == 0:
             lines += ["", "```abc", (shown.folder / f"{stem}.abc").read_text(encoding="utf-8").strip(), "```"]
-    return (
-        "\n".join([*lines, "", "Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in shown.files)]) + "."
-    )
+    return [*lines, "", "Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in shown.files) + "."]
 
 
 def _ablation_section(facts: ModelFacts) -> str:

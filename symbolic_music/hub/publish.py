@@ -6,7 +6,8 @@ The folder loads two ways: with `symbolic_music` imported, through the registere
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
+from symbolic_music.hub.filler_card import filler_card
 from symbolic_music.hub.model_card import PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.samples import read_samples
 from symbolic_music.hub.sections import PLOTS, REPORT_FILE
@@ -24,6 +26,8 @@ from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProc
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 LOSS_PLOT = "loss.png"
 TRAINING_FILE = "training_summary.json"
+INFILLING_FILE = "infilling.json"
+FILLING_FILE = "filling.json"
 
 
 def assemble_model(
@@ -57,18 +61,74 @@ def assemble_model(
         card = model_card(facts, model.num_parameters(), processor, training, figures, shown)
     except KeyError as error:
         raise PublishError(f"{report}: the card needs the figure {error}, which no result file holds") from error
-    partial = output.with_name(f".{output.name}.incomplete")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with _folder_to_make(output) as partial:
         _write_folder(checkpoint, partial, model, processor, card)
-        for name, content in ((TRAINING_FILE, training), (REPORT_FILE, figures)):
-            (partial / name).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        _write_results(partial, {TRAINING_FILE: training, REPORT_FILE: figures})
         _copy_plots(report, partial / PLOTS_FOLDER)
         for sample in shown:
             sample.copy_to(partial)
+
+
+def assemble_filler(
+    checkpoint: Path,
+    filling: Path,
+    output: Path,
+    facts: ModelFacts,
+    beside: Sequence[Path] = (),
+    dtype: str = "bfloat16",
+    samples: Sequence[Path] = (),
+) -> None:
+    """Write the folder of a Hub repository for a causal model that fills masked bars.
+
+    Args:
+        checkpoint: a folder that `train/train_infill.py` wrote, with `infilling.json`.
+        filling: what `train/evaluate_infill.py` wrote.
+        output: the folder to write; must not exist.
+        facts: what the card says and no file knows.
+        beside: other folders that `train/train_infill.py` wrote, on the same data, to compare with.
+        dtype: "bfloat16" or "float32".
+        samples: folders that `symbolic-music infill` wrote.
+
+    Raises:
+        PublishError: when a file or a figure is missing, a model beside was scored on other bars, or the output
+            exists.
+    """
+    if output.exists():
+        raise PublishError(f"{output} exists; expected a folder to make")
+    training, figures = _read_json(checkpoint / INFILLING_FILE), _read_json(filling)
+    others = [_read_json(folder / INFILLING_FILE) for folder in beside]
+    for folder, other in zip(beside, others, strict=True):
+        if any(other["test"].get(name) != training["test"].get(name) for name in ("examples", "notes")):
+            raise PublishError(f"{folder}: was scored on other masked bars than {checkpoint}")
+    shown = [read_samples(folder) for folder in samples]
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
+    processor = MusicProcessor.from_pretrained(checkpoint)
+    try:
+        card = filler_card(facts, training, figures, others, shown)
+    except KeyError as error:
+        raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
+    with _folder_to_make(output) as partial:
+        _write_folder(checkpoint, partial, model, processor, card)
+        _write_results(partial, {INFILLING_FILE: training, FILLING_FILE: figures})
+        for sample in shown:
+            sample.copy_to(partial)
+
+
+@contextmanager
+def _folder_to_make(output: Path) -> Iterator[Path]:
+    """A folder beside the one to make, which takes its place when all went well and is gone otherwise."""
+    partial = output.with_name(f".{output.name}.incomplete")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield partial
         partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_results(folder: Path, results: dict[str, dict[str, Any]]) -> None:
+    for name, content in results.items():
+        (folder / name).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _write_folder(

@@ -88,16 +88,17 @@ def test_python_block_writes_midi(clone):
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
-def test_python_of_a_card_writes_midi(card, tmp_path):
+def test_python_of_a_card_writes_midi(card, ten_tunes, tmp_path):
     """A folder of the repository's name stands for the Hub: it is what `from_pretrained` looks for first."""
     text = card.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
     assert blocks
-    repositories = set(re.findall(r'from_pretrained\("([^"]+)"', text))
+    repositories = set(re.findall(r'(?:from_pretrained|load_model)\("([^"]+)"', text))
     assert len(repositories) == 1
     place = tmp_path / repositories.pop()
     place.parent.mkdir()
     place.symlink_to(card.parent)
+    shutil.copy(ten_tunes / "tune_0.mid", tmp_path / "tune.mid")
     for number, block in enumerate(blocks):
         (tmp_path / f"block_{number}.py").write_text(block)
         done = run(f"python block_{number}.py", tmp_path)

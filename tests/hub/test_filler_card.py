@@ -1,0 +1,107 @@
+"""The folder and card of a model that fills masked bars: every figure of its files, and it fills as it did before."""
+
+import json
+import shutil
+
+import pytest
+from huggingface_hub import ModelCard
+from made_up_results import FACTS
+
+import symbolic_music
+from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.generation.loading import load_model
+from symbolic_music.hub.errors import PublishError
+from symbolic_music.hub.publish import INFILLING_FILE, assemble_filler
+from symbolic_music.hub.upload import plan_publication
+from symbolic_music.tokenization.build import build_word_level_tokenizer
+
+TEST = {
+    "examples": 1_234,
+    "notes": 56_789,
+    "groups": 321,
+    "bits_per_note": 2.3456,
+    "bits_per_note_interval": {"low": 2.111, "high": 2.555},
+}
+RESULT = {
+    "arguments": {"style": "causal", "window_bars": 6},
+    "test": TEST,
+    "parameters": {"all": 4_777_888, "trained": 4_777_888},
+    "steps": 1_555,
+    "training_minutes": 33.3,
+    "machine": "2 cores of something",
+    "examples": {"train": 45_678, "validation": 871, "test": 1_234},
+    "split_hash": "5p11th45h",
+    "seed": 9,
+}
+FILLING = {
+    "with_grammar": {"samples": 200, "valid": 199, "share": 0.995, "interval": {"low": 0.972, "high": 0.999},
+                     "untouched": 198},
+    "without_grammar": {"samples": 200, "valid": 87, "share": 0.435, "interval": {"low": 0.368, "high": 0.504},
+                        "untouched": 86},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("filler")
+    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=6, max_masks=8)), 256)
+    config = symbolic_music.MusicTransformerConfig(
+        vocab_size=len(processor.tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=256, pad_token_id=processor.tokenizer.pad_token_id,
+        bos_token_id=processor.tokenizer.bos_token_id, eos_token_id=processor.tokenizer.eos_token_id,
+    )  # fmt: skip
+    symbolic_music.MusicTransformerForCausalLM(config).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    write(folder / INFILLING_FILE, RESULT)
+    write(folder / "fills.json", FILLING)
+    (folder / "loss.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+
+
+def test_card_and_folder(trained, ten_tunes, tmp_path):
+    other = RESULT | {"arguments": {"style": "left-to-right"}, "steps": 1_444}
+    other["test"] = TEST | {"bits_per_note": 2.7891}
+    beside = tmp_path / "left"
+    beside.mkdir()
+    write(beside / INFILLING_FILE, other)
+    output = tmp_path / "model"
+    assemble_filler(trained, trained / "fills.json", output, FACTS, [beside], dtype="float32")
+    text = (output / "README.md").read_text()
+    figures = ("2.346", "2.111 to 2.555", "4,777,888", "1,555", "199 of 200 (97.2% to 99.9%)", "198 of 199")
+    others = ("2.789", "1,444", "87 of 200", "5p11th45h", "45,678 train", "33 minutes", "seed 9", FACTS.repository)
+    assert [figure for figure in (*figures, *others) if figure not in text] == []
+    results = {found.metric_type: found.metric_value for found in ModelCard(text).data.eval_results}
+    assert results == {"bits_per_note": 2.3456, "fill_validity": 0.995}
+    assert plan_publication(output, FACTS.repository).problems == []
+    assert {"infilling.json", "filling.json", "loss.png", "modeling_music_transformer.py"} <= {
+        path.name for path in output.iterdir()
+    }
+    (tune,) = symbolic_music.read_scores(ten_tunes / "tune_0.mid")
+    before, after = (
+        symbolic_music.infill(*load_model(str(folder), "cpu"), tune, bars=(2, 4))[0].ids
+        for folder in (trained, output)
+    )
+    assert before == after
+
+
+def test_what_is_missing_or_does_not_belong_is_named(trained, tmp_path):
+    output = tmp_path / "model"
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    write(beside / INFILLING_FILE, RESULT | {"test": TEST | {"notes": 1}})
+    with pytest.raises(PublishError, match="beside: was scored on other masked bars"):
+        assemble_filler(trained, trained / "fills.json", output, FACTS, [beside])
+    with pytest.raises(PublishError, match=r"nothing\.json is missing"):
+        assemble_filler(trained, trained / "nothing.json", output, FACTS)
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    write(copy / INFILLING_FILE, {name: value for name, value in RESULT.items() if name != "seed"})
+    with pytest.raises(PublishError, match="the card needs the figure 'seed'"):
+        assemble_filler(copy, trained / "fills.json", output, FACTS)
+    with pytest.raises(PublishError, match="exists; expected a folder to make"):
+        assemble_filler(trained, trained / "fills.json", tmp_path, FACTS)
+    assert not output.exists()
