@@ -19,7 +19,7 @@ Ends with the best model by validation loss, a card, `infilling.json` with what 
 import json
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +71,6 @@ class InfillArguments:
     whole_windows: float = field(
         default=0.25, metadata={"help": "Share of the training examples in which every bar is masked."}
     )
-    rewrites: float = field(
-        default=0.5, metadata={"help": "Share of a seq2seq's training examples that write the whole window anew."}
-    )
-    vary_bars: bool = field(
-        default=True, metadata={"help": "Cut training windows into parts of 1, 2, 4 … bars at random."}
-    )
     context_length: int = field(
         default=512, metadata={"help": "Tokens that the model holds; longer ones are left out."}
     )
@@ -99,9 +93,8 @@ class InfillArguments:
         for name, least in (("window_bars", 1), ("max_masks", 1), ("masks_per_window", 1), ("context_length", 16)):
             if getattr(self, name) < least:
                 raise TrainingError(f"--{name} is {getattr(self, name)}; expected {least} or more")
-        for name in ("whole_windows", "rewrites"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise TrainingError(f"--{name} is {getattr(self, name)}; expected a share from 0 to 1")
+        if not 0 <= self.whole_windows <= 1:
+            raise TrainingError(f"--whole_windows is {self.whole_windows}; expected a share from 0 to 1")
 
 
 def build_model(arguments: InfillArguments, sizes: ModelArguments, use_cpu: bool) -> tuple[Any, Any, list[int] | None]:
@@ -132,10 +125,8 @@ def build_all_examples(
     examples, left_out = {}, {}
     for name in ("train", "validation", "test"):
         trains = name == "train"
-        masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window)
-        if trains:
-            shares = {"whole_share": arguments.whole_windows, "rewrite_share": arguments.rewrites}
-            masks = replace(masks, vary_bars=arguments.vary_bars, **shares)
+        whole_share = arguments.whole_windows if trains else 0.0
+        masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window, whole_share)
         examples[name], left_out[name] = build_examples(
             choose_split(splits, name, arguments.dataset),
             processor,

@@ -74,6 +74,11 @@ class MaskedWindow:
     masked: list[bool]
 
     @property
+    def prefix(self) -> list[str]:
+        """What stands before the first mask: a model that writes it, then the fill, goes on as from left to right."""
+        return self.context[: self.context.index("Mask_1")]
+
+    @property
     def turned(self) -> list[str]:
         """The context, its lines turned so that what stands before the first mask comes last.
 
@@ -191,7 +196,7 @@ def read_fill(codec: TrackTextCodec, gaps: Sequence[Gap], events: Sequence[str])
 def fill_grammar(codec: TrackTextCodec, gaps: Sequence[Gap]) -> EventGrammar:
     """The grammar of what fills these gaps: exactly their durations, each behind its mask.
 
-    It begins with BOS, or with `Fill` where the context stands before it in one sequence.
+    It begins with BOS, or with `Fill` where something stands before it in one sequence.
     """
     events = ["PAD_None", "BOS_None", "EOS_None", *codec.events]
     by_type = group_by_type(events)

@@ -1,8 +1,8 @@
 """Bars of a Score written anew by a model, all else untouched. Knows nothing of files or training.
 
 The bars around, as many as the model reads, become a window of track text with masks in it; what the model writes for
-the masks is put in their place. Both kinds of model do it: one with encoder and decoder reads the window and writes
-the fill, a causal one reads window and fill in one sequence.
+the masks is put in their place. Both kinds of model do it: one with encoder and decoder reads the window and goes on
+from what stands before the first mask, a causal one reads window and fill in one sequence.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -218,13 +218,13 @@ def _room(model: PreTrainedModel, options: SamplingOptions) -> int:
 
 
 def _length(model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow) -> int:
-    """Tokens that the model has to hold at once: window and fill, or the longer of the two."""
+    """Tokens that the model has to hold at once: window and fill, or the longer of what its two sides hold."""
     codec = processor.codec
     assert isinstance(codec, TrackTextCodec)
     shortest = int(sum(needed[0] for needed in fill_grammar(codec, masked.gaps).distance_to_end()))
     fill = max(shortest, round(_HEADROOM * len(masked.fill))) + 1
     context = len(masked.context) + 2
-    return max(context, fill) if model.config.is_encoder_decoder else context + fill
+    return max(context, len(masked.prefix) + 2 + fill) if model.config.is_encoder_decoder else context + fill
 
 
 # --- Sampling --------------------------------------------------------------------------------------------------------
@@ -247,22 +247,21 @@ class _BehindContext(LogitsProcessor):
         return self.inner(input_ids[:, self.start :], scores)  # type: ignore[arg-type]
 
 
-def context_ids(processor: MusicProcessor, masked: MaskedWindow, is_encoder_decoder: bool) -> list[int]:
-    """What the model reads: BOS and the window, then EOS for an encoder; else the window turned, and `Fill`."""
-    if is_encoder_decoder:
-        return processor.encode_events(masked.context)
-    return processor.encode_events([*masked.turned, "Fill_None"], add_eos=False)
+def ids_before_fill(processor: MusicProcessor, masked: MaskedWindow, is_encoder_decoder: bool) -> list[int]:
+    """What stands before the fill where it is written: the window, or what of it an encoder-decoder goes on from."""
+    before = masked.prefix if is_encoder_decoder else masked.turned
+    return processor.encode_events([*before, "Fill_None"], add_eos=False)
 
 
 def _sample(
     model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow, count: int, options: SamplingOptions
 ) -> list[list[int]]:
-    """The ids of fills, from what stands before the first mask on."""
+    """The ids of fills, from `Fill` on."""
     codec, tokenizer = processor.codec, processor.tokenizer
     assert isinstance(codec, TrackTextCodec)
     apart = model.config.is_encoder_decoder
-    context = context_ids(processor, masked, apart)
-    start = 0 if apart else len(context) - 1
+    written = ids_before_fill(processor, masked, apart)
+    start = len(written) - 1
     room = _room(model, options)
     processors = LogitsProcessorList()
     if options.use_grammar:
@@ -271,13 +270,16 @@ def _sample(
     sampling: dict[str, Any] = {"do_sample": False}
     if options.temperature > 0:
         sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
-    if apart:  # BART's own settings end every text in a way of their own
-        sampling |= {"decoder_start_token_id": tokenizer.bos_token_id}
+    begun = torch.tensor([written] * count, device=model.device)
+    read = begun
+    if apart:
+        read = torch.tensor([processor.encode_events(masked.context)] * count, device=model.device)
+        # BART's own settings end every text in a way of their own.
+        sampling |= {"decoder_input_ids": begun, "decoder_start_token_id": tokenizer.bos_token_id}
         sampling |= {"forced_bos_token_id": None, "forced_eos_token_id": None, "no_repeat_ngram_size": 0}
-    batch = torch.tensor([context] * count, device=model.device)
     output = model.generate(  # type: ignore[operator]
-        batch,
-        attention_mask=torch.ones_like(batch),
+        read,
+        attention_mask=torch.ones_like(read),
         max_length=room,
         num_beams=1,
         logits_processor=processors,

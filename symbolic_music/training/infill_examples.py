@@ -34,7 +34,7 @@ from symbolic_music.training.losses import IGNORED_LABEL
 class InfillFormat(StrEnum):
     """What a model reads before what it predicts.
 
-    SEQ2SEQ: the masked window in an encoder; the fill in a decoder.
+    SEQ2SEQ: the masked window in an encoder; what stands before the first mask, `Fill` and the fill in a decoder.
     CAUSAL: the masked window, turned, `Fill` and the fill, in one sequence; the fill is predicted.
     LEFT_TO_RIGHT: the window without masks, all of it predicted; it fills nothing and is there to be compared with.
     """
@@ -53,19 +53,12 @@ class MaskSettings:
         masks_per_window: examples of each window and transposition, each with masks of its own.
         whole_share: of the examples that have every bar masked, where there are masks enough. Few bars are much to
             read and little to learn from; a whole window teaches what music is like.
-        rewrite_share: of the SEQ2SEQ examples whose target is the whole window instead of the fill, as BART was
-            pretrained (Lewis et al. 2020, section 2.2, arXiv:1910.13461). Most of it is to be copied, which is what
-            teaches a new decoder to look at the source: without, it learns music but not where a mask stands.
-        vary_bars: whether windows are cut into parts of 1, 2, 4 … bars at random. In a short source a decoder finds
-            what to look at in hundreds of steps, which it does not in a long one, and looks for the same in both.
         seed: of the masks.
     """
 
     max_line_tokens: int | None = None
     masks_per_window: int = 1
     whole_share: float = 0.0
-    rewrite_share: float = 0.0
-    vary_bars: bool = False
     seed: int = 0
 
 
@@ -124,11 +117,10 @@ def build_examples(
             continue
         rng = np.random.default_rng([settings.seed, number])
         for copy in copies:
-            for window in _windows(codec, copy, settings, rng, left_out):
+            for window in _windows(codec, copy, settings.max_line_tokens, left_out):
                 for _ in range(settings.masks_per_window):
                     whole = rng.random() < settings.whole_share
-                    rewrites = settings.rewrite_share > 0 and rng.random() < settings.rewrite_share
-                    row = _example(processor, codec, window, style, rng, whole, rewrites, left_out)
+                    row = _example(processor, codec, window, style, rng, whole, left_out)
                     if row is not None and max(len(row["source_ids"]), len(row["input_ids"])) <= context_length:
                         length = len(row["source_ids"]) + len(row["input_ids"])
                         rows.append(row | {"group": piece["group"], "name": piece["name"], "length": length})
@@ -140,16 +132,14 @@ def build_examples(
 
 
 def _windows(
-    codec: TrackTextCodec, score: ScoreTick, settings: MaskSettings, rng: np.random.Generator, left_out: Counter[str]
+    codec: TrackTextCodec, score: ScoreTick, most: int | None, left_out: Counter[str]
 ) -> Iterator[VoicePiece]:
-    """The windows of a Score, cut at random where they vary, then halved until no line is too long."""
+    """The windows of a Score, halved until no line has more events than `most`."""
     try:
         windows = codec.windows(score)
     except EncodingError as error:
         left_out[str(error)] += 1
         return
-    if settings.vary_bars:
-        windows = [part for window in windows for part in _cut_at_random(window, rng)]
     while windows:
         window = windows.pop(0)
         try:
@@ -158,25 +148,12 @@ def _windows(
             left_out[" ".join(str(error).split()[2:])] += 1  # without the number of the bar
             continue
         bars = count_bars(window)
-        most = settings.max_line_tokens
         if most is None or bars == 1 or _longest_line(codec, piece) <= most:
             yield piece
         else:
-            windows = _parts(window, -(-bars // 2)) + windows
-
-
-def _cut_at_random(window: ScoreTick, rng: np.random.Generator) -> list[ScoreTick]:
-    """A window in parts of 1, 2, 4 … bars, or as it is; each length as likely as the others."""
-    bars = count_bars(window)
-    length = min(2 ** int(rng.integers(0, (bars - 1).bit_length() + 1)), bars)
-    return _parts(window, length)
-
-
-def _parts(window: ScoreTick, length: int) -> list[ScoreTick]:
-    """Parts of at most so many bars; those without a note are left out."""
-    cuts = pairwise(equal_parts(0, count_bars(window), length))
-    parts = [cut_bars(window, first, end - first) for first, end in cuts]
-    return [part for part in parts if part.note_num()]
+            halves = pairwise(equal_parts(0, bars, -(-bars // 2)))
+            parts = [cut_bars(window, first, end - first) for first, end in halves]
+            windows = [part for part in parts if part.note_num()] + windows
 
 
 def _longest_line(codec: TrackTextCodec, piece: VoicePiece) -> int:
@@ -192,7 +169,6 @@ def _example(
     style: InfillFormat,
     rng: np.random.Generator,
     whole: bool,
-    rewrites: bool,
     left_out: Counter[str],
 ) -> dict[str, Any] | None:
     num_lines, num_bars, most = len(piece.voices), len(piece.bar_starts), codec.settings.max_masks
@@ -206,24 +182,21 @@ def _example(
         left_out["nothing begins in the masked bars"] += 1
         return None
     notes = sum(event.startswith(("Note_", "With_")) for event in masked.fill)
-    return format_example(processor, masked, style, rewrites) | {"notes": notes}
+    return format_example(processor, masked, style) | {"notes": notes}
 
 
-def format_example(
-    processor: MusicProcessor, masked: MaskedWindow, style: InfillFormat, rewrites: bool = False
-) -> dict[str, Any]:
+def format_example(processor: MusicProcessor, masked: MaskedWindow, style: InfillFormat) -> dict[str, Any]:
     """A masked window in one of the formats: `source_ids`, `input_ids` and `scored`.
 
     What is scored is the same in each: the events that the masks stand for. Where a fill names its masks and where it
-    ends is not, as bar lines are not from left to right; the grammar leaves no choice there. A SEQ2SEQ example that
-    `rewrites` has the whole window for its target.
+    ends is not, as bar lines are not from left to right; the grammar leaves no choice there.
     """
     source = processor.encode_events(masked.context) if style == InfillFormat.SEQ2SEQ else []
-    if style == InfillFormat.LEFT_TO_RIGHT or (source and rewrites):
+    if style == InfillFormat.LEFT_TO_RIGHT:
         ids = processor.encode_events(masked.whole)
         scored = [False, *masked.masked, False]
     else:
-        before = [] if source else [*masked.turned, "Fill_None"]
+        before = [*(masked.prefix if source else masked.turned), "Fill_None"]
         ids = processor.encode_events([*before, *masked.fill])
         scored = [False] * (1 + len(before)) + [not event.startswith("Mask_") for event in masked.fill] + [False]
     return {"source_ids": source, "input_ids": ids, "scored": scored}
