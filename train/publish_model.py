@@ -3,7 +3,8 @@
 python train/publish_model.py --checkpoint runs/remi-folk --report runs/remi-folk/report \
     --facts train/cards/remi-transformer-folk.yaml --output model_cards/remi-transformer-folk
 python train/publish_model.py --checkpoint runs/infill-folk --filling runs/infill-folk/filling.json \
-    --facts train/cards/infill-transformer-folk.yaml --output model_cards/infill-transformer-folk
+    --beside runs/infill-folk/beside.json --facts train/cards/infill-transformer-folk.yaml \
+    --output model_cards/infill-transformer-folk
 
 A model that composes has a report, one that fills masked bars has what `evaluate_infill.py` wrote.
 """
@@ -27,9 +28,7 @@ def parse_arguments() -> argparse.Namespace:
     evaluated = parser.add_mutually_exclusive_group(required=True)
     evaluated.add_argument("--report", type=Path, help="folder that `symbolic-music evaluate` wrote")
     evaluated.add_argument("--filling", type=Path, help="file that `evaluate_infill.py` wrote")
-    parser.add_argument(
-        "--beside", type=Path, action="append", default=[], help="with --filling: a model to compare with on the card"
-    )
+    parser.add_argument("--beside", type=Path, help="file that `compare_infill.py` wrote; needed with --filling")
     parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
     parser.add_argument(
         "--samples",
@@ -59,10 +58,10 @@ def main() -> None:
     arguments = parse_arguments()
     facts = read_facts(arguments.facts)
     dtype, samples, output = arguments.dtype, arguments.samples, arguments.output
+    if bool(arguments.filling) != bool(arguments.beside):
+        raise PublishError("--filling and --beside go together")
     if arguments.filling:
         assemble_filler(arguments.checkpoint, arguments.filling, output, facts, arguments.beside, dtype, samples)
-    elif arguments.beside:
-        raise PublishError("--beside goes with --filling; a report has its own baselines")
     else:
         assemble_model(arguments.checkpoint, arguments.report, output, facts, dtype, samples)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())

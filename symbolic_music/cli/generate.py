@@ -122,7 +122,8 @@ def run_infill(options: argparse.Namespace) -> None:
         raise UserError(f"{options.file}: {error}") from error
     seconds = time.perf_counter() - started
     about = {"model": options.model, "file": str(options.file), "bars": options.bars, "options": asdict(sampling)}
-    _report_pieces(pieces, options, formats, seconds, about | {"tracks": options.tracks})
+    title = f"bars {options.bars} written anew"
+    _report_pieces(pieces, options, formats, seconds, about | {"tracks": options.tracks}, title)
 
 
 def _bar_range(text: str) -> tuple[int, int]:
@@ -142,8 +143,9 @@ def _report_pieces(
     formats: Sequence[str],
     seconds: float,
     about: dict[str, Any],
+    title: str = "",
 ) -> None:
-    summary = write_pieces(pieces, options.output_dir, formats, seconds, about)
+    summary = write_pieces(pieces, options.output_dir, formats, seconds, about, title)
     valid = sum(piece.valid for piece in pieces)
     print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
     print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")

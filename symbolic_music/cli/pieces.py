@@ -23,6 +23,7 @@ def write_pieces(
     formats: Sequence[str],
     seconds: float,
     about: dict[str, Any] | None = None,
+    title: str = "",
 ) -> dict[str, Any]:
     """Write `sample_0000.mid` … and `summary.json`; returns the summary. Invalid pieces have no file.
 
@@ -32,6 +33,7 @@ def write_pieces(
         formats: suffixes of `write_score`; the first one is the file that the summary names.
         seconds: what sampling took.
         about: added to the summary.
+        title: what pictures and ABC call the pieces; their notes and bars when empty.
     """
     from symbolic_music.score.checks import play_seconds
     from symbolic_music.score.storage import write_atomically
@@ -42,7 +44,7 @@ def write_pieces(
         stem = folder / f"sample_{number:04d}"
         if piece.score:
             for suffix in formats:
-                write_score(piece.score, stem.with_suffix(f".{suffix}"), _title(number, piece))
+                write_score(piece.score, stem.with_suffix(f".{suffix}"), f"Sample {number}: {title or _size(piece)}")
         samples.append(
             {
                 "file": f"{stem.name}.{formats[0]}" if piece.score else None,
@@ -61,8 +63,8 @@ def write_pieces(
     return summary
 
 
-def _title(number: int, piece: "Composition") -> str:
-    return f"Sample {number}: {piece.num_notes} notes, {piece.num_bars} bars"
+def _size(piece: "Composition") -> str:
+    return f"{piece.num_notes} notes, {piece.num_bars} bars"
 
 
 def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> None:

@@ -10,9 +10,9 @@ from symbolic_music.hub.model_index import measured
 from symbolic_music.hub.samples import ShownSamples
 
 _STYLES = {
-    "seq2seq": "an encoder-decoder that reads the masked window in its encoder",
-    "causal": "this model's kind: reads the masked window, then goes on with what the masks stand for",
-    "left-to-right": "reads the window from left to right and knows nothing of what comes behind a note",
+    "seq2seq": "a BART, which reads the masked window in its encoder",
+    "causal": "another that reads the masked window, then goes on with what the masks stand for",
+    "left-to-right": "one that reads from left to right, and knows nothing of what comes behind a note",
 }
 
 
@@ -20,7 +20,7 @@ def filler_card(
     facts: ModelFacts,
     training: dict[str, Any],
     filling: dict[str, Any],
-    beside: Sequence[dict[str, Any]] = (),
+    beside: dict[str, Any],
     samples: Sequence[ShownSamples] = (),
 ) -> str:
     """The text of a card.
@@ -29,7 +29,7 @@ def filler_card(
         facts: what the files do not know.
         training: `infilling.json`, which `train/train_infill.py` wrote.
         filling: what `train/evaluate_infill.py` wrote.
-        beside: `infilling.json` of models to compare with, scored on the same masked bars.
+        beside: what `train/compare_infill.py` wrote, this model first.
         samples: what `symbolic-music infill` wrote.
     """
     sections = [
@@ -38,7 +38,7 @@ def filler_card(
         facts.description,
         _use(facts),
         *(_samples(facts, shown) for shown in samples),
-        _loss(training, beside),
+        _loss(beside["models"]),
         _fills(filling),
         _made(facts, training),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in facts.limits),
@@ -90,33 +90,36 @@ def _samples(facts: ModelFacts, shown: ShownSamples) -> str:
     return "\n".join(lines)
 
 
-def _loss(training: dict[str, Any], beside: Sequence[dict[str, Any]]) -> str:
-    test = training["test"]
-    rows = "\n".join(_row(name, found) for name, found in [("**this model**", training), *_named(beside)])
+def _loss(models: Sequence[dict[str, Any]]) -> str:
+    test = models[0]
+    rows = "\n".join(_row(row, is_first=row is test) for row in models)
     return f"""## What masked bars cost
 
 Bits per note of {test["notes"]:,} notes in masked bars of {test["examples"]:,} held-out windows
-({test["groups"]:,} near-duplicate groups): one to all of neighbouring bars of all lines or some. Every model pays for
-the same notes. The interval is a 95% bootstrap over groups.
+({test["groups"]:,} near-duplicate groups): up to half of the bars, neighbouring ones, of all lines or some. All models
+pay for the same notes. Intervals are 95% bootstraps over groups, that of the difference a paired one.
 
-| model | parameters | steps | minutes | bits per note | 95% interval |
+| model | parameters | steps | minutes | bits per note | this one is cheaper by |
 |---|---:|---:|---:|---:|---:|
 {rows}
 
 ![Training and validation loss](loss.png)"""
 
 
-def _named(beside: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    return [(f"{result['arguments']['style']}: {_STYLES[result['arguments']['style']]}", result) for result in beside]
-
-
-def _row(name: str, result: dict[str, Any]) -> str:
-    interval = result["test"]["bits_per_note_interval"]
-    between = f"{interval['low']:.3f} to {interval['high']:.3f}" if interval else "too few pieces"
+def _row(row: dict[str, Any], is_first: bool) -> str:
+    name = "**this model**" if is_first else _STYLES[row["style"]]
+    cost = f"{row['bits_per_note']:.3f}{_between(row['bits_per_note_interval'])}"
+    less = row["first_is_cheaper_by"]
+    cheaper = "itself" if is_first else "too few pieces"
+    if less is not None and not is_first:
+        cheaper = f"{less['bits_per_note']:.3f}{_between(less)}"
     return (
-        f"| {name} | {result['parameters']['all']:,} | {result['steps']:,} | {result['training_minutes']:.0f} "
-        f"| {result['test']['bits_per_note']:.3f} | {between} |"
+        f"| {name} | {row['parameters']:,} | {row['steps']:,} | {row['training_minutes']:.0f} | {cost} | {cheaper} |"
     )
+
+
+def _between(interval: dict[str, float] | None) -> str:
+    return f" [{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
 
 
 def _fills(filling: dict[str, Any]) -> str:

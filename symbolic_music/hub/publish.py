@@ -5,6 +5,7 @@ The folder loads two ways: with `symbolic_music` imported, through the registere
 """
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ LOSS_PLOT = "loss.png"
 TRAINING_FILE = "training_summary.json"
 INFILLING_FILE = "infilling.json"
 FILLING_FILE = "filling.json"
+COMPARISON_FILE = "beside.json"
 
 
 def assemble_model(
@@ -74,7 +76,7 @@ def assemble_filler(
     filling: Path,
     output: Path,
     facts: ModelFacts,
-    beside: Sequence[Path] = (),
+    beside: Path,
     dtype: str = "bfloat16",
     samples: Sequence[Path] = (),
 ) -> None:
@@ -85,31 +87,28 @@ def assemble_filler(
         filling: what `train/evaluate_infill.py` wrote.
         output: the folder to write; must not exist.
         facts: what the card says and no file knows.
-        beside: other folders that `train/train_infill.py` wrote, on the same data, to compare with.
+        beside: what `train/compare_infill.py` wrote, of this model first.
         dtype: "bfloat16" or "float32".
         samples: folders that `symbolic-music infill` wrote.
 
     Raises:
-        PublishError: when a file or a figure is missing, a model beside was scored on other bars, or the output
-            exists.
+        PublishError: when a file or a figure is missing, the comparison is of another model, or the output exists.
     """
     if output.exists():
         raise PublishError(f"{output} exists; expected a folder to make")
-    training, figures = _read_json(checkpoint / INFILLING_FILE), _read_json(filling)
-    others = [_read_json(folder / INFILLING_FILE) for folder in beside]
-    for folder, other in zip(beside, others, strict=True):
-        if any(other["test"].get(name) != training["test"].get(name) for name in ("examples", "notes")):
-            raise PublishError(f"{folder}: was scored on other masked bars than {checkpoint}")
+    training, figures, compared = _read_json(checkpoint / INFILLING_FILE), _read_json(filling), _read_json(beside)
+    if not math.isclose(compared["models"][0]["bits_per_note"], training["test"]["bits_per_note"], abs_tol=1e-3):
+        raise PublishError(f"{beside}: its first model is not {checkpoint}, whose masked bars cost something else")
     shown = [read_samples(folder) for folder in samples]
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
-        card = filler_card(facts, training, figures, others, shown)
+        card = filler_card(facts, training, figures, compared, shown)
     except KeyError as error:
         raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
     with _folder_to_make(output) as partial:
         _write_folder(checkpoint, partial, model, processor, card)
-        _write_results(partial, {INFILLING_FILE: training, FILLING_FILE: figures})
+        _write_results(partial, {INFILLING_FILE: training, FILLING_FILE: figures, COMPARISON_FILE: compared})
         for sample in shown:
             sample.copy_to(partial)
 

@@ -152,18 +152,47 @@ def bootstrap_interval(scores: Sequence[PieceScores], seed: int) -> dict[str, fl
     Groups and not pieces, since renderings of one tune are no independent evidence (Efron & Tibshirani 1993, chapter
     8, on resampling the independent units). None with fewer than two groups or no notes.
     """
+    return _interval_per_note(scores, [float(piece.nats.sum()) for piece in scores], seed)
+
+
+def bootstrap_difference(
+    scores: Sequence[PieceScores], others: Sequence[PieceScores], seed: int = 0
+) -> dict[str, float] | None:
+    """By how many bits per note the first of two models is cheaper, with the interval of `bootstrap_interval`.
+
+    Both pay for the same pieces, so each resample holds the same for both: what makes a piece hard for both does not
+    widen the interval.
+
+    Args:
+        scores: of one model.
+        others: of the other, on the same pieces in the same order.
+        seed: of the resamples.
+
+    Raises:
+        ValueError: when the pieces are not the same.
+    """
+    if [(piece.name, piece.notes.sum()) for piece in scores] != [(piece.name, piece.notes.sum()) for piece in others]:
+        raise ValueError("two models were scored on different pieces")
+    less = [float(other.nats.sum() - piece.nats.sum()) for piece, other in zip(scores, others, strict=True)]
+    interval = _interval_per_note(scores, less, seed)
+    notes = sum(int(piece.notes.sum()) for piece in scores)
+    return None if interval is None else {"bits_per_note": sum(less) / math.log(2) / notes, **interval}
+
+
+def _interval_per_note(scores: Sequence[PieceScores], nats: Sequence[float], seed: int) -> dict[str, float] | None:
+    """The interval of a sum of nats, one for each piece, as bits per note of the pieces."""
     groups = sorted({piece.group for piece in scores})
     index = {group: row for row, group in enumerate(groups)}
     sums = np.zeros((len(groups), 2))
-    for piece in scores:
-        sums[index[piece.group]] += [piece.nats.sum(), piece.notes.sum()]
+    for piece, of_piece in zip(scores, nats, strict=True):
+        sums[index[piece.group]] += [of_piece, piece.notes.sum()]
     if len(groups) < 2 or not sums[:, 1].any():
         return None
     draws = np.random.default_rng(seed).multinomial(
         len(groups), np.full(len(groups), 1 / len(groups)), BOOTSTRAP_SAMPLES
     )
-    nats, notes = (draws @ sums).T
-    bits = nats[notes > 0] / math.log(2) / notes[notes > 0]
+    totals, notes = (draws @ sums).T
+    bits = totals[notes > 0] / math.log(2) / notes[notes > 0]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(bits, [tail, 1 - tail])
     return {"low": float(low), "high": float(high), "confidence": CONFIDENCE, "samples": BOOTSTRAP_SAMPLES}

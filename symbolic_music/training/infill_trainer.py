@@ -94,7 +94,6 @@ def token_nats(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
     return nats.view(logits.shape[:2])
 
 
-@torch.inference_mode()
 def evaluate_examples(
     model: PreTrainedModel, examples: Dataset, collator: InfillCollator, batch_size: int = 16, seed: int = 0
 ) -> dict[str, Any]:
@@ -104,18 +103,28 @@ def evaluate_examples(
         "examples", "notes", "nats", "bits_per_note", and "bits_per_note_interval": 95%, bootstrap over near-duplicate
         groups.
     """
-    model.eval()
-    scores = []
-    order = sorted(range(len(examples)), key=lambda number: len(examples[number]["input_ids"]))
-    for at in range(0, len(order), batch_size):
-        rows = [examples[number] for number in order[at : at + batch_size]]
-        batch = {name: values.to(model.device) for name, values in collator(rows).items()}
-        nats, scored = token_nats(model, batch), batch["scored"][:, 1:]
-        for row, paid, kept in zip(rows, nats.double().cpu(), scored.cpu(), strict=True):
-            scores.append(_score(row, paid[kept]))
+    scores = score_examples(model, examples, collator, batch_size)
     summary = summarise_scores(scores, seed)
     kept = ("notes", "nats", "bits_per_note", "bits_per_note_interval", "groups")
     return {"examples": len(scores), **{name: summary[name] for name in kept}}
+
+
+@torch.inference_mode()
+def score_examples(
+    model: PreTrainedModel, examples: Dataset, collator: InfillCollator, batch_size: int = 16
+) -> list[PieceScores]:
+    """What a model pays for the masked bars of each example, in the order of the examples."""
+    model.eval()
+    scores: dict[int, PieceScores] = {}
+    order = sorted(range(len(examples)), key=lambda number: len(examples[number]["input_ids"]))
+    for at in range(0, len(order), batch_size):
+        numbers = order[at : at + batch_size]
+        rows = [examples[number] for number in numbers]
+        batch = {name: values.to(model.device) for name, values in collator(rows).items()}
+        nats, scored = token_nats(model, batch), batch["scored"][:, 1:]
+        for number, row, paid, kept in zip(numbers, rows, nats.double().cpu(), scored.cpu(), strict=True):
+            scores[number] = _score(row, paid[kept])
+    return [scores[number] for number in range(len(examples))]
 
 
 def _score(row: dict[str, Any], nats: Tensor) -> PieceScores:

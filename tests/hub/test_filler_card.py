@@ -41,6 +41,16 @@ FILLING = {
 }  # fmt: skip
 
 
+BESIDE = {
+    "models": [
+        {**TEST, "style": "causal", "parameters": 4_777_888, "steps": 1_555, "training_minutes": 33.3,
+         "first_is_cheaper_by": {"bits_per_note": 0.0, "low": 0.0, "high": 0.0}},
+        {**TEST, "style": "left-to-right", "parameters": 4_666_555, "steps": 1_444, "training_minutes": 22.2,
+         "bits_per_note": 2.7891, "first_is_cheaper_by": {"bits_per_note": 0.4435, "low": 0.3331, "high": 0.5552}},
+    ]
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("filler")
@@ -54,6 +64,7 @@ def trained(tmp_path_factory):
     processor.save_pretrained(folder)
     write(folder / INFILLING_FILE, RESULT)
     write(folder / "fills.json", FILLING)
+    write(folder / "compared.json", BESIDE)
     (folder / "loss.png").write_bytes(b"\x89PNG")
     return folder
 
@@ -63,21 +74,17 @@ def write(path, content):
 
 
 def test_card_and_folder(trained, ten_tunes, tmp_path):
-    other = RESULT | {"arguments": {"style": "left-to-right"}, "steps": 1_444}
-    other["test"] = TEST | {"bits_per_note": 2.7891}
-    beside = tmp_path / "left"
-    beside.mkdir()
-    write(beside / INFILLING_FILE, other)
     output = tmp_path / "model"
-    assemble_filler(trained, trained / "fills.json", output, FACTS, [beside], dtype="float32")
+    assemble_filler(trained, trained / "fills.json", output, FACTS, trained / "compared.json", dtype="float32")
     text = (output / "README.md").read_text()
-    figures = ("2.346", "2.111 to 2.555", "4,777,888", "1,555", "199 of 200 (97.2% to 99.9%)", "198 of 199")
+    compared = ("2.346 [2.111, 2.555]", "0.444 [0.333, 0.555]", "4,666,555", "4,777,888", "1,555")
+    figures = ("199 of 200 (97.2% to 99.9%)", "198 of 199")
     others = ("2.789", "1,444", "87 of 200", "5p11th45h", "45,678 train", "33 minutes", "seed 9", FACTS.repository)
-    assert [figure for figure in (*figures, *others) if figure not in text] == []
+    assert [figure for figure in (*compared, *figures, *others) if figure not in text] == []
     results = {found.metric_type: found.metric_value for found in ModelCard(text).data.eval_results}
     assert results == {"bits_per_note": 2.3456, "fill_validity": 0.995}
     assert plan_publication(output, FACTS.repository).problems == []
-    assert {"infilling.json", "filling.json", "loss.png", "modeling_music_transformer.py"} <= {
+    assert {"infilling.json", "filling.json", "beside.json", "loss.png", "modeling_music_transformer.py"} <= {
         path.name for path in output.iterdir()
     }
     (tune,) = symbolic_music.read_scores(ten_tunes / "tune_0.mid")
@@ -90,18 +97,18 @@ def test_card_and_folder(trained, ten_tunes, tmp_path):
 
 def test_what_is_missing_or_does_not_belong_is_named(trained, tmp_path):
     output = tmp_path / "model"
-    beside = tmp_path / "beside"
-    beside.mkdir()
-    write(beside / INFILLING_FILE, RESULT | {"test": TEST | {"notes": 1}})
-    with pytest.raises(PublishError, match="beside: was scored on other masked bars"):
-        assemble_filler(trained, trained / "fills.json", output, FACTS, [beside])
+    compared = trained / "compared.json"
+    other = tmp_path / "other.json"
+    write(other, {"models": BESIDE["models"][::-1]})
+    with pytest.raises(PublishError, match=r"other\.json: its first model is not"):
+        assemble_filler(trained, trained / "fills.json", output, FACTS, other)
     with pytest.raises(PublishError, match=r"nothing\.json is missing"):
-        assemble_filler(trained, trained / "nothing.json", output, FACTS)
+        assemble_filler(trained, trained / "nothing.json", output, FACTS, compared)
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)
     write(copy / INFILLING_FILE, {name: value for name, value in RESULT.items() if name != "seed"})
     with pytest.raises(PublishError, match="the card needs the figure 'seed'"):
-        assemble_filler(copy, trained / "fills.json", output, FACTS)
+        assemble_filler(copy, trained / "fills.json", output, FACTS, compared)
     with pytest.raises(PublishError, match="exists; expected a folder to make"):
-        assemble_filler(trained, trained / "fills.json", tmp_path, FACTS)
+        assemble_filler(trained, trained / "fills.json", tmp_path, FACTS, compared)
     assert not output.exists()

@@ -15,6 +15,7 @@ from symbolic_music.training.evaluation import (
     PieceScores,
     _windows,
     bits_per_note_by_bar,
+    bootstrap_difference,
     bootstrap_interval,
     evaluate_split,
     summarise_scores,
@@ -124,6 +125,21 @@ def test_the_interval_resamples_groups_not_pieces():
     assert interval["high"] == pytest.approx(3 / math.log(2))
     assert interval == bootstrap_interval(pieces, seed=0)
     assert bootstrap_interval(pieces[:50], seed=0) is None
+
+
+def test_a_difference_of_two_models_is_paired():
+    random = np.random.default_rng(0)
+    cost = random.gamma(4.0, size=60)
+    worse = [scores(g, [value], [1], [1]) for g, value in enumerate(cost)]
+    better = [scores(g, [value - 0.1], [1], [1]) for g, value in enumerate(cost)]
+    found = bootstrap_difference(better, worse)
+    for name in ("bits_per_note", "low", "high"):
+        assert found[name] == pytest.approx(0.1 / math.log(2))
+    apart = bootstrap_interval(worse, 0)
+    assert apart["high"] - apart["low"] > 0.5
+    assert bootstrap_difference(better[:1], worse[:1]) is None
+    with pytest.raises(ValueError, match="different pieces"):
+        bootstrap_difference(better, worse[:-1])
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():

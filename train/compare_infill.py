@@ -1,0 +1,100 @@
+"""What masked bars cost several models of `train_infill.py`, on the same bars, and by how much the first is cheaper.
+
+python train/compare_infill.py --model runs/infill-causal --model runs/infill-left --dataset DIR --output beside.json
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from symbolic_music._command import shown_command
+from symbolic_music.generation.loading import load_model
+from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.evaluation import PieceScores, bootstrap_difference, summarise_scores
+from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
+from symbolic_music.training.infill_trainer import score_examples
+from symbolic_music.training.preparation import choose_split, load_splits
+from symbolic_music.training.summary import dataset_hash
+
+INFILLING_FILE = "infilling.json"
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What the user typed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--model", action="append", type=Path, required=True, help="folder of `train_infill.py`; may be repeated"
+    )
+    parser.add_argument("--dataset", required=True, help="dataset folder or Hub id")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    return parser.parse_args()
+
+
+def read_training(folder: Path) -> dict[str, Any]:
+    """How a model was trained: its style, parameters, steps and minutes."""
+    path = folder / INFILLING_FILE
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        told = {name: result[name] for name in ("steps", "training_minutes")}
+        return {"style": result["arguments"]["style"], "parameters": result["parameters"]["all"]} | told
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path}: expected what `train_infill.py` writes: {error}") from error
+
+
+def score(folder: Path, style: str, split: Any, device: str | None) -> list[PieceScores]:
+    """What the masked bars of a split cost a model."""
+    model, processor = load_model(str(folder), device)
+    context = model.config.max_position_embeddings
+    examples, _ = build_examples(split, processor, InfillFormat(style), MaskSettings(), context)
+    return score_examples(model, examples, InfillCollator(processor.tokenizer.pad_token_id))
+
+
+def main() -> None:
+    """Score each, compare with the first, write, report."""
+    arguments = parse_arguments()
+    splits = load_splits(arguments.dataset)
+    split = choose_split(splits, arguments.split, arguments.dataset)
+    first: list[PieceScores] = []
+    rows: list[dict[str, Any]] = []
+    for folder in arguments.model:
+        row = {"model": str(folder), **read_training(folder)}
+        scores = score(folder, row["style"], split, arguments.device)
+        summary = summarise_scores(scores, arguments.seed)
+        row |= {"examples": len(scores)}
+        row |= {name: summary[name] for name in ("notes", "groups", "bits_per_note", "bits_per_note_interval")}
+        first = first or scores
+        try:
+            row["first_is_cheaper_by"] = bootstrap_difference(first, scores, arguments.seed)
+        except ValueError as error:
+            raise TrainingError(f"{folder} holds other windows than {arguments.model[0]}: {error}") from error
+        rows.append(row)
+        print(describe(row, is_first=scores is first), flush=True)
+    result = {"command": shown_command(), "split_hash": dataset_hash(splits), "split": arguments.split, "models": rows}
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def describe(row: dict[str, Any], is_first: bool) -> str:
+    """One model in a line."""
+    text = f"{row['model']} ({row['style']}): {row['bits_per_note']:.3f} bits per note{between(row)}"
+    cheaper = row["first_is_cheaper_by"]
+    if is_first or cheaper is None:
+        return text
+    return (
+        f"{text}; the first is cheaper by {cheaper['bits_per_note']:.3f} [{cheaper['low']:.3f}, {cheaper['high']:.3f}]"
+    )
+
+
+def between(row: dict[str, Any]) -> str:
+    """The interval in brackets, if there is one."""
+    interval = row["bits_per_note_interval"]
+    return f" [{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
