@@ -19,17 +19,18 @@ def shown_command(arguments: Sequence[str] | None = None) -> str:
     script, *rest = sys.argv if arguments is None else arguments
     path = Path(script)
     is_program = path.name == _PROGRAM or (path.name, path.parent.name) == ("__main__.py", "symbolic_music")
-    shown, hide = [_PROGRAM] if is_program else ["python", _shown_path(script)], False
+    shown, hide = [_PROGRAM] if is_program else ["python", shown_path(script)], False
     for argument in rest:
         flag, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
         if hide or (flag in _SECRET_FLAGS and equals):
             value = "..."
         hide = flag in _SECRET_FLAGS and not equals
-        shown.append(f"{flag}{equals}{_shown_path(value)}")
+        shown.append(f"{flag}{equals}{shown_path(value)}")
     return shlex.join(shown)
 
 
-def _shown_path(value: str) -> str:
+def shown_path(value: str) -> str:
+    """A path as everyone may read it: within the working folder relative to it, elsewhere its last part."""
     path = Path(value)
     if not path.is_absolute():
         return value

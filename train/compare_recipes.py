@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from datasets import Dataset, DatasetDict
 
-from symbolic_music._command import shown_command
+from symbolic_music._command import shown_command, shown_path
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.track_text import TrackTextCodec
 from symbolic_music.metrics.rests import describe_rests
@@ -100,6 +100,8 @@ def run(name: str, arguments: argparse.Namespace, settings: RecipeSettings, spli
     train_windows, held_out = windows["train"], windows["validation"] + windows["test"]
     folder = arguments.output / name
     recipe = build_recipe(name, settings, folder)
+    training = train_recipe(recipe, batches_of(train_windows, settings), settings, folder)
+    told = training["settings"] | {"base_model": shown_path(settings.base_model)}
     result: dict[str, Any] = {
         "recipe": name,
         "weights": RECIPES[name]._asdict(),
@@ -109,7 +111,7 @@ def run(name: str, arguments: argparse.Namespace, settings: RecipeSettings, spli
         "machine": machine_class(recipe.model.device),
         "train_windows": len(train_windows),
         "parameters": count_parameters(recipe.model),
-        "training": train_recipe(recipe, batches_of(train_windows, settings), settings, folder),
+        "training": training | {"settings": told},
         "held_out": {
             "windows": len(held_out),
             "bits_per_note": bits_per_note(recipe, held_out, settings.batch_size),

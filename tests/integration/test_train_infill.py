@@ -55,6 +55,27 @@ def test_every_style_trains_on_the_same_bars(folder, tmp_path, style):
     card = (tmp_path / "out" / "README.md").read_text()
     assert f"| test | {own['test']['bits_per_note']:.3f} |" in card
     assert f"({style})" in card
+    compare(folder, tmp_path, own, other)
+
+
+def compare(folder, tmp_path, own, other):
+    """`compare_infill.py` finds what training found, and the difference."""
+    models = ["--model", tmp_path / "out", "--model", folder / "seq2seq"]
+    given = [*models, "--dataset", folder / "dataset", "--output", tmp_path / "beside.json"]
+    done = run([ROOT / "train" / "compare_infill.py"], *given)
+    rows = json.loads((tmp_path / "beside.json").read_text())["models"]
+    bits = [found["test"]["bits_per_note"] for found in (own, other)]
+    assert [row["bits_per_note"] for row in rows] == pytest.approx(bits, rel=1e-4)
+    difference = rows[1]["first_is_cheaper_by"]
+    assert difference["bits_per_note"] == pytest.approx(bits[1] - bits[0], abs=1e-3)
+    assert difference["low"] <= difference["bits_per_note"] <= difference["high"]
+    assert "the first is cheaper by" in done.stdout
+
+
+def test_only_what_was_trained_to_fill_is_compared(folder, tmp_path):
+    given = ["--model", tmp_path, "--dataset", folder / "dataset", "--output", tmp_path / "beside.json"]
+    done = run([ROOT / "train" / "compare_infill.py"], *given, expected=2)
+    assert "infilling.json: expected what `train_infill.py` writes" in done.stderr.splitlines()[-1]
 
 
 def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
