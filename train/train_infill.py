@@ -30,6 +30,7 @@ from symbolic_music._command import shown_command
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.infilling_card import infilling_card
+from symbolic_music.hub.publish import INFILLING_FILE
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import (
@@ -52,7 +53,6 @@ from symbolic_music.training.preparation import (
 )
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 
-RESULT_FILE = "infilling.json"
 PRESETS = {"bars": None, "lines": 50}
 
 
@@ -167,7 +167,7 @@ def save_all(trainer: InfillTrainer, processor: MusicProcessor, base: str, resul
         save_adapted(trainer.model, processor, output, base)
     else:
         trainer.save_model()
-    (output / RESULT_FILE).write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (output / INFILLING_FILE).write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     (output / "README.md").write_text(infilling_card(result), encoding="utf-8")
     if base:
         (output / ADAPTER_FOLDER / "README.md").write_text(infilling_card(result, "peft"), encoding="utf-8")

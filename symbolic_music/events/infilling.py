@@ -74,11 +74,6 @@ class MaskedWindow:
     masked: list[bool]
 
     @property
-    def prefix(self) -> list[str]:
-        """What stands before the first mask: a model that writes it, then the fill, goes on as from left to right."""
-        return self.context[: self.context.index("Mask_1")]
-
-    @property
     def turned(self) -> list[str]:
         """The context, its lines turned so that what stands before the first mask comes last.
 
@@ -87,6 +82,14 @@ class MaskedWindow:
         """
         start, first = self.context.index("Tracks_None") + 1, self.context.index("Mask_1")
         return [*self.context[:start], *self.context[first:], *self.context[start:first]]
+
+    def before_fill(self, is_encoder_decoder: bool) -> list[str]:
+        """What stands before the fill where it is written, `Fill` included.
+
+        The context, turned; for an encoder-decoder, which reads all of it, only what stands before the first mask.
+        """
+        before = self.context[: self.context.index("Mask_1")] if is_encoder_decoder else self.turned
+        return [*before, "Fill_None"]
 
 
 def mask_window(codec: TrackTextCodec, piece: VoicePiece, cells: Collection[Cell]) -> MaskedWindow:

@@ -223,8 +223,9 @@ def _length(model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWin
     assert isinstance(codec, TrackTextCodec)
     shortest = int(sum(needed[0] for needed in fill_grammar(codec, masked.gaps).distance_to_end()))
     fill = max(shortest, round(_HEADROOM * len(masked.fill))) + 1
-    context = len(masked.context) + 2
-    return max(context, len(masked.prefix) + 2 + fill) if model.config.is_encoder_decoder else context + fill
+    apart = model.config.is_encoder_decoder
+    written = 1 + len(masked.before_fill(apart)) + fill
+    return max(len(masked.context) + 2, written) if apart else written
 
 
 # --- Sampling --------------------------------------------------------------------------------------------------------
@@ -247,12 +248,6 @@ class _BehindContext(LogitsProcessor):
         return self.inner(input_ids[:, self.start :], scores)  # type: ignore[arg-type]
 
 
-def ids_before_fill(processor: MusicProcessor, masked: MaskedWindow, is_encoder_decoder: bool) -> list[int]:
-    """What stands before the fill where it is written: the window, or what of it an encoder-decoder goes on from."""
-    before = masked.prefix if is_encoder_decoder else masked.turned
-    return processor.encode_events([*before, "Fill_None"], add_eos=False)
-
-
 def _sample(
     model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow, count: int, options: SamplingOptions
 ) -> list[list[int]]:
@@ -260,7 +255,7 @@ def _sample(
     codec, tokenizer = processor.codec, processor.tokenizer
     assert isinstance(codec, TrackTextCodec)
     apart = model.config.is_encoder_decoder
-    written = ids_before_fill(processor, masked, apart)
+    written = processor.encode_events(masked.before_fill(apart), add_eos=False)
     start = len(written) - 1
     room = _room(model, options)
     processors = LogitsProcessorList()

@@ -196,7 +196,7 @@ def format_example(processor: MusicProcessor, masked: MaskedWindow, style: Infil
         ids = processor.encode_events(masked.whole)
         scored = [False, *masked.masked, False]
     else:
-        before = [*(masked.prefix if source else masked.turned), "Fill_None"]
+        before = masked.before_fill(style == InfillFormat.SEQ2SEQ)
         ids = processor.encode_events([*before, *masked.fill])
         scored = [False] * (1 + len(before)) + [not event.startswith("Mask_") for event in masked.fill] + [False]
     return {"source_ids": source, "input_ids": ids, "scored": scored}
