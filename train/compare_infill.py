@@ -10,7 +10,7 @@ from typing import Any
 
 from symbolic_music._command import shown_command
 from symbolic_music.generation.loading import load_model
-from symbolic_music.hub.publish import INFILLING_FILE
+from symbolic_music.hub.filler_card import INFILLING_FILE
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.evaluation import PieceScores, bootstrap_difference, summarise_scores
 from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples

@@ -6,7 +6,8 @@ python train/publish_model.py --checkpoint runs/infill-folk --filling runs/infil
     --beside runs/infill-folk/beside.json --facts train/cards/infill-transformer-folk.yaml \
     --output model_cards/infill-transformer-folk
 
-A model that composes has a report, one that fills masked bars has what `evaluate_infill.py` wrote.
+A model that composes has a report, one that fills masked bars has what `evaluate_infill.py` wrote. What a card says
+around its figures stands in a template.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.model_card import ModelFacts
 from symbolic_music.hub.publish import WEIGHT_DTYPES, assemble_filler, assemble_model
 
+TEMPLATES = Path(__file__).resolve().parents[1] / "model_cards"
+
 
 def parse_arguments() -> argparse.Namespace:
     """What the user typed."""
@@ -30,6 +33,9 @@ def parse_arguments() -> argparse.Namespace:
     evaluated.add_argument("--filling", type=Path, help="file that `evaluate_infill.py` wrote")
     parser.add_argument("--beside", type=Path, help="file that `compare_infill.py` wrote; needed with --filling")
     parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
+    parser.add_argument(
+        "--template", type=Path, help="Jinja; default: `model_cards/template.md` or `template_infill.md`"
+    )
     parser.add_argument(
         "--samples",
         type=Path,
@@ -60,10 +66,12 @@ def main() -> None:
     dtype, samples, output = arguments.dtype, arguments.samples, arguments.output
     if bool(arguments.filling) != bool(arguments.beside):
         raise PublishError("--filling and --beside go together")
-    if arguments.filling:
-        assemble_filler(arguments.checkpoint, arguments.filling, output, facts, arguments.beside, dtype, samples)
+    template = arguments.template or TEMPLATES / ("template_infill.md" if arguments.filling else "template.md")
+    checkpoint, filling, beside = arguments.checkpoint, arguments.filling, arguments.beside
+    if filling:
+        assemble_filler(checkpoint, filling, output, facts, beside, template, dtype, samples)
     else:
-        assemble_model(arguments.checkpoint, arguments.report, output, facts, dtype, samples)
+        assemble_model(checkpoint, arguments.report, output, facts, template, dtype, samples)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
     print(f"{arguments.output}: {size / 1e6:.1f} MB")
 

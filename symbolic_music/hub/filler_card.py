@@ -1,14 +1,20 @@
 """The card of a shipped model that fills masked bars, generated from what training and evaluation wrote."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCardData
 
 from symbolic_music.hub.model_card import ModelFacts, list_files
-from symbolic_music.hub.model_index import measured
+from symbolic_music.hub.model_index import mean_distance, mean_overlap, measured
 from symbolic_music.hub.samples import ShownSamples
+from symbolic_music.hub.sections import statistics_table
+from symbolic_music.hub.template import render_card
+from symbolic_music.metrics.memorisation_report import copies_table
 
+INFILLING_FILE = "infilling.json"
+FILLING_FILE = "filling.json"
 _STYLES = {
     "seq2seq": "a BART, which reads the masked window in its encoder",
     "causal": "another that reads the masked window, then goes on with what the masks stand for",
@@ -17,6 +23,7 @@ _STYLES = {
 
 
 def filler_card(
+    template: Path,
     facts: ModelFacts,
     training: dict[str, Any],
     filling: dict[str, Any],
@@ -26,31 +33,43 @@ def filler_card(
     """The text of a card.
 
     Args:
+        template: what it says around the figures, such as `model_cards/template_infill.md`.
         facts: what the files do not know.
         training: `infilling.json`, which `train/train_infill.py` wrote.
         filling: what `train/evaluate_infill.py` wrote.
         beside: what `train/compare_infill.py` wrote, this model first.
         samples: what `symbolic-music infill` wrote.
+
+    Raises:
+        PublishError: when the template cannot be read or asks for a value that nobody knows.
     """
-    sections = [
-        f"---\n{_metadata(facts, training, filling).to_yaml()}\n---",
-        f"# {facts.title}",
-        facts.description,
-        _use(facts),
-        *(_samples(facts, shown) for shown in samples),
-        _loss(beside["models"]),
-        _fills(filling),
-        _made(facts, training),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in facts.limits),
-        f"## Licences\n\nCode and weights: Apache-2.0. {facts.data_licence}",
-    ]
-    return "\n\n".join(sections) + "\n"
+    test = beside["models"][0]
+    return render_card(
+        template,
+        card_data=_metadata(facts, training, filling).to_yaml(),
+        samples=[_shown(facts, shown) for shown in samples],
+        losses=_loss_table(beside["models"]),
+        fills=_fills_table(filling),
+        notes_per_second=f"{filling['with_grammar']['notes_per_second']:,.0f}",
+        statistics=statistics_table(filling["statistics"]),
+        memorisation=copies_table(filling["memorisation"]),
+        training_pieces=f"{filling['memorisation']['training_pieces']:,}",
+        **{
+            name: f"{test[key]:,}" for name, key in (("notes", "notes"), ("windows", "examples"), ("groups", "groups"))
+        },
+        **facts.words(),
+        **_made(training),
+    )
 
 
 def _metadata(facts: ModelFacts, training: dict[str, Any], filling: dict[str, Any]) -> ModelCardData:
     results = {
         "bits_per_note": training["test"]["bits_per_note"],
         "fill_validity": filling["with_grammar"]["share"],
+        "mean_distance_to_human": mean_distance(filling),
+        "mean_overlapping_area": mean_overlap(filling),
+        "covered_by_copies": filling["memorisation"]["samples"]["covered"]["mean"],
+        "covered_by_copies_in_human_pieces": filling["memorisation"]["human"]["covered"]["mean"],
     }
     return ModelCardData(
         license="apache-2.0",
@@ -62,48 +81,21 @@ def _metadata(facts: ModelFacts, training: dict[str, Any], filling: dict[str, An
     )
 
 
-def _use(facts: ModelFacts) -> str:
-    return f"""## Use
-
-```python
-import symbolic_music  # pip install symbolic-music-hf
-
-model, processor = symbolic_music.load_model("{facts.repository}")
-(tune,) = symbolic_music.read_scores("tune.mid")
-(piece,) = symbolic_music.infill(model, processor, tune, bars=(2, 4))  # the third bar and the fourth
-symbolic_music.write_midi(piece.score, "piece.mid")
-```
-
-On the command line, which counts bars from 1:
-`symbolic-music infill tune.mid --model {facts.repository} --bars 3-4 --format mid,png --output-dir out`.
-
-Notes that begin in these bars are replaced, nothing else is touched; what is written lasts exactly as long as the
-bars."""
-
-
-def _samples(facts: ModelFacts, shown: ShownSamples) -> str:
+def _shown(facts: ModelFacts, shown: ShownSamples) -> dict[str, str]:
     told, options = shown.summary, shown.summary["options"]
     command = f"symbolic-music infill {told['file']} --bars {told['bars']} --model {facts.repository}"
     command += f" --num-samples {len(told['samples'])} --seed {options['seed']}"
     command += f" --temperature {options['temperature']:g} --top-p {options['top_p']:g}"
-    lines = ["## Samples", "", f"Of `{command}`, not chosen:", *list_files(facts.repository, shown)]
-    return "\n".join(lines)
+    return {"command": command, "files": "\n".join(list_files(facts.repository, shown))}
 
 
-def _loss(models: Sequence[dict[str, Any]]) -> str:
-    test = models[0]
-    rows = "\n".join(_row(row, is_first=row is test) for row in models)
-    return f"""## What masked bars cost
-
-Bits per note of {test["notes"]:,} notes in masked bars of {test["examples"]:,} held-out windows
-({test["groups"]:,} near-duplicate groups): up to half of the bars, neighbouring ones, of all lines or some. All models
-pay for the same notes. Intervals are 95% bootstraps over groups, that of the difference a paired one.
-
-| model | parameters | steps | minutes | bits per note | this one is cheaper by |
-|---|---:|---:|---:|---:|---:|
-{rows}
-
-![Training and validation loss](loss.png)"""
+def _loss_table(models: Sequence[dict[str, Any]]) -> str:
+    """What masked bars cost several models, the first of which the others are set beside."""
+    lines = [
+        "| model | parameters | steps | minutes | bits per note | this one is cheaper by |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    return "\n".join([*lines, *(_row(row, is_first=row is models[0]) for row in models)])
 
 
 def _row(row: dict[str, Any], is_first: bool) -> str:
@@ -122,39 +114,25 @@ def _between(interval: dict[str, float] | None) -> str:
     return f" [{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
 
 
-def _fills(filling: dict[str, Any]) -> str:
-    rows = []
+def _fills_table(filling: dict[str, Any]) -> str:
+    """How many fills of held-out pieces last as long as their bars, with the grammar and without."""
+    lines = ["| sampled | as long as their bars (95% interval) | all else untouched |", "|---|---|---|"]
     for name, title in (("with_grammar", "with the grammar"), ("without_grammar", "without")):
         found = filling[name]
         low, high = found["interval"]["low"], found["interval"]["high"]
-        rows.append(
+        lines.append(
             f"| {title} | {found['valid']} of {found['samples']} ({low:.1%} to {high:.1%}) "
             f"| {found['untouched']} of {found['valid']} |"
         )
-    return "\n".join(
-        [
-            "## Fills of held-out pieces",
-            "",
-            "One to four bars of held-out pieces, of all tracks or some, written anew:",
-            "",
-            "| sampled | as long as their bars (95% interval) | all else untouched |",
-            "|---|---|---|",
-            *rows,
-        ]
-    )
+    return "\n".join(lines)
 
 
-def _made(facts: ModelFacts, training: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count:,} {name}" for name, count in training["examples"].items())
-    commands = "\n".join(facts.commands)
-    return f"""## Data and training
-
-{facts.data}
-
-Masked windows of at most {training["arguments"]["window_bars"]} bars: {counts}. Splits are by near-duplicate group
-(transposition-invariant); split hash `{training["split_hash"]}`. {training["training_minutes"]:.0f} minutes on
-{training["machine"]}, seed {training["seed"]}. `infilling.json` and `filling.json` have the rest.
-
-```
-{commands}
-```"""
+def _made(training: dict[str, Any]) -> dict[str, str]:
+    return {
+        "window_bars": str(training["arguments"]["window_bars"]),
+        "examples": ", ".join(f"{count:,} {name}" for name, count in training["examples"].items()),
+        "split_hash": training["split_hash"],
+        "training_minutes": f"{training['training_minutes']:.0f}",
+        "machine": training["machine"],
+        "seed": str(training["seed"]),
+    }

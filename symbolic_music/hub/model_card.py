@@ -11,6 +11,7 @@ from huggingface_hub import ModelCardData
 from symbolic_music.hub.model_index import eval_results
 from symbolic_music.hub.samples import ShownSamples
 from symbolic_music.hub.sections import measured_sections
+from symbolic_music.hub.template import render_card
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 PLOTS_FOLDER = "plots"
@@ -46,8 +47,14 @@ class ModelFacts:
     ablation_note: str = ""
     baseline: dict[str, float] = field(default_factory=dict)
 
+    def words(self) -> dict[str, Any]:
+        """What a template says of them as it stands."""
+        names = ("title", "repository", "description", "data", "data_licence", "limits")
+        return {name: getattr(self, name) for name in names} | {"commands": "\n".join(self.commands)}
+
 
 def model_card(
+    template: Path,
     facts: ModelFacts,
     num_parameters: int,
     processor: MusicProcessor,
@@ -58,27 +65,29 @@ def model_card(
     """The text of a card.
 
     Args:
+        template: what it says around the figures, such as `model_cards/template.md`.
         facts: what the files do not know.
         num_parameters: of the model.
         processor: of the model.
         training: `training_summary.json`.
         report: `report.json`.
         samples: pieces to show.
+
+    Raises:
+        PublishError: when the template cannot be read or asks for a value that nobody knows.
     """
-    sections = [
-        f"---\n{_metadata(facts, report, processor).to_yaml()}\n---",
-        f"# {facts.title}",
-        facts.description,
-        _use_section(facts, processor),
-        *(_samples_section(facts, shown) for shown in samples),
-        *measured_sections(report, f"{PLOTS_FOLDER}/", facts.baseline),
-        _ablation_section(facts),
-        _data_section(facts, training, processor),
-        _training_section(facts, num_parameters, training),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in facts.limits),
-        f"## Licences\n\nCode and weights: Apache-2.0. {facts.data_licence}",
-    ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    sections = measured_sections(report, f"{PLOTS_FOLDER}/", facts.baseline)
+    return render_card(
+        template,
+        card_data=_metadata(facts, report, processor).to_yaml(),
+        samples=[_shown(facts, shown) for shown in samples],
+        measured=[section for section in sections if section],
+        ablations=_table(facts.ablations),
+        ablation_note=facts.ablation_note,
+        **facts.words(),
+        **_language(processor),
+        **_trained(num_parameters, training),
+    )
 
 
 def _metadata(facts: ModelFacts, report: dict[str, Any], processor: MusicProcessor) -> ModelCardData:
@@ -92,44 +101,13 @@ def _metadata(facts: ModelFacts, report: dict[str, Any], processor: MusicProcess
     )
 
 
-def _use_section(facts: ModelFacts, processor: MusicProcessor) -> str:
-    alone = "the grammar and the way back to music need the package"
-    if processor.codec.codec_type == "remi":
-        alone = "the grammar and the way back to MIDI need the package (or MidiTok, which reads `miditok.json`)"
-    return f"""## Use
-
-```python
-import symbolic_music  # makes the Auto classes know the model; pip install symbolic-music-hf
-from transformers import AutoModelForCausalLM, AutoProcessor
-
-model = AutoModelForCausalLM.from_pretrained("{facts.repository}")
-processor = AutoProcessor.from_pretrained("{facts.repository}")
-grammar = symbolic_music.GrammarLogitsProcessor(processor.grammar(), max_length=512, num_bars=16)
-start = processor.tokenizer("BOS_None", return_tensors="pt").input_ids
-ids = model.generate(start, do_sample=True, top_k=0, max_length=512, logits_processor=[grammar])
-symbolic_music.write_midi(processor.decode(ids[0]), "piece.mid")
-```
-
-On the command line:
-`symbolic-music generate --model {facts.repository} --bars 16 --format mid,abc,wav,png --output-dir out`,
-and to go on from a file of yours: `--prompt tune.abc --prompt-bars 4`.
-
-Without the package the weights load with `AutoModelForCausalLM.from_pretrained("{facts.repository}",
-trust_remote_code=True)` and the tokenizer with `AutoTokenizer`; {alone}."""
-
-
-def _samples_section(facts: ModelFacts, shown: ShownSamples) -> str:
+def _shown(facts: ModelFacts, shown: ShownSamples) -> dict[str, str]:
     options, prompt = shown.summary["options"], shown.summary["prompt"]
     command = f"symbolic-music generate --model {facts.repository} --num-samples {len(shown.summary['samples'])}"
     command += f" --seed {options['seed']} --temperature {options['temperature']:g} --top-p {options['top_p']:g}"
     command += f" --bars {options['num_bars']}" if options["num_bars"] else ""
     command += f" --prompt {Path(prompt).name}" if prompt else ""
-    lines = [
-        "## Samples, going on from a tune" if prompt else "## Samples",
-        "",
-        f"The first of `{command}`, not chosen:",
-    ]
-    return "\n".join([*lines, *list_files(facts.repository, shown)])
+    return {"command": command, "prompt": prompt or "", "files": "\n".join(list_files(facts.repository, shown))}
 
 
 def list_files(repository: str, shown: ShownSamples) -> list[str]:
@@ -147,43 +125,34 @@ def list_files(repository: str, shown: ShownSamples) -> list[str]:
     return [*lines, "", "Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in shown.files) + "."]
 
 
-def _ablation_section(facts: ModelFacts) -> str:
-    if not facts.ablations:
+def _table(rows: Sequence[dict[str, str]]) -> str:
+    if not rows:
         return ""
-    names = list(facts.ablations[0])
-    rows = ["## Ablations", "", facts.ablation_note, "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    rows += [f"| {' | '.join(row[name] for name in names)} |" for row in facts.ablations]
-    return "\n".join(rows)
+    names = list(rows[0])
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row[name] for name in names)} |" for row in rows)])
 
 
-def _data_section(facts: ModelFacts, training: dict[str, Any], processor: MusicProcessor) -> str:
-    pieces = ", ".join(f"{count:,} {name}" for name, count in training["pieces"].items())
-    size, events = len(processor.tokenizer), len(processor.codec.events)
-    name = _CODEC_TITLES[processor.codec.codec_type]
-    vocabulary = (
-        f"The tokenizer has one id for each of {events:,} {name} events, and the special tokens."
-        if processor.is_word_level
-        else f"The tokenizer ({size:,} ids over {events:,} {name} events) was trained on the training split only."
-    )
-    return f"""## Data
-
-{facts.data}
-
-Pieces: {pieces}. Splits are by near-duplicate group (transposition-invariant), so that no setting of a held-out tune
-was trained on; split hash `{training["split_hash"]}`. {vocabulary}"""
+def _language(processor: MusicProcessor) -> dict[str, Any]:
+    return {
+        "codec": processor.codec.codec_type,
+        "codec_title": _CODEC_TITLES[processor.codec.codec_type],
+        "is_word_level": processor.is_word_level,
+        "num_ids": f"{len(processor.tokenizer):,}",
+        "num_events": f"{len(processor.codec.events):,}",
+    }
 
 
-def _training_section(facts: ModelFacts, num_parameters: int, training: dict[str, Any]) -> str:
-    commands = "\n".join(facts.commands)
-    flops = 6 * num_parameters * training["tokens_seen"]
-    return f"""## Training
-
-{num_parameters:,} parameters; {training["tokens_seen"]:,} tokens seen
-in {training["training_seconds"] / 60:.0f} minutes on {training["machine"]}:
-about 10^{math.log10(flops):.1f} floating-point operations (6 parameters tokens).
-Label smoothing {training["label_smoothing"]:g}, structural loss weight {training["structural_loss_weight"]:g}, seed
-{training["seed"]}. `training_summary.json` has the rest.
-
-```
-{commands}
-```"""
+def _trained(num_parameters: int, training: dict[str, Any]) -> dict[str, str]:
+    return {
+        "num_parameters": f"{num_parameters:,}",
+        "tokens_seen": f"{training['tokens_seen']:,}",
+        "training_minutes": f"{training['training_seconds'] / 60:.0f}",
+        "machine": training["machine"],
+        "log_flops": f"{math.log10(6 * num_parameters * training['tokens_seen']):.1f}",
+        "label_smoothing": f"{training['label_smoothing']:g}",
+        "structural_loss_weight": f"{training['structural_loss_weight']:g}",
+        "seed": str(training["seed"]),
+        "split_hash": training["split_hash"],
+        "pieces": ", ".join(f"{count:,} {name}" for name, count in training["pieces"].items()),
+    }

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.filler_card import filler_card
+from symbolic_music.hub.filler_card import FILLING_FILE, INFILLING_FILE, filler_card
 from symbolic_music.hub.model_card import PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.samples import read_samples
 from symbolic_music.hub.sections import PLOTS, REPORT_FILE
@@ -27,8 +27,6 @@ from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProc
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 LOSS_PLOT = "loss.png"
 TRAINING_FILE = "training_summary.json"
-INFILLING_FILE = "infilling.json"
-FILLING_FILE = "filling.json"
 COMPARISON_FILE = "beside.json"
 
 
@@ -37,6 +35,7 @@ def assemble_model(
     report: Path,
     output: Path,
     facts: ModelFacts,
+    template: Path,
     dtype: str = "bfloat16",
     samples: Sequence[Path] = (),
 ) -> None:
@@ -47,6 +46,7 @@ def assemble_model(
         report: a folder that `symbolic-music evaluate` wrote, with `report.json` and its plots.
         output: the folder to write; must not exist.
         facts: what the card says and no file knows.
+        template: of the card.
         dtype: "bfloat16" or "float32".
         samples: folders that `symbolic-music generate` wrote, for the card; their first pieces go with it.
 
@@ -60,7 +60,7 @@ def assemble_model(
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
-        card = model_card(facts, model.num_parameters(), processor, training, figures, shown)
+        card = model_card(template, facts, model.num_parameters(), processor, training, figures, shown)
     except KeyError as error:
         raise PublishError(f"{report}: the card needs the figure {error}, which no result file holds") from error
     with _folder_to_make(output) as partial:
@@ -77,6 +77,7 @@ def assemble_filler(
     output: Path,
     facts: ModelFacts,
     beside: Path,
+    template: Path,
     dtype: str = "bfloat16",
     samples: Sequence[Path] = (),
 ) -> None:
@@ -88,6 +89,7 @@ def assemble_filler(
         output: the folder to write; must not exist.
         facts: what the card says and no file knows.
         beside: what `train/compare_infill.py` wrote, of this model first.
+        template: of the card.
         dtype: "bfloat16" or "float32".
         samples: folders that `symbolic-music infill` wrote.
 
@@ -103,7 +105,7 @@ def assemble_filler(
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
-        card = filler_card(facts, training, figures, compared, shown)
+        card = filler_card(template, facts, training, figures, compared, shown)
     except KeyError as error:
         raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
     with _folder_to_make(output) as partial:

@@ -158,17 +158,19 @@ def statistics_section(statistics: Mapping[str, Any], pieces: Mapping[str, int])
         statistics: by name, what `metrics.statistics.compare_values` gives.
         pieces: how many are "sampled" and "human".
     """
-    lines = [
-        "## Beside human pieces",
-        "",
-        f"Means over {pieces['sampled']:,} samples and {pieces['human']:,} held-out human pieces, with 95% bootstrap "
-        "intervals. No value is better by itself; what counts is the distance: that of the means in standard "
-        "deviations of the human pieces, and the overlapping area (OA) of the distances between and within the sets "
-        "(Yang & Lerch 2020), which is 1 for sets that cannot be told apart.",
-        "",
-        "| statistic | sampled | human | distance | OA |",
-        "|---|---|---|---|---|",
-    ]
+    return f"""## Beside human pieces
+
+Means over {pieces["sampled"]:,} samples and {pieces["human"]:,} held-out human pieces, with 95% bootstrap intervals.
+No value is better by itself; what counts is the distance: that of the means in standard deviations of the human
+pieces, and the overlapping area (OA) of the distances between and within the sets (Yang & Lerch 2020), which is 1 for
+sets that cannot be told apart.
+
+{statistics_table(statistics)}"""
+
+
+def statistics_table(statistics: Mapping[str, Any]) -> str:
+    """Means of two sets with their distance and overlap, a row for each statistic; see `statistics_section`."""
+    lines = ["| statistic | sampled | human | distance | OA |", "|---|---|---|---|---|"]
     for name, row in statistics.items():
         area = row["overlapping_area"]
         lines.append(

@@ -5,27 +5,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from symbolic_music.hub.filler_card import FILLING_FILE, INFILLING_FILE
 from symbolic_music.hub.model_index import mean_distance, mean_overlap
-from symbolic_music.hub.sections import REPORT_FILE
+from symbolic_music.hub.sections import PIECE_KINDS, REPORT_FILE
 from symbolic_music.report.errors import ReportError
 
 
 def read_reports(folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """The figures of reports, by the name of their folder, in this order.
+    """The figures of reports, by the name of their folder, in this order; of a filler, what its folder holds instead.
 
     Raises:
-        ReportError: when a folder holds none.
+        ReportError: when a folder holds neither.
     """
-    reports = {}
-    for folder in folders:
-        path = folder / REPORT_FILE
-        try:
-            reports[folder.name] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ReportError(
-                f"{path}: expected the figures that `symbolic-music evaluate` writes ({error})"
-            ) from error
-    return reports
+    return {folder.name: _read_filler(folder) or _read_json(folder / REPORT_FILE) for folder in folders}
+
+
+def _read_filler(folder: Path) -> dict[str, Any] | None:
+    """The figures of a model that fills masked bars, under the names that a report has for them."""
+    if (folder / REPORT_FILE).exists() or not (folder / FILLING_FILE).exists():
+        return None
+    training, filling = _read_json(folder / INFILLING_FILE), _read_json(folder / FILLING_FILE)
+    test = training["test"]
+    loss = {name: test[name] for name in ("bits_per_note", "bits_per_note_interval")}
+    with_grammar = filling["with_grammar"]
+    return {
+        "parameters": training["parameters"]["all"],
+        "fills": True,
+        "loss": loss | {"pieces": test["examples"], "split_hash": training["split_hash"]},
+        "sampling": {
+            **{name: filling[name] | {"pieces": filling[name]["samples"]} for name in PIECE_KINDS},
+            "notes_per_second": with_grammar["notes_per_second"],
+        },
+        "statistics": filling["statistics"],
+        "memorisation": filling["memorisation"],
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path}: expected the figures that `symbolic-music evaluate` writes ({error})") from error
 
 
 def comparison_text(reports: Mapping[str, Mapping[str, Any]], command: str) -> str:
@@ -44,6 +64,7 @@ def comparison_text(reports: Mapping[str, Mapping[str, Any]], command: str) -> s
         "Bits per note and notes per second do not depend on a tokenizer. Losses compare only where the held-out "
         "pieces are the same: see the column of the data. Distances are of means, in standard deviations of the human "
         "pieces, absolute and averaged over all statistics; the overlapping area (OA) likewise. Intervals are 95%.",
+        *_on_fillers(reports),
         "",
         f"| model | {' | '.join(columns)} |",
         "|---|" + "---|" * len(columns),
@@ -58,12 +79,25 @@ def comparison_text(reports: Mapping[str, Mapping[str, Any]], command: str) -> s
     return "\n".join(lines) + "\n"
 
 
+def _on_fillers(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if not any("fills" in figures for figures in reports.values()):
+        return []
+    return [
+        "",
+        "A model that fills was asked for one to four bars of held-out pieces (`train/evaluate_infill.py`): its loss "
+        "is that of masked bars of held-out windows, with what stands around them to read; its fills are set beside "
+        "what people wrote in the same bars; and it fills one piece at a time, where the others compose many at once.",
+    ]
+
+
 def _summary(figures: Mapping[str, Any]) -> dict[str, str]:
     loss, sampling = figures["loss"], figures["sampling"]
     valid, free = sampling["with_grammar"], sampling["without_grammar"]
     return {
+        "task": "fills bars" if "fills" in figures else "composes",
         "parameters": f"{figures['parameters'] / 1e6:.2f}M",
-        "held-out pieces": f"{loss['pieces']:,}, split `{loss['split_hash'][:8]}`",
+        "held out": f"{loss['pieces']:,} {'windows' if 'fills' in figures else 'pieces'}, "
+        f"split `{loss['split_hash'][:8]}`",
         "bits per note": _with_interval(loss["bits_per_note"], loss["bits_per_note_interval"]),
         "valid": f"{valid['valid']:,} of {valid['pieces']:,}",
         "valid without the grammar": f"{free['valid']:,} of {free['pieces']:,}",

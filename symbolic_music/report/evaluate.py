@@ -1,5 +1,5 @@
 """A report on a model: what held-out music costs it, and what the pieces it samples are like. Measures and keeps
-figures; how they read is `report.tables`' business.
+figures; how they read is `hub.sections`' business.
 
 Each part is kept in the report's folder when it is done, and is not done again for the same settings.
 """

@@ -1,19 +1,25 @@
-"""Whether a model's fills are music and leave alone what they should: random bars of held-out pieces, filled in."""
+"""Whether a model's fills are music and leave alone what they should, and what they are like beside what people wrote
+there: random bars of held-out pieces, filled in."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from symusic.core import ScoreTick
+from symusic.core import NoteTickList, ScoreTick
 from transformers import PreTrainedModel
 
 from symbolic_music.events.track_text import TrackTextCodec
 from symbolic_music.generation.compose import Composition, SamplingOptions
 from symbolic_music.generation.infill import infill
 from symbolic_music.metrics.intervals import wilson_interval
+from symbolic_music.metrics.memorisation_index import MemorisationIndex
+from symbolic_music.metrics.memorisation_report import compare_copies
+from symbolic_music.metrics.statistics import NOTE_STATISTICS, compare_values, measure_pieces
 from symbolic_music.score.bars import bar_table
+from symbolic_music.score.transforms import cut_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError
 
@@ -22,14 +28,35 @@ MAX_BARS = 4
 _TRIES = 5
 
 
-def evaluate_infilling(
+@dataclass(frozen=True)
+class Fill:
+    """Some bars of some tracks of a piece, filled in.
+
+    Attributes:
+        number: of the piece.
+        piece: with the fill.
+        untouched: whether all else is as it was.
+        human: the bars of the tracks that were asked for, alone, on the model's grid, as they were.
+        filled: the same with the fill; None where it is no music.
+        seconds: that it took.
+    """
+
+    number: int
+    piece: Composition
+    untouched: bool
+    human: ScoreTick
+    filled: ScoreTick | None
+    seconds: float
+
+
+def fill_pieces(
     model: PreTrainedModel,
     processor: MusicProcessor,
     scores: Sequence[ScoreTick],
     num_samples: int,
     options: SamplingOptions,
     on_sample: Callable[[int], Any] | None = None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, list[Fill]], dict[str, int]]:
     """Fill one to four bars of all tracks or some, with the grammar and without.
 
     Args:
@@ -41,9 +68,8 @@ def evaluate_infilling(
         on_sample: called with 1 after each fill.
 
     Returns:
-        "with_grammar" and "without_grammar": "samples"; "valid": fills that last as long as their bars, with "share"
-        and "interval" (95%, Wilson); "untouched": Scores in which all else is as it was, of the valid; "notes" filled
-        in; and "drawn_anew": bars and tracks that could not be asked for, by reason.
+        "with_grammar" and "without_grammar", the same bars in both; and how often bars and tracks were drawn anew that
+        could not be asked for, by reason.
 
     Raises:
         TrainingError: when hardly any of the pieces can be asked for.
@@ -52,30 +78,105 @@ def evaluate_infilling(
     if not isinstance(codec, TrackTextCodec):
         raise TrainingError(f"only models of track text fill in, not of {codec.codec_type}")
     drawn_anew: Counter[str] = Counter()
-    kinds: dict[str, list[tuple[Composition, bool]]] = {"with_grammar": [], "without_grammar": []}
+    kinds: dict[str, list[Fill]] = {"with_grammar": [], "without_grammar": []}
     rng = np.random.default_rng(options.seed)
-    for number in range(_TRIES * num_samples):
+    for tried in range(_TRIES * num_samples):
         if len(kinds["with_grammar"]) == num_samples:
             break
-        score = scores[number % len(scores)]
-        bars, tracks = _draw(rng, score)
-        own = replace(options, seed=options.seed + number)
+        number = tried % len(scores)
+        bars, tracks = _draw(rng, scores[number])
+        own = replace(options, seed=options.seed + tried)
         try:
-            for name, filled in kinds.items():
+            for name, fills in kinds.items():
                 asked = replace(own, use_grammar=name == "with_grammar")
-                (piece,) = infill(model, processor, score, bars, tracks, 1, asked)
-                filled.append(
-                    (piece, piece.score is not None and is_untouched(codec, score, piece.score, bars, tracks))
-                )
+                fills.append(_fill(model, processor, codec, scores[number], number, bars, tracks, asked))
                 if on_sample is not None:
                     on_sample(1)
         except ValueError as error:
             drawn_anew[_without_numbers(str(error))] += 1
     if len(kinds["with_grammar"]) < num_samples:
         raise TrainingError(f"too few bars of these pieces can be filled: {dict(drawn_anew)}")
-    return {name: _summary(filled) for name, filled in kinds.items()} | {
-        "drawn_anew": dict(sorted(drawn_anew.items()))
+    return kinds, dict(sorted(drawn_anew.items()))
+
+
+def describe_fills(fills: Sequence[Fill]) -> dict[str, Any]:
+    """How many fills are music.
+
+    Returns:
+        "samples"; "valid": fills that last as long as their bars, with "share" and "interval" (95%, Wilson);
+        "untouched": Scores in which all else is as it was, of the valid; "notes" filled in, and how many a second.
+    """
+    valid = [fill for fill in fills if fill.piece.valid]
+    low, high = wilson_interval(len(valid), len(fills))
+    notes = sum(fill.piece.num_notes for fill in fills)
+    return {
+        "samples": len(fills),
+        "valid": len(valid),
+        "share": len(valid) / len(fills),
+        "interval": {"low": low, "high": high},
+        "untouched": sum(fill.untouched for fill in valid),
+        "notes": notes,
+        "notes_per_second": notes / sum(fill.seconds for fill in fills),
     }
+
+
+def compare_with_human(
+    fills: Sequence[Fill], index: MemorisationIndex, groups: Sequence[int], seed: int
+) -> dict[str, Any]:
+    """What fills are like, beside what people wrote in the same bars.
+
+    Args:
+        fills: those that are no music are left out.
+        index: of the training pieces.
+        groups: near-duplicate group of each piece that was filled, by number.
+        seed: of the bootstraps.
+
+    Returns:
+        "statistics", see `metrics.statistics.compare_pieces`, without those that need more than some bars; and
+        "memorisation", see `metrics.memorisation_report.compare_copies`, without single pieces.
+
+    Raises:
+        ValueError: with fewer than three fills that are music.
+    """
+    pairs = [(fill.filled, fill) for fill in fills if fill.filled is not None]
+    filled, human = [score for score, _ in pairs], [fill.human for _, fill in pairs]
+    ours, theirs = (measure_pieces(scores, NOTE_STATISTICS) for scores in (filled, human))
+    copies = compare_copies(index, filled, human, human_groups=[groups[fill.number] for _, fill in pairs], seed=seed)
+    for side in ("samples", "human"):
+        copies[side].pop("per_piece")
+    return {
+        "statistics": {name: compare_values(ours[name], theirs[name], seed) for name in NOTE_STATISTICS},
+        "memorisation": copies,
+    }
+
+
+def _fill(
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    codec: TrackTextCodec,
+    score: ScoreTick,
+    number: int,
+    bars: tuple[int, int],
+    tracks: Sequence[int],
+    options: SamplingOptions,
+) -> Fill:
+    started = time.perf_counter()
+    (piece,) = infill(model, processor, score, bars, tracks, 1, options)
+    seconds = time.perf_counter() - started
+    filled, untouched = None, False
+    if piece.score is not None:
+        filled = _alone(codec, piece.score, bars, tracks)
+        untouched = is_untouched(codec, score, piece.score, bars, tracks)
+    return Fill(number, piece, untouched, _alone(codec, score, bars, tracks), filled, seconds)
+
+
+def _alone(codec: TrackTextCodec, score: ScoreTick, bars: tuple[int, int], tracks: Sequence[int]) -> ScoreTick:
+    """The bars of the tracks, and nothing else, on the codec's grid."""
+    cut = cut_bars(codec.move_to_grid(score), bars[0], bars[1] - bars[0])
+    for number, track in enumerate(cut.tracks):
+        if number not in tracks:
+            track.notes = NoteTickList([])
+    return cut
 
 
 def _draw(rng: np.random.Generator, score: ScoreTick) -> tuple[tuple[int, int], list[int]]:
@@ -117,19 +218,6 @@ def _notes(
         for note, moved in zip(score.tracks[track].notes, steps, strict=True)
         if not begin <= moved.time < end
     )
-
-
-def _summary(filled: Sequence[tuple[Composition, bool]]) -> dict[str, Any]:
-    valid = [(piece, untouched) for piece, untouched in filled if piece.valid]
-    low, high = wilson_interval(len(valid), len(filled))
-    return {
-        "samples": len(filled),
-        "valid": len(valid),
-        "share": len(valid) / len(filled),
-        "interval": {"low": low, "high": high},
-        "untouched": sum(untouched for _, untouched in valid),
-        "notes": sum(piece.num_notes for piece, _ in filled),
-    }
 
 
 def _without_numbers(text: str) -> str:

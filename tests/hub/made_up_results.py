@@ -1,6 +1,7 @@
 """What training and evaluation scripts write, with figures that nobody measured, and a model of random weights."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from tiny_model import save_checkpoint
@@ -8,6 +9,10 @@ from tiny_model import save_checkpoint
 from symbolic_music.hub.model_card import ModelFacts
 from symbolic_music.hub.publish import TRAINING_FILE
 from symbolic_music.hub.sections import PLOTS, REPORT_FILE
+
+TEMPLATE, TEMPLATE_INFILL = (
+    Path(__file__).parents[2] / "model_cards" / name for name in ("template.md", "template_infill.md")
+)
 
 
 def _interval(value: float) -> dict[str, float]:

@@ -5,14 +5,16 @@ import shutil
 
 import pytest
 from huggingface_hub import ModelCard
-from made_up_results import FACTS
+from made_up_results import FACTS, REPORT, TEMPLATE_INFILL
 
 import symbolic_music
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.publish import INFILLING_FILE, assemble_filler
+from symbolic_music.hub.filler_card import INFILLING_FILE
+from symbolic_music.hub.publish import assemble_filler
 from symbolic_music.hub.upload import plan_publication
+from symbolic_music.report.comparison import comparison_text, read_reports
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 
 TEST = {
@@ -35,9 +37,10 @@ RESULT = {
 }
 FILLING = {
     "with_grammar": {"samples": 200, "valid": 199, "share": 0.995, "interval": {"low": 0.972, "high": 0.999},
-                     "untouched": 198},
+                     "untouched": 198, "notes_per_second": 76.5},
     "without_grammar": {"samples": 200, "valid": 87, "share": 0.435, "interval": {"low": 0.368, "high": 0.504},
-                        "untouched": 86},
+                        "untouched": 86, "notes_per_second": 87.6},
+    "statistics": REPORT["statistics"], "memorisation": REPORT["memorisation"],
 }  # fmt: skip
 
 
@@ -75,14 +78,22 @@ def write(path, content):
 
 def test_card_and_folder(trained, ten_tunes, tmp_path):
     output = tmp_path / "model"
-    assemble_filler(trained, trained / "fills.json", output, FACTS, trained / "compared.json", dtype="float32")
+    assemble_filler(
+        trained, trained / "fills.json", output, FACTS, trained / "compared.json", TEMPLATE_INFILL, dtype="float32"
+    )
     text = (output / "README.md").read_text()
     compared = ("2.346 [2.111, 2.555]", "0.444 [0.333, 0.555]", "4,666,555", "4,777,888", "1,555")
     figures = ("199 of 200 (97.2% to 99.9%)", "198 of 199")
     others = ("2.789", "1,444", "87 of 200", "5p11th45h", "45,678 train", "33 minutes", "seed 9", FACTS.repository)
-    assert [figure for figure in (*compared, *figures, *others) if figure not in text] == []
+    beside_human = ("76 notes a second", "| notes per bar | 7.123 [6.873, 7.498] |", "1,234 training pieces")
+    assert [figure for figure in (*compared, *figures, *others, *beside_human) if figure not in text] == []
     results = {found.metric_type: found.metric_value for found in ModelCard(text).data.eval_results}
-    assert results == {"bits_per_note": 2.3456, "fill_validity": 0.995}
+    likeness = {"mean_distance_to_human": 0.456, "mean_overlapping_area": 0.789}
+    copies = {"covered_by_copies": 0.5, "covered_by_copies_in_human_pieces": 0.375}
+    assert results == {"bits_per_note": 2.3456, "fill_validity": 0.995} | likeness | copies
+    (row,) = (line for line in comparison_text(read_reports([output]), "").splitlines() if "](model)" in line)
+    assert "fills bars | 4.78M | 1,234 windows, split `5p11th45` | 2.346 [2.111, 2.555] | 199 of 200 | 87 of" in row
+    assert "0.46 | 0.79 | 50.0% (37.5%)" in row
     assert plan_publication(output, FACTS.repository).problems == []
     assert {"infilling.json", "filling.json", "beside.json", "loss.png", "modeling_music_transformer.py"} <= {
         path.name for path in output.iterdir()
@@ -101,14 +112,14 @@ def test_what_is_missing_or_does_not_belong_is_named(trained, tmp_path):
     other = tmp_path / "other.json"
     write(other, {"models": BESIDE["models"][::-1]})
     with pytest.raises(PublishError, match=r"other\.json: its first model is not"):
-        assemble_filler(trained, trained / "fills.json", output, FACTS, other)
+        assemble_filler(trained, trained / "fills.json", output, FACTS, other, TEMPLATE_INFILL)
     with pytest.raises(PublishError, match=r"nothing\.json is missing"):
-        assemble_filler(trained, trained / "nothing.json", output, FACTS, compared)
+        assemble_filler(trained, trained / "nothing.json", output, FACTS, compared, TEMPLATE_INFILL)
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)
     write(copy / INFILLING_FILE, {name: value for name, value in RESULT.items() if name != "seed"})
     with pytest.raises(PublishError, match="the card needs the figure 'seed'"):
-        assemble_filler(copy, trained / "fills.json", output, FACTS, compared)
+        assemble_filler(copy, trained / "fills.json", output, FACTS, compared, TEMPLATE_INFILL)
     with pytest.raises(PublishError, match="exists; expected a folder to make"):
-        assemble_filler(trained, trained / "fills.json", tmp_path, FACTS, compared)
+        assemble_filler(trained, trained / "fills.json", tmp_path, FACTS, compared, TEMPLATE_INFILL)
     assert not output.exists()

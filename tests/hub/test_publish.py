@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from huggingface_hub import ModelCard
-from made_up_results import FACTS, save_trained
+from made_up_results import FACTS, TEMPLATE, save_trained
 from transformers import AutoModelForCausalLM, AutoProcessor
 
 import symbolic_music
@@ -27,7 +27,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def published(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hub") / "model"
-    assemble_model(trained, trained, folder, FACTS, dtype="float32")
+    assemble_model(trained, trained, folder, FACTS, TEMPLATE, dtype="float32")
     return folder
 
 
@@ -97,7 +97,7 @@ def test_it_loads_without_the_package_and_generates_the_same(published, tmp_path
 
 
 def test_bfloat16_halves_the_weights(trained, tmp_path):
-    assemble_model(trained, trained, tmp_path / "half", FACTS)
+    assemble_model(trained, trained, tmp_path / "half", FACTS, TEMPLATE)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype="auto")
     assert model.dtype == torch.bfloat16
 
@@ -123,7 +123,7 @@ def test_every_figure_stands_on_the_card(published):
     shown = [
         "3.456", "[3.110, 3.970]", "27.89", "1.2345", "98.7650%", "321", "287", "98,765", "5.678", "4.321",
         "5p11th45h", "70k3n", "1,234 train", "56 validation", "7,654,321", "42 minutes", "2 cores of something",
-        "0.125", "0.375", "seed\n41", "0.95", "777", "999", "99.9%", "61.3%", "300 broken, 87 unfinished",
+        "0.125", "0.375", "seed 41", "0.95", "777", "999", "99.9%", "61.3%", "300 broken, 87 unfinished",
         "7.123 [6.873, 7.498]", "8.321 [8.071, 8.696]", "222", "-0.46 [-0.58, -0.39]", "0.79 [0.66, 0.85]",
         "1,357", "468", "555,555", "50.0% [45.0%, 55.0%]", "| bars | 48 | 47 | 89.0% to 99.6% |", "It only walks.",
         "The walks are free.",
@@ -164,20 +164,25 @@ def test_a_changed_figure_changes_the_card(published):
     processor = AutoProcessor.from_pretrained(published)
     num_parameters = AutoModelForCausalLM.from_pretrained(published).num_parameters()
     contents = {name: json.loads((published / name).read_text()) for name in (TRAINING_FILE, REPORT_FILE)}
-    assert model_card(FACTS, num_parameters, processor, *contents.values()) == (published / "README.md").read_text()
+    assert (
+        model_card(TEMPLATE, FACTS, num_parameters, processor, *contents.values())
+        == (published / "README.md").read_text()
+    )
     for name, path in FIGURES:
         changed = json.loads(json.dumps(contents))
         place = changed[name]
         for key in path[:-1]:
             place = place[key]
         place[path[-1]] *= 2
-        card = model_card(FACTS, num_parameters, processor, *changed.values())
+        card = model_card(TEMPLATE, FACTS, num_parameters, processor, *changed.values())
         assert card != (published / "README.md").read_text(), (name, path)
 
 
 def test_ablations_make_a_table(trained, tmp_path):
     rows = [{"run": "all", "bits": "3.4"}, {"run": "no merges", "bits": "3.9"}]
-    assemble_model(trained, trained, tmp_path / "model", replace(FACTS, ablations=rows, ablation_note="Equal tokens."))
+    assemble_model(
+        trained, trained, tmp_path / "model", replace(FACTS, ablations=rows, ablation_note="Equal tokens."), TEMPLATE
+    )
     card = (tmp_path / "model" / "README.md").read_text()
     assert "Equal tokens.\n\n| run | bits |\n|---|---|\n| all | 3.4 |\n| no merges | 3.9 |" in card
 
@@ -197,7 +202,7 @@ def test_a_missing_file_is_named_and_nothing_is_written(trained, tmp_path, name)
     checkpoint = copy_of(trained, tmp_path / "checkpoint")
     (checkpoint / name).unlink()
     with pytest.raises(PublishError, match=rf"{name} is missing"):
-        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS)
+        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS, TEMPLATE)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
@@ -210,17 +215,17 @@ def test_a_missing_figure_is_named_and_nothing_half_written_remains(trained, tmp
     del (content[place] if place else content)[key]
     (checkpoint / name).write_text(json.dumps(content))
     with pytest.raises(PublishError, match=rf"the card needs the figure '{key}'"):
-        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS)
+        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS, TEMPLATE)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
 def test_an_existing_output_and_broken_json_are_refused(trained, tmp_path):
     with pytest.raises(PublishError, match="exists; expected a folder to make"):
-        assemble_model(trained, trained, tmp_path, FACTS)
+        assemble_model(trained, trained, tmp_path, FACTS, TEMPLATE)
     checkpoint = copy_of(trained, tmp_path / "checkpoint")
     (checkpoint / REPORT_FILE).write_text("{")
     with pytest.raises(PublishError, match=r"report\.json is not JSON"):
-        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS)
+        assemble_model(checkpoint, checkpoint, tmp_path / "model", FACTS, TEMPLATE)
 
 
 def test_samples_go_along_and_the_first_one_is_on_the_card(trained, tmp_path):
@@ -233,7 +238,7 @@ def test_samples_go_along_and_the_first_one_is_on_the_card(trained, tmp_path):
         (folder / f"sample_{number:04d}.mid").write_bytes(b"MThd")
         (folder / f"sample_{number:04d}.mp3").write_bytes(b"ID3")
         (folder / f"sample_{number:04d}.abc").write_text(f"X:1\nT:piece {number}\nK:C\n")
-    assemble_model(trained, trained, tmp_path / "model", FACTS, samples=[folder])
+    assemble_model(trained, trained, tmp_path / "model", FACTS, TEMPLATE, samples=[folder])
     assert sorted(path.name for path in (tmp_path / "model" / "samples" / "scratch").iterdir()) == [
         f"sample_000{number}.{suffix}" for number in range(3) for suffix in ("abc", "mid", "mp3")
     ]
@@ -249,4 +254,21 @@ def test_samples_go_along_and_the_first_one_is_on_the_card(trained, tmp_path):
 
 def test_a_folder_without_samples_is_named(trained, tmp_path):
     with pytest.raises(PublishError, match="nothing holds no samples"):
-        assemble_model(trained, trained, tmp_path / "model", FACTS, samples=[tmp_path / "nothing"])
+        assemble_model(trained, trained, tmp_path / "model", FACTS, TEMPLATE, samples=[tmp_path / "nothing"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ title }} by {{ nobody }}", r"mine\.md: 'nobody' is undefined"),
+        ("{{ title }}\n{% if ablations %}", r"mine\.md, line 2: "),
+    ],
+)
+def test_a_template_that_asks_too_much_is_named(trained, tmp_path, text, message):
+    template = tmp_path / "mine.md"
+    template.write_text(text)
+    with pytest.raises(PublishError, match=message):
+        assemble_model(trained, trained, tmp_path / "model", FACTS, template)
+    with pytest.raises(PublishError, match="expected a template"):
+        assemble_model(trained, trained, tmp_path / "model", FACTS, tmp_path)
+    assert not (tmp_path / "model").exists()

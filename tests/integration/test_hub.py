@@ -73,7 +73,7 @@ def folders(tmp_path_factory):
     """Folders to publish, and what the models in them generate."""
     place = tmp_path_factory.mktemp("folders")
     trained = made_up_results.save_trained(place / "trained")
-    assemble_model(trained, trained, place / "v1", made_up_results.FACTS, dtype="float32")
+    assemble_model(trained, trained, place / "v1", made_up_results.FACTS, made_up_results.TEMPLATE, dtype="float32")
     shutil.copytree(place / "v1", place / "v2")
     newer = tiny_model(tiny_processor(), seed=1)
     newer.save_pretrained(place / "newer")

@@ -99,13 +99,17 @@ def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
     assert summary["bars"] == "3-4"
 
 
-def test_fills_of_held_out_pieces_are_counted(folder, tmp_path):
+def test_fills_of_held_out_pieces_are_counted_and_set_beside_what_people_wrote(folder, tmp_path):
+    pytest.importorskip("pydivsufsort", reason="pydivsufsort is not installed (pip extra 'metrics')")
     given = ["--model", folder / "seq2seq", "--dataset", folder / "dataset", "--num-samples", "3"]
     done = run([ROOT / "train" / "evaluate_infill.py"], *given, "--output", tmp_path / "filling.json")
     result = json.loads((tmp_path / "filling.json").read_text())
     assert (result["with_grammar"]["valid"], result["with_grammar"]["untouched"]) == (3, 3)
     assert result["without_grammar"]["samples"] == 3
     assert "3 of 3 fills are as long as their bars" in done.stdout
+    assert result["memorisation"]["samples"]["pieces"] == result["memorisation"]["human"]["pieces"] == 3
+    assert result["memorisation"]["training_pieces"] > 0
+    assert 0 <= result["statistics"]["notes per bar"]["overlapping_area"]["value"] <= 1
 
 
 def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_path):
