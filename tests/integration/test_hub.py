@@ -25,6 +25,7 @@ from tiny_model import tiny_model, tiny_processor  # noqa: E402
 
 from symbolic_music.hub.adaptation_card import adaptation_card  # noqa: E402
 from symbolic_music.hub.publish import assemble_model  # noqa: E402
+from symbolic_music.metrics.loading import module_folder  # noqa: E402
 from symbolic_music.score.midi_io import write_midi  # noqa: E402
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted  # noqa: E402
 
@@ -110,9 +111,10 @@ def published(folders, environment):
         ["publish", place / "v1", "user/secret", "--private"],
         ["publish", place / "adapted" / ADAPTER_FOLDER, "user/adapter", "--base-model", "user/walker"],
         ["publish", place / "steps", "user/steps"],
+        ["publish", module_folder("music_statistics"), "user/music_statistics"],
     ]
     printed = run(environment, "-c", COMMANDS, json.dumps([list(map(str, line)) for line in lines]))
-    assert printed.splitlines()[-1] == "[0, 0, 0, 0, 0]", printed
+    assert printed.splitlines()[-1] == "[0, 0, 0, 0, 0, 0]", printed
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +222,8 @@ def test_a_metric_loads_and_computes(stranger):
 
 def test_the_packages_own_classes_are_used_and_no_code_is_fetched(friend, folders):
     assert friend["model"] == ["symbolic_music", folders[1]["v2"]]
-    assert not [path for _, path, status in friend["requests"] if path.endswith(".py") and status == 200]
+    code = [path for _, path, status in friend["requests"] if path.endswith(".py") and status == 200]
+    assert not [path for path in code if "spaces/" not in path]
 
 
 def test_the_processor_loads(friend):
@@ -234,6 +237,10 @@ def test_the_pipeline_composes(friend):
 
 def test_the_command_composes_with_a_model_of_the_hub(friend):
     assert friend["composed"] == [0, [True, True]]
+
+
+def test_this_packages_metrics_load_by_their_id(friend):
+    assert friend["metric"] == [2, 0.0]
 
 
 def test_an_adapter_loads_with_its_base_from_the_hub(friend, folders):

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import evaluate
 import torch
 from loopback_hub.report import run_checks
 from peft import AutoPeftModelForCausalLM
@@ -55,4 +56,10 @@ def composed():
     return [code, [piece["valid"] for piece in pieces]]
 
 
-run_checks([model, processor, piped, adapter, merged, composed], REPORT)
+def metric():
+    pieces = sorted(str(path) for path in Path(OUTPUT).glob("*.mid"))
+    table = evaluate.load("user/music_statistics").compute(predictions=pieces * 2, human=pieces * 2)
+    return [len(pieces), table["polyphony"]["distance"]["value"]]
+
+
+run_checks([model, processor, piped, adapter, merged, composed, metric], REPORT)
