@@ -10,13 +10,15 @@ without `samples` draws none.
 
 import argparse
 import json
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from symbolic_music._command import shown_command
+from symbolic_music.metrics.intervals import in_brackets
 
 RESULT_FILE = "result.json"
 
@@ -98,7 +100,7 @@ def table_row(row: dict[str, Any]) -> dict[str, str]:
     """A result as it is printed, and as a model card shows it."""
     cells = {
         "run": row["run"],
-        "bits per note": f"{row['bits per note']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+        "bits per note": f"{row['bits per note']:.3f} {in_brackets(row)}",
         "probability on allowed tokens": f"{row['allowed mass']:.3%}",
     }
     if "samples" in row:
@@ -119,7 +121,7 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     rows = [run(name, changes, grid, arguments) for name, changes in grid["runs"].items()]
     table = [table_row(row) for row in rows]
-    document = {"grid": grid, "command": shlex.join(["python", *sys.argv]), "rows": rows, "table": table}
+    document = {"grid": grid, "command": shown_command(), "rows": rows, "table": table}
     (arguments.output / "ablations.json").write_text(json.dumps(document, indent=2) + "\n")
     print(f"| {' | '.join(table[0])} |\n{'|---' * len(table[0])}|")
     for row in table:

@@ -11,6 +11,7 @@ from typing import Any
 from symbolic_music._command import shown_command
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.filler_card import INFILLING_FILE
+from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.evaluation import PieceScores, bootstrap_difference, summarise_scores
 from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
@@ -79,19 +80,13 @@ def main() -> None:
 
 def describe(row: dict[str, Any], is_first: bool) -> str:
     """One model in a line."""
-    text = f"{row['model']} ({row['style']}): {row['bits_per_note']:.3f} bits per note{between(row)}"
+    interval = row["bits_per_note_interval"]
+    text = f"{row['model']} ({row['style']}): {row['bits_per_note']:.3f} bits per note"
+    text += f" {in_brackets(interval)}" if interval else ""
     cheaper = row["first_is_cheaper_by"]
     if is_first or cheaper is None:
         return text
-    return (
-        f"{text}; the first is cheaper by {cheaper['bits_per_note']:.3f} [{cheaper['low']:.3f}, {cheaper['high']:.3f}]"
-    )
-
-
-def between(row: dict[str, Any]) -> str:
-    """The interval in brackets, if there is one."""
-    interval = row["bits_per_note_interval"]
-    return f" [{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
+    return f"{text}; the first is cheaper by {cheaper['bits_per_note']:.3f} {in_brackets(cheaper)}"
 
 
 if __name__ == "__main__":

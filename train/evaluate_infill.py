@@ -15,6 +15,7 @@ from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.model_index import mean_distance, mean_overlap
+from symbolic_music.metrics.intervals import from_to
 from symbolic_music.metrics.memorisation_index import MemorisationIndex
 from symbolic_music.training.arguments import one_line_errors
 from symbolic_music.training.infill_evaluation import compare_with_human, describe_fills, fill_pieces
@@ -78,7 +79,7 @@ def describe(name: str, row: dict[str, Any]) -> str:
     """A line on fills of one kind."""
     return (
         f"{name.replace('_', ' ')}: {row['valid']} of {row['samples']} fills are as long as their bars "
-        f"(95% interval {row['interval']['low']:.1%} to {row['interval']['high']:.1%}); all else untouched in "
+        f"(95% interval {from_to(row['interval'])}); all else untouched in "
         f"{row['untouched']} of {row['valid']}; {row['notes_per_second']:.0f} notes a second"
     )
 

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from symbolic_music.generation.loading import load_model
+from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.training.arguments import one_line_errors
 from symbolic_music.training.evaluation import evaluate_split, write_evaluation
 from symbolic_music.training.preparation import choose_split, load_splits
@@ -59,8 +60,8 @@ def main() -> None:
     print(f"{evaluation['nats_per_token']:.4f} nats/token, perplexity {evaluation['perplexity_per_token']:.2f}")
     if interval is not None:
         print(
-            f"{evaluation['bits_per_note']:.3f} bits/note "
-            f"[{interval['low']:.3f}, {interval['high']:.3f}], {evaluation['bits_per_bar']:.2f} bits/bar"
+            f"{evaluation['bits_per_note']:.3f} bits/note {in_brackets(interval)}, "
+            f"{evaluation['bits_per_bar']:.2f} bits/bar"
         )
     print(f"{evaluation['allowed_mass']:.5f} of the probability on allowed tokens")
     for bars, figures in evaluation["bits_per_note_by_bar"].items():

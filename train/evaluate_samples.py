@@ -14,6 +14,7 @@ from tqdm import tqdm
 from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
+from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.training.arguments import one_line_errors
 from symbolic_music.training.memorisation_evaluation import split_pieces
 from symbolic_music.training.preparation import load_splits
@@ -40,8 +41,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def describe(rests: dict[str, Any]) -> str:
     """Share of rests and length of their runs in a few words."""
-    low, high = rests["rest_share_interval"]["low"], rests["rest_share_interval"]["high"]
-    return f"{rests['rest_share']:.2%} of events [{low:.2%}, {high:.2%}], at most {rests['longest_run']} in a row"
+    between = in_brackets(rests["rest_share_interval"], "{:.2%}")
+    return f"{rests['rest_share']:.2%} of events {between}, at most {rests['longest_run']} in a row"
 
 
 def main() -> None:
@@ -67,10 +68,9 @@ def main() -> None:
     arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     for name in ("with_grammar", "without_grammar"):
         row = result[name]
-        low, high = row["interval"]["low"], row["interval"]["high"]
         print(
             f"{name.replace('_', ' ')}: {row['valid']} of {row['pieces']} valid ({row['share']:.1%}, "
-            f"95% interval {low:.1%} to {high:.1%}), {row['reasons'] or 'none invalid'}"
+            f"95% interval {from_to(row['interval'])}), {row['reasons'] or 'none invalid'}"
         )
         if row.get("rests"):
             print(f"  rests: {describe(row['rests'])}, human {describe(result['human_rests'])}")
@@ -83,8 +83,8 @@ def main() -> None:
     for name, sampled in result["statistics"]["sampled"].items():
         human_row = result["statistics"]["human"][name]
         print(
-            f"{name}: {sampled['mean']:.3f} [{sampled['low']:.3f}, {sampled['high']:.3f}] sampled, "
-            f"{human_row['mean']:.3f} [{human_row['low']:.3f}, {human_row['high']:.3f}] human"
+            f"{name}: {sampled['mean']:.3f} {in_brackets(sampled)} sampled, "
+            f"{human_row['mean']:.3f} {in_brackets(human_row)} human"
         )
 
 

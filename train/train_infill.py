@@ -31,6 +31,7 @@ from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.filler_card import INFILLING_FILE
 from symbolic_music.hub.infilling_card import infilling_card
+from symbolic_music.metrics.intervals import from_to
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import (
@@ -219,7 +220,7 @@ def main() -> None:
     }
     save_all(trainer, processor, arguments.model or arguments.base_model if adapts else "", result)
     interval = after["bits_per_note_interval"]
-    between = f" ({interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
+    between = f" ({from_to(interval, '{:.3f}')})" if interval else ""
     print(f"masked bars of the test split: {after['bits_per_note']:.3f} bits/note{between}, {minutes:.1f} minutes")
 
 

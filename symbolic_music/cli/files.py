@@ -118,4 +118,6 @@ def run_compare(options: argparse.Namespace) -> None:
 
 
 def _with_interval(row: dict[str, float], key: str = "value") -> str:
-    return f"{row[key]:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    from symbolic_music.metrics.intervals import in_brackets
+
+    return f"{row[key]:.3f} {in_brackets(row)}"

@@ -11,6 +11,7 @@ from symbolic_music.hub.model_index import mean_distance, mean_overlap, measured
 from symbolic_music.hub.samples import ShownSamples
 from symbolic_music.hub.sections import statistics_table
 from symbolic_music.hub.template import render_card
+from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.metrics.memorisation_report import copies_table
 
 INFILLING_FILE = "infilling.json"
@@ -100,18 +101,15 @@ def _loss_table(models: Sequence[dict[str, Any]]) -> str:
 
 def _row(row: dict[str, Any], is_first: bool) -> str:
     name = "**this model**" if is_first else _STYLES[row["style"]]
-    cost = f"{row['bits_per_note']:.3f}{_between(row['bits_per_note_interval'])}"
+    interval = row["bits_per_note_interval"]
+    cost = f"{row['bits_per_note']:.3f} {in_brackets(interval) if interval else ''}".rstrip()
     less = row["first_is_cheaper_by"]
     cheaper = "itself" if is_first else "too few pieces"
     if less is not None and not is_first:
-        cheaper = f"{less['bits_per_note']:.3f}{_between(less)}"
+        cheaper = f"{less['bits_per_note']:.3f} {in_brackets(less)}"
     return (
         f"| {name} | {row['parameters']:,} | {row['steps']:,} | {row['training_minutes']:.0f} | {cost} | {cheaper} |"
     )
-
-
-def _between(interval: dict[str, float] | None) -> str:
-    return f" [{interval['low']:.3f}, {interval['high']:.3f}]" if interval else ""
 
 
 def _fills_table(filling: dict[str, Any]) -> str:
@@ -119,9 +117,8 @@ def _fills_table(filling: dict[str, Any]) -> str:
     lines = ["| sampled | as long as their bars (95% interval) | all else untouched |", "|---|---|---|"]
     for name, title in (("with_grammar", "with the grammar"), ("without_grammar", "without")):
         found = filling[name]
-        low, high = found["interval"]["low"], found["interval"]["high"]
         lines.append(
-            f"| {title} | {found['valid']} of {found['samples']} ({low:.1%} to {high:.1%}) "
+            f"| {title} | {found['valid']} of {found['samples']} ({from_to(found['interval'])}) "
             f"| {found['untouched']} of {found['valid']} |"
         )
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from symbolic_music.hub.model_index import measured
+from symbolic_music.metrics.intervals import from_to
 
 _MASKED = "a window of bars, with a mask for each bar of each line that is to be written,"
 _READS = {
@@ -91,4 +92,4 @@ def _rows(result: dict[str, Any]) -> str:
 
 def _between(found: dict[str, Any]) -> str:
     interval = found["bits_per_note_interval"]
-    return f"{interval['low']:.3f} to {interval['high']:.3f}" if interval else "too few pieces"
+    return from_to(interval, "{:.3f}") if interval else "too few pieces"

@@ -6,6 +6,7 @@ Figures are `report.json`'s, as `symbolic-music evaluate` writes them.
 from collections.abc import Mapping
 from typing import Any
 
+from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.metrics.memorisation_report import copies_table
 
 REPORT_FILE = "report.json"
@@ -42,7 +43,7 @@ def loss_section(loss: Mapping[str, Any], baseline: Mapping[str, float] | None =
         baseline: bits per note of other models on the same pieces, by name.
     """
     interval = loss["bits_per_note_interval"]
-    between = f"[{interval['low']:.3f}, {interval['high']:.3f}]" if interval else "(too few pieces for an interval)"
+    between = in_brackets(interval) if interval else "(too few pieces for an interval)"
     lines = [
         "## Evaluation",
         "",
@@ -100,7 +101,7 @@ def validity_section(sampling: Mapping[str, Any]) -> str:
         row = sampling[name]
         lines.append(
             f"| {name.replace('_', ' the ', 1)} | {row['pieces']:,} | {row['valid']:,} | {row['share']:.1%} "
-            f"| {_shares(row['interval'])} | {_counted(row['reasons']) or 'none'} |"
+            f"| {from_to(row['interval'])} | {_counted(row['reasons']) or 'none'} |"
         )
     lines += ["", "*unfinished*: cut by the length limit; *broken*: a token that may not stand where it does."]
     lines += [
@@ -145,7 +146,7 @@ def _rests_table(sampling: Mapping[str, Any]) -> list[str]:
     for name, rests in [*rows, ("human", sampling["human_rests"])]:
         if rests is not None:
             lines.append(
-                f"| {name} | {rests['rest_share']:.2%} ({_shares(rests['rest_share_interval'])}) "
+                f"| {name} | {rests['rest_share']:.2%} ({from_to(rests['rest_share_interval'])}) "
                 f"| {rests['longest_run_99']:g} | {rests['longest_run']} |"
             )
     return lines
@@ -175,21 +176,17 @@ def statistics_table(statistics: Mapping[str, Any]) -> str:
         area = row["overlapping_area"]
         lines.append(
             f"| {name} | {_mean(row['sampled'])} | {_mean(row['human'])} | {_signed(row['distance'])} "
-            f"| {area['value']:.2f} [{area['low']:.2f}, {area['high']:.2f}] |"
+            f"| {area['value']:.2f} {in_brackets(area, '{:.2f}')} |"
         )
     return "\n".join(lines)
 
 
 def _mean(row: Mapping[str, float]) -> str:
-    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    return f"{row['mean']:.3f} {in_brackets(row)}"
 
 
 def _signed(row: Mapping[str, float]) -> str:
-    return f"{row['value']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
-
-
-def _shares(interval: Mapping[str, float]) -> str:
-    return f"{interval['low']:.1%} to {interval['high']:.1%}"
+    return f"{row['value']:+.2f} {in_brackets(row, '{:+.2f}')}"
 
 
 def _counted(reasons: Mapping[str, int]) -> str:
@@ -221,5 +218,5 @@ def control_section(control: Mapping[str, Mapping[str, float]]) -> str:
         "| | asked of | kept by | interval |",
         "|---|---:|---:|---|",
     ]
-    lines += [f"| {name} | {row['asked']} | {row['kept']} | {_shares(row)} |" for name, row in control.items()]
+    lines += [f"| {name} | {row['asked']} | {row['kept']} | {from_to(row)} |" for name, row in control.items()]
     return "\n".join(lines)

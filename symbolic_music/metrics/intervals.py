@@ -1,7 +1,7 @@
 """How sure a mean or a share is: 95% intervals. Knows nothing of music."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,16 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[f
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def in_brackets(interval: Mapping[str, float], pattern: str = "{:.3f}") -> str:
+    """`low` and `high` in words: `[1.200, 1.300]`."""
+    return f"[{pattern.format(interval['low'])}, {pattern.format(interval['high'])}]"
+
+
+def from_to(interval: Mapping[str, float], pattern: str = "{:.1%}") -> str:
+    """`low` and `high` in words: `92.1% to 99.0%`."""
+    return f"{pattern.format(interval['low'])} to {pattern.format(interval['high'])}"
 
 
 def bootstrap_draws(count: int, resamples: int, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from symusic.core import ScoreTick as Score
 
-from symbolic_music.metrics.intervals import bootstrap_intervals, wilson_interval
+from symbolic_music.metrics.intervals import bootstrap_intervals, in_brackets, wilson_interval
 from symbolic_music.metrics.memorisation import CopyLimits, Memorisation, find_copies
 from symbolic_music.metrics.memorisation_index import MemorisationIndex
 
@@ -140,5 +140,4 @@ def _most(value: float, pattern: str) -> str:
 
 def _with_interval(figures: dict[str, Any], name: str, pattern: str) -> str:
     value = figures["alarm_share"] if name == "alarm" else figures[name]
-    interval = figures[f"{name}_interval"]
-    return f"{pattern.format(value)} [{pattern.format(interval['low'])}, {pattern.format(interval['high'])}]"
+    return f"{pattern.format(value)} {in_brackets(figures[f'{name}_interval'], pattern)}"

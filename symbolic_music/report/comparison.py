@@ -8,6 +8,7 @@ from typing import Any
 from symbolic_music.hub.filler_card import FILLING_FILE, INFILLING_FILE
 from symbolic_music.hub.model_index import mean_distance, mean_overlap
 from symbolic_music.hub.sections import PIECE_KINDS, REPORT_FILE
+from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.report.errors import ReportError
 
 
@@ -117,7 +118,7 @@ def _copies(memorisation: Mapping[str, Any], name: str, kind: str | None, patter
 
 
 def _with_interval(value: float, interval: Mapping[str, float] | None) -> str:
-    return f"{value:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]" if interval else f"{value:.3f}"
+    return f"{value:.3f} {in_brackets(interval)}" if interval else f"{value:.3f}"
 
 
 def _distances(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -136,8 +137,6 @@ def _distances(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for figures in reports.values():
             row = figures["statistics"].get(name)
             distance = row["distance"] if row else None
-            cells.append(
-                f"{distance['value']:+.2f} [{distance['low']:+.2f}, {distance['high']:+.2f}]" if distance else "-"
-            )
+            cells.append(f"{distance['value']:+.2f} {in_brackets(distance, '{:+.2f}')}" if distance else "-")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines

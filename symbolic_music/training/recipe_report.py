@@ -8,7 +8,7 @@ from typing import Any
 
 from symbolic_music.events.codec import DecodingError
 from symbolic_music.events.track_text import TrackTextCodec
-from symbolic_music.metrics.intervals import wilson_interval
+from symbolic_music.metrics.intervals import from_to, wilson_interval
 from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.training.text_recipes import OTHER
 
@@ -65,10 +65,9 @@ def recipe_table(results: Sequence[dict[str, Any]]) -> str:
     ]
     for result in results:
         for kind, found in result["sampled"].items():
-            interval = found["decoded_interval"]
             lines.append(
                 f"| {result['recipe']} | {kind} | {result['held_out']['bits_per_note']:.2f} "
-                f"| {found['decoded']} of {found['windows']} ({interval['low']:.1%} to {interval['high']:.1%}) "
+                f"| {found['decoded']} of {found['windows']} ({from_to(found['decoded_interval'])}) "
                 f"| {found['music_words']:.2%} | {_rests_cells(found['rests'], held_out)} "
                 f"| {result['training']['minutes']:.0f} |"
             )
@@ -78,10 +77,10 @@ def recipe_table(results: Sequence[dict[str, Any]]) -> str:
 def _rests_cells(found: dict[str, Any] | None, held_out: dict[str, Any]) -> str:
     if found is None:
         return "no note, no rest | | "
-    interval, expected = found["rest_share_interval"], held_out["rest_share"]
+    expected = held_out["rest_share"]
     against = f"{found['rest_share'] / expected - 1:+.0%}" if expected else "no rests there"
     return (
-        f"{found['rest_share']:.1%} ({interval['low']:.1%} to {interval['high']:.1%}) "
+        f"{found['rest_share']:.1%} ({from_to(found['rest_share_interval'])}) "
         f"| {against} "
         f"| {found['longest_run_99']:g} ({found['longest_run']})"
     )
