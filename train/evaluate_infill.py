@@ -31,8 +31,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", required=True, help="dataset folder or Hub id")
     parser.add_argument("--split", default="test")
     parser.add_argument("--num-samples", type=int, default=200)
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--temperature", type=float, help="default: the model's")
+    parser.add_argument("--top-p", type=float, help="default: the model's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
@@ -45,7 +45,9 @@ def main() -> None:
     model, processor = load_model(arguments.model, arguments.device)
     splits = load_splits(arguments.dataset)
     held_out = split_pieces(splits, [arguments.split], arguments.dataset)
-    options = SamplingOptions(temperature=arguments.temperature, top_p=arguments.top_p, seed=arguments.seed)
+    options = SamplingOptions(temperature=arguments.temperature, top_p=arguments.top_p, seed=arguments.seed).for_model(
+        model
+    )
     with tqdm(total=2 * arguments.num_samples, unit="fill", disable=None) as progress:
         kinds, drawn_anew = fill_pieces(
             model, processor, held_out.scores, arguments.num_samples, options, progress.update

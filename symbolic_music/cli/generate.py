@@ -54,8 +54,8 @@ def add_infill(commands: Any) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     """What every command that samples from a model takes."""
-    parser.add_argument("--temperature", type=float, default=1.0, help="0 takes the likeliest token (default 1.0)")
-    parser.add_argument("--top-p", type=float, default=1.0, help="nucleus sampling (default 1.0: off)")
+    parser.add_argument("--temperature", type=float, help="0 takes the likeliest token (default: the model's)")
+    parser.add_argument("--top-p", type=float, help="nucleus sampling; 1 is off (default: the model's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest output (default: the model's context)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pieces sampled at once (default 32)")
@@ -80,6 +80,7 @@ def run_generate(options: argparse.Namespace) -> None:
     prompt, fields = _read_prompt(options), _header_fields(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
     model, processor = load_model(options.model, options.device)
+    sampling = sampling.for_model(model)
     started = time.perf_counter()
     with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
         try:
@@ -115,6 +116,7 @@ def run_infill(options: argparse.Namespace) -> None:
     try:
         tracks = find_tracks(piece, options.tracks.split(",")) if options.tracks is not None else None
         model, processor = load_model(options.model, options.device)
+        sampling = sampling.for_model(model)
         started = time.perf_counter()
         with tqdm(total=options.num_samples, unit="piece", desc="filling in", disable=None) as progress:
             pieces = infill(model, processor, piece, bars, tracks, options.num_samples, sampling, progress.update)

@@ -51,8 +51,8 @@ class SamplingOptions:
     Attributes:
         num_bars: bars of each piece, prompt included; None leaves the end to the model.
         max_length: longest piece in tokens, prompt included; None takes the model's context.
-        temperature: 0 takes the likeliest token each time.
-        top_p: smallest set of tokens with this much probability is sampled from.
+        temperature: 0 takes the likeliest token each time; None is what the model's generation config says, or 1.
+        top_p: smallest set of tokens with this much probability is sampled from; None likewise.
         use_grammar: False samples from the bare model; its pieces may be invalid.
         batch_size: pieces sampled at once.
         seed: of the first batch; the next batch takes the next number.
@@ -60,17 +60,17 @@ class SamplingOptions:
 
     num_bars: int | None = None
     max_length: int | None = None
-    temperature: float = 1.0
-    top_p: float = 1.0
+    temperature: float | None = None
+    top_p: float | None = None
     use_grammar: bool = True
     batch_size: int = 32
     seed: int = 0
 
     def __post_init__(self):
         # Written so that NaN is refused too.
-        if not 0 <= self.temperature < math.inf:
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
             raise ValueError(f"temperature is {self.temperature}; expected a number from 0")
-        if not 0 < self.top_p <= 1:
+        if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}; expected more than 0 and at most 1")
         for name in ("batch_size", "num_bars", "max_length"):
             value = getattr(self, name)
@@ -78,6 +78,21 @@ class SamplingOptions:
                 raise ValueError(f"{name} is {value}; expected 1 or more")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; expected 0 to {2**32 - 1}")
+
+    def for_model(self, model: PreTrainedModel) -> "SamplingOptions":
+        """With nothing left to the model."""
+        asked, said = (self.temperature, self.top_p), model.generation_config
+        temperature, top_p = (
+            next(value for value in (mine, its, 1.0) if value is not None)
+            for mine, its in zip(asked, (said.temperature, said.top_p), strict=True)
+        )
+        return replace(self, temperature=temperature, top_p=top_p)
+
+    def generate_arguments(self) -> dict[str, Any]:
+        """What `generate()` takes of them, once nothing is left to the model."""
+        if self.temperature == 0:
+            return {"do_sample": False}
+        return {"do_sample": True, "temperature": self.temperature, "top_p": self.top_p, "top_k": 0}
 
 
 @torch.inference_mode()
@@ -112,7 +127,7 @@ def compose(
     """
     if model.config.is_encoder_decoder:
         raise ValueError("this model fills in masked bars and composes nothing by itself: give it a piece to infill")
-    options = options or SamplingOptions()
+    options = (options or SamplingOptions()).for_model(model)
     prompt_ids = encode_prompt(processor, prompt, prompt_bars) if prompt else [processor.tokenizer.bos_token_id]
     if words:
         prompt_ids = encode_words(processor, words) + prompt_ids
@@ -147,9 +162,6 @@ def _sample(
     processors = LogitsProcessorList([header] if header is not None else [])
     if options.use_grammar:
         processors.append(GrammarLogitsProcessor(processor.grammar(), max_length, options.num_bars))
-    sampling: dict[str, Any] = {"do_sample": False}
-    if options.temperature > 0:
-        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
     return model.generate(  # type: ignore[operator]
         batch,
         attention_mask=torch.ones_like(batch),
@@ -157,7 +169,7 @@ def _sample(
         logits_processor=processors,
         pad_token_id=processor.tokenizer.pad_token_id,
         eos_token_id=processor.tokenizer.eos_token_id,
-        **sampling,
+        **options.generate_arguments(),
     )
 
 

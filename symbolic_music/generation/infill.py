@@ -115,7 +115,7 @@ def infill(
         ValueError: when the model fills nothing, or the bars or tracks are not there or do not fit; the message names
             the value and what there is. `EncodingError` is one.
     """
-    options = options or SamplingOptions()
+    options = (options or SamplingOptions()).for_model(model)
     request = _request(model, processor, score, bars, tracks, options)
     sampled = []
     for first in range(0, num_samples, options.batch_size):
@@ -262,9 +262,7 @@ def _sample(
     if options.use_grammar:
         grammar = processor.lift(fill_grammar(codec, masked.gaps))
         processors.append(_BehindContext(GrammarLogitsProcessor(grammar, room - start), start))
-    sampling: dict[str, Any] = {"do_sample": False}
-    if options.temperature > 0:
-        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    sampling = options.generate_arguments()
     begun = torch.tensor([written] * count, device=model.device)
     read = begun
     if apart:

@@ -7,7 +7,7 @@ The folder loads two ways: with `symbolic_music` imported, through the registere
 import json
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def assemble_model(
     except KeyError as error:
         raise PublishError(f"{report}: the card needs the figure {error}, which no result file holds") from error
     with _folder_to_make(output) as partial:
-        _write_folder(checkpoint, partial, model, processor, card)
+        _write_folder(checkpoint, partial, model, processor, card, figures["sampling"]["options"])
         _write_results(partial, {TRAINING_FILE: training, REPORT_FILE: figures})
         _copy_plots(report, partial / PLOTS_FOLDER)
         for sample in shown:
@@ -109,7 +109,7 @@ def assemble_filler(
     except KeyError as error:
         raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
     with _folder_to_make(output) as partial:
-        _write_folder(checkpoint, partial, model, processor, card)
+        _write_folder(checkpoint, partial, model, processor, card, figures["settings"])
         _write_results(partial, {INFILLING_FILE: training, FILLING_FILE: figures, COMPARISON_FILE: compared})
         for sample in shown:
             sample.copy_to(partial)
@@ -133,7 +133,12 @@ def _write_results(folder: Path, results: dict[str, dict[str, Any]]) -> None:
 
 
 def _write_folder(
-    checkpoint: Path, folder: Path, model: PreTrainedModel, processor: MusicProcessor, card: str
+    checkpoint: Path,
+    folder: Path,
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    card: str,
+    measured_with: Mapping[str, Any],
 ) -> None:
     with saving_code(model):
         model.save_pretrained(folder)
@@ -143,6 +148,8 @@ def _write_folder(
         eos_token_id=processor.tokenizer.eos_token_id,
         pad_token_id=processor.tokenizer.pad_token_id,
         do_sample=True,
+        temperature=measured_with["temperature"],  # as the samples that the card is about
+        top_p=measured_with["top_p"],
         top_k=0,  # transformers would keep the 50 likeliest tokens only
         max_length=model.config.max_position_embeddings,
     ).save_pretrained(folder)

@@ -89,6 +89,7 @@ def evaluate_model(
     Raises:
         ReportError: when the folder holds a report of other settings, or there is nothing to measure.
     """
+    settings = replace(settings, sampling=settings.sampling.for_model(model))
     parts = output / PARTS_FOLDER
     parts.mkdir(parents=True, exist_ok=True)
     about = {

@@ -52,6 +52,7 @@ def evaluate_sampling(
         codec with rests `describe_rests` as "rests"; "human_rests": the same of the human pieces; "statistics": means
         and intervals of the samples under the grammar ("sampled") and of the human pieces ("human").
     """
+    options = options.for_model(model)
     constrained = compose(model, processor, num_samples, options=replace(options, use_grammar=True), on_batch=on_batch)
     free = compose(model, processor, num_samples, options=replace(options, use_grammar=False), on_batch=on_batch)
     sampled = [piece.score for piece in constrained if piece.score is not None]

@@ -122,6 +122,8 @@ class Atoms:
                 continue
             options = SamplingOptions(
                 max_length=longest,
+                temperature=1.0,
+                top_p=1.0,
                 batch_size=settings.sampling_batch_size,
                 use_grammar=use_grammar,
             )

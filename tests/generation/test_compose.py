@@ -1,6 +1,8 @@
 """Composing and continuing: reproducible, batched, and the prompt stays as it was."""
 
+import copy
 import math
+from dataclasses import replace
 
 import pytest
 from made_up_music import melody_score
@@ -60,6 +62,21 @@ def test_temperature_zero_takes_the_likeliest(model, processor):
     options = SamplingOptions(max_length=40, temperature=0.0)
     one, two = compose(model, processor, 2, options=options)
     assert one.ids == two.ids
+
+
+def test_what_is_not_asked_for_the_models_own_config_says(model, processor):
+    alone = ids_of(compose(model, processor, 2, options=SHORT))
+    asked = ids_of(compose(model, processor, 2, options=replace(SHORT, top_p=0.3, temperature=0.5)))
+    config = model.generation_config
+    model.generation_config = copy.deepcopy(config)
+    model.generation_config.update(do_sample=True, top_p=0.3, temperature=0.5)
+    try:
+        assert ids_of(compose(model, processor, 2, options=SHORT)) == asked != alone
+        assert ids_of(compose(model, processor, 2, options=replace(SHORT, top_p=1.0, temperature=1.0))) == alone
+        greedy = compose(model, processor, 2, options=replace(SHORT, temperature=0.0))
+        assert greedy[0].ids == greedy[1].ids
+    finally:
+        model.generation_config = config
 
 
 def test_counts_are_those_of_the_score(model, processor):

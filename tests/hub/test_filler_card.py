@@ -6,9 +6,11 @@ import shutil
 import pytest
 from huggingface_hub import ModelCard
 from made_up_results import FACTS, REPORT, TEMPLATE_INFILL
+from transformers import GenerationConfig
 
 import symbolic_music
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.filler_card import INFILLING_FILE
@@ -40,10 +42,11 @@ FILLING = {
                      "untouched": 198, "notes_per_second": 76.5},
     "without_grammar": {"samples": 200, "valid": 87, "share": 0.435, "interval": {"low": 0.368, "high": 0.504},
                         "untouched": 86, "notes_per_second": 87.6},
+    "settings": {"split": "test", "temperature": 0.9, "top_p": 0.875},
     "statistics": REPORT["statistics"], "memorisation": REPORT["memorisation"],
 }  # fmt: skip
 
-
+OPTIONS = SamplingOptions(temperature=1.0, top_p=1.0)
 BESIDE = {
     "models": [
         {**TEST, "style": "causal", "parameters": 4_777_888, "steps": 1_555, "training_minutes": 33.3,
@@ -98,9 +101,11 @@ def test_card_and_folder(trained, ten_tunes, tmp_path):
     assert {"infilling.json", "filling.json", "beside.json", "loss.png", "modeling_music_transformer.py"} <= {
         path.name for path in output.iterdir()
     }
+    own = GenerationConfig.from_pretrained(output)
+    assert (own.do_sample, own.temperature, own.top_p, own.top_k) == (True, 0.9, 0.875, 0)
     (tune,) = symbolic_music.read_scores(ten_tunes / "tune_0.mid")
     before, after = (
-        symbolic_music.infill(*load_model(str(folder), "cpu"), tune, bars=(2, 4))[0].ids
+        symbolic_music.infill(*load_model(str(folder), "cpu"), tune, bars=(2, 4), options=OPTIONS)[0].ids
         for folder in (trained, output)
     )
     assert before == after

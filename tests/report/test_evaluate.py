@@ -122,3 +122,17 @@ def test_models_stand_side_by_side_in_one_table(report, tmp_path):
     )
     assert missing.returncode == 2
     assert "expected the figures that `symbolic-music evaluate` writes" in missing.stderr
+
+
+def test_the_top_p_nearest_to_human_pieces_is_named(place, tmp_path):
+    about = ["--model", place / "model", "--dataset", place / "dataset", "--output", tmp_path / "tuning.json"]
+    few = ["--top-p", "0.2", "1.0", "--num-samples", "6", "--batch-size", "3", "--max-tokens", "120"]
+    script = [sys.executable, ROOT / "train" / "tune_sampling.py", *about, *few]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "tuning.json").read_text())
+    assert result["human_pieces"] == tiny_run.SPLIT_SIZES["validation"]
+    by_distance = sorted(result["rows"], key=lambda row: row["mean_distance"])
+    assert by_distance[0]["mean_distance"] < by_distance[1]["mean_distance"]
+    assert result["nearest"] == by_distance[0]["top_p"]
+    assert f"nearest to human pieces: top-p {result['nearest']:g}" in done.stdout

@@ -1,0 +1,103 @@
+"""Which top-p makes a model's pieces most like human ones: sampled with several, held against the validation split.
+
+python train/tune_sampling.py --model DIR --dataset DIR --num-samples 300 --output sampling.json
+
+A model of little training gives some probability to almost every token; cut too far, it repeats itself. Written is a
+row for each top-p: how far the samples lie from human pieces (the mean over the statistics of the distance of the
+means, in standard deviations of the human pieces; no direction is better), and the overlapping area. The nearest is
+named. The test split stays unseen, for `symbolic-music evaluate --top-p`, whose options a published model then samples
+with when asked for nothing else.
+"""
+
+import argparse
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from symbolic_music._command import shown_command
+from symbolic_music.generation.compose import SamplingOptions
+from symbolic_music.generation.loading import load_model
+from symbolic_music.hub.model_index import mean_distance, mean_overlap
+from symbolic_music.metrics.statistics import compare_values, measure_pieces
+from symbolic_music.report.samples import sample_pieces
+from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.memorisation_evaluation import split_pieces
+from symbolic_music.training.preparation import load_splits
+from symbolic_music.training.summary import dataset_hash
+
+Measured = dict[str, np.ndarray]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What the user typed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True, help="folder or Hub id of a model that composes")
+    parser.add_argument("--dataset", required=True, help="dataset folder or Hub id, for the human pieces")
+    parser.add_argument("--split", default="validation", help="the split of the human pieces")
+    parser.add_argument("--top-p", type=float, nargs="+", default=[0.85, 0.9, 0.95, 1.0])
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--num-samples", type=int, default=300, help="of each kind")
+    parser.add_argument("--max-tokens", type=int, default=512, help="longest piece")
+    parser.add_argument("--batch-size", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    return parser.parse_args()
+
+
+def describe(measured: Measured, human: Measured, seed: int) -> dict[str, Any]:
+    """Samples beside human pieces."""
+    statistics = {name: compare_values(values, human[name], seed) for name, values in measured.items()}
+    figures = {"statistics": statistics}
+    return {"mean_distance": mean_distance(figures), "mean_overlap": mean_overlap(figures), **figures}
+
+
+def main() -> None:
+    """Sample with each top-p, measure, write, name the nearest."""
+    arguments = parse_arguments()
+    model, processor = load_model(arguments.model, arguments.device)
+    splits = load_splits(arguments.dataset)
+    pieces = split_pieces(splits, [arguments.split], arguments.dataset, processor.codec)
+    human = measure_pieces(pieces.scores)
+    options = SamplingOptions(
+        max_length=arguments.max_tokens,
+        temperature=arguments.temperature,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+    )
+    rows = []
+    for top_p in arguments.top_p:
+        own = replace(options, top_p=top_p)
+        with (
+            tqdm(total=arguments.num_samples, desc=f"top-p {top_p:g}", unit="piece", disable=None) as progress,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            path = Path(folder) / "samples.jsonl"
+            sampled = sample_pieces(model, processor, arguments.num_samples, own, path, progress.update)
+        scores = [piece.score for piece in sampled.pieces if piece.score is not None]
+        if not scores:
+            raise TrainingError(f"not one of {arguments.num_samples} samples at top-p {top_p:g} is music")
+        rows.append({"top_p": top_p} | describe(measure_pieces(scores), human, arguments.seed))
+        row = rows[-1]
+        print(f"top-p {top_p:g}: distance {row['mean_distance']:.3f}, overlapping area {row['mean_overlap']:.3f}")
+    nearest = min(rows, key=lambda row: row["mean_distance"])
+    result = {
+        "command": shown_command(),
+        "split_hash": dataset_hash(splits),
+        "human_pieces": len(pieces.scores),
+        "nearest": nearest["top_p"],
+        "rows": rows,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    print(f"nearest to human pieces: top-p {nearest['top_p']:g}")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
