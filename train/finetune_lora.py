@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from transformers import PrinterCallback, set_seed
+from transformers import set_seed
 
 from symbolic_music._command import shown_command
 from symbolic_music.data.collate import BlockCollator
@@ -34,7 +34,7 @@ from symbolic_music.events.track_text import TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.adaptation_card import adaptation_card
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors, parse_as
-from symbolic_music.training.callbacks import LossPlotCallback, ProgressLineCallback, TimeBudgetCallback
+from symbolic_music.training.callbacks import show_progress
 from symbolic_music.training.evaluation import evaluate_split
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
 from symbolic_music.training.preparation import choose_split, load_splits, load_text_model
@@ -140,11 +140,7 @@ def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArgume
         train_dataset=train_blocks,
         eval_dataset=validation_blocks,
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(ProgressLineCallback(trainer.budget))
-    trainer.add_callback(LossPlotCallback())
-    if trainer.budget is not None:
-        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    show_progress(trainer, trainer.budget)
     return trainer
 
 

@@ -16,7 +16,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from transformers import PrinterCallback, set_seed
+from transformers import set_seed
 
 from symbolic_music.data.collate import BlockCollator
 from symbolic_music.data.pack import pack_split
@@ -24,9 +24,7 @@ from symbolic_music.tokenization.processing_music import MIDITOK_FILE
 from symbolic_music.training.arguments import one_line_errors, parse_arguments
 from symbolic_music.training.callbacks import (
     LiveSamplesCallback,
-    LossPlotCallback,
-    ProgressLineCallback,
-    TimeBudgetCallback,
+    show_progress,
 )
 from symbolic_music.training.preparation import (
     build_model,
@@ -43,11 +41,7 @@ from symbolic_music.training.trainer import MusicTrainer
 def add_callbacks(trainer: MusicTrainer) -> None:
     """The callbacks that a run's arguments ask for."""
     args, output_dir = trainer.args, Path(trainer.args.output_dir)
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(ProgressLineCallback(trainer.budget))
-    trainer.add_callback(LossPlotCallback())
-    if trainer.budget is not None:
-        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    show_progress(trainer, trainer.budget)
     if args.sample_every:
         sample = partial(write_sample, trainer.processing_class, args.sample_bars)
         trainer.add_callback(LiveSamplesCallback(sample, output_dir, args.sample_every, args.seed))

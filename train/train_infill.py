@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, DatasetDict
-from transformers import PrinterCallback, set_seed
+from transformers import set_seed
 
 from symbolic_music._command import shown_command
 from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
@@ -41,7 +41,7 @@ from symbolic_music.training.arguments import (
     one_line_errors,
     parse_as,
 )
-from symbolic_music.training.callbacks import LossPlotCallback, ProgressLineCallback, TimeBudgetCallback
+from symbolic_music.training.callbacks import show_progress
 from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
 from symbolic_music.training.infill_trainer import InfillTrainer, evaluate_examples
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
@@ -153,11 +153,7 @@ def build_trainer(
         train_dataset=examples["train"],
         eval_dataset=examples["validation"],
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(ProgressLineCallback(trainer.budget))
-    trainer.add_callback(LossPlotCallback())
-    if trainer.budget is not None:
-        trainer.add_callback(TimeBudgetCallback(trainer.budget, trainer.accelerator.num_processes))
+    show_progress(trainer, trainer.budget)
     return trainer
 
 

@@ -11,7 +11,15 @@ from typing import Any, TextIO
 
 import torch
 from accelerate.utils import broadcast_object_list
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.utils import logging
 
 from symbolic_music._extras import require
@@ -21,6 +29,20 @@ logger = logging.get_logger(__name__)
 
 SAMPLES_FOLDER = "samples"
 LOSS_PLOT = "loss.png"
+
+
+def show_progress(trainer: Trainer, budget: TimeBudget | None) -> None:
+    """Give a trainer what every training script has: a line for each log, a plot of losses, and an end in time.
+
+    Args:
+        trainer: whose own printing is taken away.
+        budget: of time; None for none.
+    """
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(ProgressLineCallback(budget))
+    trainer.add_callback(LossPlotCallback())
+    if budget is not None:
+        trainer.add_callback(TimeBudgetCallback(budget, trainer.accelerator.num_processes))
 
 
 class TimeBudgetCallback(TrainerCallback):
