@@ -51,10 +51,14 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def describe(measured: Measured, human: Measured, seed: int) -> dict[str, Any]:
-    """Samples beside human pieces."""
+    """Samples beside human pieces: the distance of each statistic, and the means over all of them."""
     statistics = {name: compare_values(values, human[name], seed) for name, values in measured.items()}
     figures = {"statistics": statistics}
-    return {"mean_distance": mean_distance(figures), "mean_overlap": mean_overlap(figures), **figures}
+    return {
+        "mean_distance": mean_distance(figures),
+        "mean_overlap": mean_overlap(figures),
+        "distances": {name: row["distance"]["value"] for name, row in statistics.items()},
+    }
 
 
 def main() -> None:
