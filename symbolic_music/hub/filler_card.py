@@ -51,6 +51,7 @@ def filler_card(
         samples=[_shown(facts, shown) for shown in samples],
         losses=_loss_table(beside["models"]),
         fills=_fills_table(filling),
+        **{name: f"{filling['settings'][name]:g}" for name in ("temperature", "top_p")},
         notes_per_second=f"{filling['with_grammar']['notes_per_second']:,.0f}",
         statistics=statistics_table(filling["statistics"]),
         memorisation=copies_table(filling["memorisation"]),

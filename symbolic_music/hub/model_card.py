@@ -84,6 +84,7 @@ def model_card(
         measured=[section for section in sections if section],
         ablations=_table(facts.ablations),
         ablation_note=facts.ablation_note,
+        **{name: f"{report['sampling']['options'][name]:g}" for name in ("temperature", "top_p")},
         **facts.words(),
         **_language(processor),
         **_trained(num_parameters, training),

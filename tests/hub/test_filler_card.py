@@ -88,7 +88,12 @@ def test_card_and_folder(trained, ten_tunes, tmp_path):
     compared = ("2.346 [2.111, 2.555]", "0.444 [0.333, 0.555]", "4,666,555", "4,777,888", "1,555")
     figures = ("199 of 200 (97.2% to 99.9%)", "198 of 199")
     others = ("2.789", "1,444", "87 of 200", "5p11th45h", "45,678 train", "33 minutes", "seed 9", FACTS.repository)
-    beside_human = ("76 notes a second", "| notes per bar | 7.123 [6.873, 7.498] |", "1,234 training pieces")
+    beside_human = (
+        "temperature 0.9 and top-p 0.875",
+        "76 notes a second",
+        "| notes per bar | 7.123 [6.873, 7.498] |",
+        "1,234 training pieces",
+    )
     assert [figure for figure in (*compared, *figures, *others, *beside_human) if figure not in text] == []
     results = {found.metric_type: found.metric_value for found in ModelCard(text).data.eval_results}
     likeness = {"mean_distance_to_human": 0.456, "mean_overlapping_area": 0.789}
