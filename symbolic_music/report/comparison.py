@@ -35,7 +35,7 @@ def _read_filler(folder: Path) -> dict[str, Any] | None:
         "loss": loss | {"pieces": test["examples"], "split_hash": training["split_hash"]},
         "sampling": {
             **{name: filling[name] | {"pieces": filling[name]["samples"]} for name in PIECE_KINDS},
-            "notes_per_second": with_grammar["notes_per_second"],
+            **{name: with_grammar[name] for name in ("notes_per_second", "tokens_per_second")},
         },
         "statistics": filling["statistics"],
         "memorisation": filling["memorisation"],
@@ -107,6 +107,7 @@ def _summary(figures: Mapping[str, Any]) -> dict[str, str]:
         "covered by copies (human)": _copies(figures["memorisation"], "covered", "mean", "{:.1%}"),
         "copied in alarming runs (human)": _copies(figures["memorisation"], "alarm_share", None, "{:.1%}"),
         "notes/s": f"{sampling['notes_per_second']:,.0f}",
+        "tokens/s": f"{sampling['tokens_per_second']:,.0f}",
     }
 
 

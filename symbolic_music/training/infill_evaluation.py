@@ -104,11 +104,13 @@ def describe_fills(fills: Sequence[Fill]) -> dict[str, Any]:
 
     Returns:
         "samples"; "valid": fills that last as long as their bars, with "share" and "interval" (95%, Wilson);
-        "untouched": Scores in which all else is as it was, of the valid; "notes" filled in, and how many a second.
+        "untouched": Scores in which all else is as it was, of the valid; "notes" filled in; notes and tokens a second.
     """
     valid = [fill for fill in fills if fill.piece.valid]
     low, high = wilson_interval(len(valid), len(fills))
     notes = sum(fill.piece.num_notes for fill in fills)
+    tokens = sum(len(fill.piece.ids) - fill.piece.num_prompt_tokens for fill in fills)
+    seconds = sum(fill.seconds for fill in fills)
     return {
         "samples": len(fills),
         "valid": len(valid),
@@ -116,7 +118,8 @@ def describe_fills(fills: Sequence[Fill]) -> dict[str, Any]:
         "interval": {"low": low, "high": high},
         "untouched": sum(fill.untouched for fill in valid),
         "notes": notes,
-        "notes_per_second": notes / sum(fill.seconds for fill in fills),
+        "notes_per_second": notes / seconds,
+        "tokens_per_second": tokens / seconds,
     }
 
 

@@ -39,7 +39,7 @@ RESULT = {
 }
 FILLING = {
     "with_grammar": {"samples": 200, "valid": 199, "share": 0.995, "interval": {"low": 0.972, "high": 0.999},
-                     "untouched": 198, "notes_per_second": 76.5},
+                     "untouched": 198, "notes_per_second": 76.5, "tokens_per_second": 98.7},
     "without_grammar": {"samples": 200, "valid": 87, "share": 0.435, "interval": {"low": 0.368, "high": 0.504},
                         "untouched": 86, "notes_per_second": 87.6},
     "settings": {"split": "test", "temperature": 0.9, "top_p": 0.875},
@@ -102,6 +102,7 @@ def test_card_and_folder(trained, ten_tunes, tmp_path):
     (row,) = (line for line in comparison_text(read_reports([output]), "").splitlines() if "](model)" in line)
     assert "fills bars | 4.78M | 1,234 windows, split `5p11th45` | 2.346 [2.111, 2.555] | 199 of 200 | 87 of" in row
     assert "0.46 | 0.79 | 50.0% (37.5%)" in row
+    assert row.endswith("| 76 | 99 |")
     assert plan_publication(output, FACTS.repository).problems == []
     assert {"infilling.json", "filling.json", "beside.json", "loss.png", "modeling_music_transformer.py"} <= {
         path.name for path in output.iterdir()
