@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 import tiny_run
-from tiny_model import save_checkpoint
+import torch
+from tiny_model import save_checkpoint, tiny_model, tiny_processor
+from transformers import AutoModelForCausalLM
 
 from symbolic_music.cli import main
+from symbolic_music.events.abc_notes import AbcNotesCodec
+from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
+from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.report.comparison import comparison_text, read_reports
+from symbolic_music.tokenization.build import build_word_level_tokenizer
+from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
 ROOT = Path(__file__).parents[2]
 FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "3", "--max-tokens", "120"]
@@ -136,3 +144,48 @@ def test_the_top_p_nearest_to_human_pieces_is_named(place, tmp_path):
     assert by_distance[0]["mean_distance"] < by_distance[1]["mean_distance"]
     assert result["nearest"] == by_distance[0]["top_p"]
     assert f"nearest to human pieces: top-p {result['nearest']:g}" in done.stdout
+
+
+# --- Every kind of model --------------------------------------------------------------------------------------------
+
+
+def save_lstm(folder, place):
+    processor = build_word_level_tokenizer(AbcNotesCodec(), 160)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "max_position_embeddings": 160}
+    MusicLSTMForCausalLM(MusicLSTMConfig(vocab_size=len(processor.tokenizer), **sizes)).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def save_track_text(folder, place):
+    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=4)), 160)
+    tiny_model(processor).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def save_adapter(folder, place):
+    adapted = add_adapter(AutoModelForCausalLM.from_pretrained(place / "model"), rank=2)
+    save_adapted(adapted, tiny_processor(), folder, str(place / "model"))
+    return folder / ADAPTER_FOLDER
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("save", "codec"), [(save_lstm, "abc_notes"), (save_track_text, "track_text"), (save_adapter, "remi")]
+)
+def test_every_kind_of_model_has_the_same_report(place, report, tmp_path, save, codec):
+    torch.manual_seed(0)
+    model, output = save(tmp_path / "other", place), tmp_path / "report of another"
+    about = ["--model", str(model), "--dataset", str(place / "dataset"), "--output", str(output)]
+    assert main(["evaluate", *about, *FEW]) == 0
+    found = figures(output)
+    assert found["codec"] == codec
+    assert found["sampling"]["with_grammar"]["valid"] == 7
+    assert found.keys() == figures(report).keys()
+    assert found["statistics"].keys() == figures(report)["statistics"].keys()
+    table = comparison_text(read_reports([report, output]), "")
+    rows = [line.split("|") for line in table.splitlines() if line.startswith(("| model |", "| [report"))]
+    assert len(rows) == 3
+    assert len(set(map(len, rows))) == 1
+    assert "nan" not in (output / "report.md").read_text()
