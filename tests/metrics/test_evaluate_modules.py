@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -87,3 +88,24 @@ def test_a_folder_is_a_space(name, monkeypatch):
     monkeypatch.setattr("evaluate.utils.launch_gradio_widget", shown.append)
     runpy.run_path(str(folder / settings["app_file"]))
     assert [module.name for module in shown] == [name]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_python_of_a_space_runs(name, tmp_path):
+    """A folder of the module's name stands for the Hub."""
+    [block] = re.findall(r"```python\n(.*?)```", (module_folder(name) / "README.md").read_text(), re.S)
+    (tmp_path / name).symlink_to(module_folder(name))
+    for number, file in enumerate(sorted(set(re.findall(r'"(\w+\.mid)"', block)))):
+        write_midi(PIECES[number % len(PIECES)], tmp_path / file)
+    offline = {"HF_EVALUATE_OFFLINE": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", block],
+        env=os.environ | offline | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
