@@ -92,6 +92,7 @@ class SamplingOptions:
         """What `generate()` takes of them, once nothing is left to the model."""
         if self.temperature == 0:
             return {"do_sample": False}
+        # top_k: transformers would keep the 50 likeliest tokens only.
         return {"do_sample": True, "temperature": self.temperature, "top_p": self.top_p, "top_k": 0}
 
 

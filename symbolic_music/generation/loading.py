@@ -5,7 +5,14 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoProcessor, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoProcessor,
+    GenerationConfig,
+    PreTrainedModel,
+)
 from transformers.utils.logging import disable_progress_bar
 from transformers.utils.peft_utils import ADAPTER_CONFIG_NAME, find_adapter_config_file
 
@@ -82,6 +89,8 @@ def _load_adapted(name: str, vocabulary: int) -> PreTrainedModel:
             f"{rows:,}"
         )
     base.resize_token_embeddings(max(rows, vocabulary), mean_resizing=False)
+    if has_grown:
+        base.generation_config = GenerationConfig()  # the base's own is for its text
     return peft.PeftModel.from_pretrained(base, name).merge_and_unload()
 
 

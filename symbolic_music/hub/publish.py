@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
+from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.filler_card import FILLING_FILE, INFILLING_FILE, filler_card
@@ -143,14 +144,12 @@ def _write_folder(
     with saving_code(model):
         model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    as_measured = SamplingOptions(temperature=measured_with["temperature"], top_p=measured_with["top_p"])
     GenerationConfig(
         bos_token_id=processor.tokenizer.bos_token_id,
         eos_token_id=processor.tokenizer.eos_token_id,
         pad_token_id=processor.tokenizer.pad_token_id,
-        do_sample=True,
-        temperature=measured_with["temperature"],  # as the samples that the card is about
-        top_p=measured_with["top_p"],
-        top_k=0,  # transformers would keep the 50 likeliest tokens only
+        **as_measured.generate_arguments(),
         max_length=model.config.max_position_embeddings,
     ).save_pretrained(folder)
     for name in (MIDITOK_FILE, LOSS_PLOT):

@@ -6,7 +6,7 @@ Knows models by their embeddings and head; knows nothing of adapters or data.
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from symbolic_music.events.track_text import TrackTextCodec
 from symbolic_music.tokenization.processing_music import SPECIAL_TOKENS, MusicProcessor
@@ -60,10 +60,10 @@ def grow_vocabulary(model: PreTrainedModel, processor: MusicProcessor, seed: int
         means = torch.stack([old[pieces].mean(dim=0) for pieces in words])
         noise = torch.randn(means.shape, generator=generator) * _NOISE * old.std(dim=0)
         table[ids] = (means + noise).to(table)
-    for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
-        setattr(model.config, name, getattr(tokenizer, name))
-        if model.generation_config is not None:
-            setattr(model.generation_config, name, getattr(tokenizer, name))
+    special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    model.config.update(special)
+    # How its text was to be sampled, such as a penalty on repetition, is nothing for music.
+    model.generation_config = GenerationConfig(**special)
     return music
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, GPT2Config
+from transformers import AutoModelForCausalLM, GenerationConfig, GPT2Config
 
 from symbolic_music.models import auto
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
@@ -110,6 +110,7 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
     tokenizer.save_pretrained(tmp_path / "text")
     config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=160)
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "text")
+    GenerationConfig(do_sample=True, temperature=0.3, repetition_penalty=1.5).save_pretrained(tmp_path / "text")
     output, music = tmp_path / "out", tmp_path / "music"
     given = ["--base_model", tmp_path / "text", "--window_bars", "2", "--dataset", folder / "dataset"]
     run([SCRIPT], *given, "--output", output, *FOUR_STEPS, "--rest_loss_weight", "0.5")
@@ -121,6 +122,9 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
     score = read_midi(music / "sample_0001.mid")
     assert [track.program for track in score.tracks] == [40, 42]
     assert round(score.tempos[0].qpm) == 90
+    assert summary["options"]["temperature"] == 1.0  # not as the base's text was sampled
+    run([*CLI, "generate"], "--model", output / "adapter", "--num-samples", "2", *asked, "--output-dir", music)
+    assert json.loads((music / "summary.json").read_text())["options"] == summary["options"]
 
 
 @pytest.mark.parametrize(

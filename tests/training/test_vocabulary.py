@@ -39,6 +39,7 @@ def pair(request):
 
 def test_words_keep_their_rows_and_music_begins_near_its_words(pair):
     model, processor = pair
+    model.generation_config.update(temperature=0.2, top_p=0.5, repetition_penalty=1.5)
     old = model.get_input_embeddings().weight.detach().clone()
     music = grow_vocabulary(model, processor)
     assert len(music) == len(processor.codec.events) + 3
@@ -52,6 +53,9 @@ def test_words_keep_their_rows_and_music_begins_near_its_words(pair):
     mean = old[encode_words(processor, describe_event(processor.codec, event))].mean(dim=0)
     assert torch.nn.functional.cosine_similarity(new[row], mean, dim=0) > 0.8
     assert model.config.eos_token_id == processor.tokenizer.eos_token_id
+    own = model.generation_config
+    assert (own.temperature, own.top_p, own.repetition_penalty) == (None, None, None)
+    assert own.eos_token_id == processor.tokenizer.eos_token_id
     assert len({tuple(row.tolist()) for row in new[music]}) == len(music)
 
 
