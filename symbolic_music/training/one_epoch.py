@@ -271,12 +271,17 @@ class PeakMemory:
             self.kind = "resident, during the run"
         except OSError:
             self.kind = "resident, of the process so far"
-        self.before = self.peak()
+        self.before = self._resident_mark()
 
     def peak(self) -> int:
         """Bytes, of this process."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
+        # Linux moves its mark when memory is given back, not for each page: it may fall behind what was read first.
+        return max(self.before, self._resident_mark())
+
+    @staticmethod
+    def _resident_mark() -> int:
         try:
             status = Path("/proc/self/status").read_text()
             return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024

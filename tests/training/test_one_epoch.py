@@ -136,6 +136,15 @@ def test_a_run_trains_on_each_block_once_and_describes_itself(blocks, processor,
     assert [point["step"] for point in longer["curve"]] == [2, 4, 5], "the last step is on the curve"
 
 
+def test_peak_memory_is_no_less_than_what_was_there(monkeypatch):
+    import torch
+
+    marks = iter([300, 200, 400])
+    monkeypatch.setattr(PeakMemory, "_resident_mark", lambda self: next(marks))
+    memory = PeakMemory(torch.device("cpu"))
+    assert [memory.before, memory.peak(), memory.peak()] == [300, 300, 400]
+
+
 def test_peak_memory_rises_with_what_is_used_and_starts_anew():
     import torch
 
