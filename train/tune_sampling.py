@@ -11,7 +11,6 @@ with when asked for nothing else.
 
 import argparse
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,10 @@ import numpy as np
 from tqdm import tqdm
 
 from symbolic_music._command import shown_command
-from symbolic_music.generation.compose import SamplingOptions
+from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.model_index import mean_distance, mean_overlap
-from symbolic_music.metrics.statistics import compare_values, measure_pieces
-from symbolic_music.report.samples import sample_pieces
+from symbolic_music.metrics.statistics import compare_measured, measure_pieces
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.memorisation_evaluation import split_pieces
 from symbolic_music.training.preparation import load_splits
@@ -52,7 +50,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def describe(measured: Measured, human: Measured, seed: int) -> dict[str, Any]:
     """Samples beside human pieces: the distance of each statistic, and the means over all of them."""
-    statistics = {name: compare_values(values, human[name], seed) for name, values in measured.items()}
+    statistics = compare_measured(measured, human, seed)
     figures = {"statistics": statistics}
     return {
         "mean_distance": mean_distance(figures),
@@ -77,13 +75,9 @@ def main() -> None:
     rows = []
     for top_p in arguments.top_p:
         own = replace(options, top_p=top_p)
-        with (
-            tqdm(total=arguments.num_samples, desc=f"top-p {top_p:g}", unit="piece", disable=None) as progress,
-            tempfile.TemporaryDirectory() as folder,
-        ):
-            path = Path(folder) / "samples.jsonl"
-            sampled = sample_pieces(model, processor, arguments.num_samples, own, path, progress.update)
-        scores = [piece.score for piece in sampled.pieces if piece.score is not None]
+        with tqdm(total=arguments.num_samples, desc=f"top-p {top_p:g}", unit="piece", disable=None) as progress:
+            sampled = compose(model, processor, arguments.num_samples, options=own, on_batch=progress.update)
+        scores = [piece.score for piece in sampled if piece.score is not None]
         if not scores:
             raise TrainingError(f"not one of {arguments.num_samples} samples at top-p {top_p:g} is music")
         rows.append({"top_p": top_p} | describe(measure_pieces(scores), human, arguments.seed))

@@ -84,10 +84,9 @@ def _metadata(facts: ModelFacts, training: dict[str, Any], filling: dict[str, An
 
 
 def _shown(facts: ModelFacts, shown: ShownSamples) -> dict[str, str]:
-    told, options = shown.summary, shown.summary["options"]
+    told = shown.summary
     command = f"symbolic-music infill {told['file']} --bars {told['bars']} --model {facts.repository}"
-    command += f" --num-samples {len(told['samples'])} --seed {options['seed']}"
-    command += f" --temperature {options['temperature']:g} --top-p {options['top_p']:g}"
+    command += f" {shown.sampling_flags}"
     return {"command": command, "files": "\n".join(list_files(facts.repository, shown))}
 
 

@@ -104,8 +104,7 @@ def _metadata(facts: ModelFacts, report: dict[str, Any], processor: MusicProcess
 
 def _shown(facts: ModelFacts, shown: ShownSamples) -> dict[str, str]:
     options, prompt = shown.summary["options"], shown.summary["prompt"]
-    command = f"symbolic-music generate --model {facts.repository} --num-samples {len(shown.summary['samples'])}"
-    command += f" --seed {options['seed']} --temperature {options['temperature']:g} --top-p {options['top_p']:g}"
+    command = f"symbolic-music generate --model {facts.repository} {shown.sampling_flags}"
     command += f" --bars {options['num_bars']}" if options["num_bars"] else ""
     command += f" --prompt {Path(prompt).name}" if prompt else ""
     return {"command": command, "prompt": prompt or "", "files": "\n".join(list_files(facts.repository, shown))}

@@ -38,6 +38,15 @@ class ShownSamples:
         """Their folder in the repository."""
         return f"{SAMPLES_FOLDER}/{self.folder.name}"
 
+    @property
+    def sampling_flags(self) -> str:
+        """How they were sampled, as flags of the command."""
+        options = self.summary["options"]
+        return (
+            f"--num-samples {len(self.summary['samples'])} --seed {options['seed']} "
+            f"--temperature {options['temperature']:g} --top-p {options['top_p']:g}"
+        )
+
     def copy_to(self, repository: Path) -> None:
         """Put the files into the repository's folder."""
         target = repository / self.place

@@ -128,7 +128,14 @@ def compare_pieces(
         ValueError: without a sampled piece or with fewer than three human ones.
     """
     ours, theirs = (measure_pieces(scores, STATISTICS, on_piece) for scores in (sampled, human))
-    return {name: compare_values(ours[name], theirs[name], seed, resamples) for name in STATISTICS}
+    return compare_measured(ours, theirs, seed, resamples)
+
+
+def compare_measured(
+    sampled: Mapping[str, np.ndarray], human: Mapping[str, np.ndarray], seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, dict[str, dict[str, float]]]:
+    """What `compare_pieces` gives, of pieces that `measure_pieces` has measured with the same statistics."""
+    return {name: compare_values(values, human[name], seed, resamples) for name, values in sampled.items()}
 
 
 def compare_values(

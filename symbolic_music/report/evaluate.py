@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.metrics.memorisation_report import compare_copies
 from symbolic_music.metrics.rests import describe_rests
-from symbolic_music.metrics.statistics import compare_values, measure_pieces
+from symbolic_music.metrics.statistics import compare_measured, measure_pieces
 from symbolic_music.report.controls import measure_control
 from symbolic_music.report.errors import ReportError
 from symbolic_music.report.samples import SampledPieces, sample_pieces
@@ -119,10 +119,7 @@ def evaluate_model(
         "codec": processor.codec.codec_type,
         "loss": loss | about,
         "sampling": sampling | {"machine": machine_class(model.device)},
-        "statistics": {
-            name: compare_values(values, measured["human"][name], settings.sampling.seed)
-            for name, values in measured["sampled"].items()
-        },
+        "statistics": compare_measured(measured["sampled"], measured["human"], settings.sampling.seed),
         "memorisation": _measure_copies(splits, about["split_hash"], processor, scores, human, settings, parts),
         "control": _kept(parts / "control.json", asked, lambda: _measure_control(model, processor, human, settings)),
         "pieces": {"sampled": len(scores), "human": len(human.scores), "refused": dict(sorted(human.refused.items()))},

@@ -17,7 +17,7 @@ from symbolic_music.generation.infill import infill
 from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.memorisation_index import MemorisationIndex
 from symbolic_music.metrics.memorisation_report import compare_copies
-from symbolic_music.metrics.statistics import NOTE_STATISTICS, compare_values, measure_pieces
+from symbolic_music.metrics.statistics import NOTE_STATISTICS, compare_measured, measure_pieces
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.transforms import cut_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
@@ -148,7 +148,7 @@ def compare_with_human(
     for side in ("samples", "human"):
         copies[side].pop("per_piece")
     return {
-        "statistics": {name: compare_values(ours[name], theirs[name], seed) for name in NOTE_STATISTICS},
+        "statistics": compare_measured(ours, theirs, seed),
         "memorisation": copies,
     }
 
