@@ -23,7 +23,7 @@ _MODULE_OF_NAME = {
     "MusicTransformerForCausalLM": "symbolic_music.models.music_transformer.modeling_music_transformer",
     "MusicTransformerModel": "symbolic_music.models.music_transformer.modeling_music_transformer",
     "Refusal": "symbolic_music.score.checks",
-    "RemiCodec": "symbolic_music.events.remi",
+    "RemiCodec": "symbolic_music.events.remi.codec",
     "ScoreError": "symbolic_music.score.checks",
     "ScoreLimits": "symbolic_music.score.checks",
     "TokenGrammar": "symbolic_music.tokenization.token_grammar",
@@ -32,17 +32,17 @@ _MODULE_OF_NAME = {
     "infill": "symbolic_music.generation.infill",
     "load_model": "symbolic_music.generation.loading",
     "read_scores": "symbolic_music.score.files",
-    "write_midi": "symbolic_music.score.midi_io",
-    "write_piano_roll": "symbolic_music.score.picture_io",
-    "write_mp3": "symbolic_music.score.audio_io",
-    "write_wav": "symbolic_music.score.audio_io",
+    "write_midi": "symbolic_music.score.midi.io",
+    "write_piano_roll": "symbolic_music.score.render.pictures",
+    "write_mp3": "symbolic_music.score.render.audio",
+    "write_wav": "symbolic_music.score.render.audio",
 }
 
 __all__ = [*_MODULE_OF_NAME, "__version__"]  # type checkers read the imports below
 
 if TYPE_CHECKING:
     from symbolic_music.data.collate import BlockCollator as BlockCollator
-    from symbolic_music.events.remi import RemiCodec as RemiCodec
+    from symbolic_music.events.remi.codec import RemiCodec as RemiCodec
     from symbolic_music.generation.compose import compose as compose
     from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor as GrammarLogitsProcessor
     from symbolic_music.generation.infill import infill as infill
@@ -59,15 +59,15 @@ if TYPE_CHECKING:
     from symbolic_music.models.music_transformer.modeling_music_transformer import (
         MusicTransformerModel as MusicTransformerModel,
     )
-    from symbolic_music.score.audio_io import write_mp3 as write_mp3
-    from symbolic_music.score.audio_io import write_wav as write_wav
     from symbolic_music.score.checks import Refusal as Refusal
     from symbolic_music.score.checks import ScoreError as ScoreError
     from symbolic_music.score.checks import ScoreLimits as ScoreLimits
     from symbolic_music.score.checks import check_score as check_score
     from symbolic_music.score.files import read_scores as read_scores
-    from symbolic_music.score.midi_io import write_midi as write_midi
-    from symbolic_music.score.picture_io import write_piano_roll as write_piano_roll
+    from symbolic_music.score.midi.io import write_midi as write_midi
+    from symbolic_music.score.render.audio import write_mp3 as write_mp3
+    from symbolic_music.score.render.audio import write_wav as write_wav
+    from symbolic_music.score.render.pictures import write_piano_roll as write_piano_roll
     from symbolic_music.tokenization.processing_music import MusicProcessor as MusicProcessor
     from symbolic_music.tokenization.token_grammar import TokenGrammar as TokenGrammar
 

@@ -31,8 +31,8 @@ def shared_data():
 def ten_tunes(tmp_path_factory) -> Path:
     """A folder of ten folk tunes as MIDI files, from music21's tune books."""
     from symbolic_music.data.corpora import music21_corpus_folder
-    from symbolic_music.score.abc_io import read_abc
-    from symbolic_music.score.midi_io import write_midi
+    from symbolic_music.score.abc.io import read_abc
+    from symbolic_music.score.midi.io import write_midi
 
     folder = tmp_path_factory.mktemp("ten_tunes")
     books = sorted((music21_corpus_folder() / "oneills1850").glob("*.abc"))

@@ -9,7 +9,7 @@ The output folder loads with `MusicProcessor.from_pretrained`, and its tokenizer
 import argparse
 from pathlib import Path
 
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.build import build_remi_tokenizer, build_word_level_tokenizer, save_processor
 from symbolic_music.tokenization.processing_music import CODECS, MusicProcessor
 from symbolic_music.training.arguments import TrainingError, one_line_errors

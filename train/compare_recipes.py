@@ -27,9 +27,9 @@ from datasets import Dataset, DatasetDict
 
 from symbolic_music._command import shown_command, shown_path
 from symbolic_music.events.codec import EncodingError
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.metrics.rests import describe_rests
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.lora import count_parameters
 from symbolic_music.training.preparation import choose_split, load_splits

@@ -30,7 +30,7 @@ from symbolic_music.data.corpora import CorpusError, list_directory
 from symbolic_music.data.pack import pack_split
 from symbolic_music.data.prepare import PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.splits import SplitError, SplitFractions
-from symbolic_music.events.track_text import TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.adaptation_card import adaptation_card
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors, parse_as

@@ -27,7 +27,7 @@ from datasets import Dataset, DatasetDict
 from transformers import set_seed
 
 from symbolic_music._command import shown_command
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.filler_card import INFILLING_FILE
 from symbolic_music.hub.infilling_card import infilling_card

@@ -173,7 +173,7 @@ def _sampling_options(options: argparse.Namespace, num_bars: int | None = None):
 
 
 def _header_fields(options: argparse.Namespace):
-    from symbolic_music.events.track_text import HeaderFields
+    from symbolic_music.events.voices.track_text import HeaderFields
 
     instruments = tuple(name.strip() for name in (options.instruments or "").split(",") if name.strip())
     if options.instruments is not None and not instruments:

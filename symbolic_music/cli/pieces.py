@@ -69,10 +69,10 @@ def _size(piece: "Composition") -> str:
 
 def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> None:
     """Write a Score in the format of the file name; pictures and ABC show the title."""
-    from symbolic_music.score.abc_write import write_abc
-    from symbolic_music.score.audio_io import write_mp3, write_wav
-    from symbolic_music.score.midi_io import write_midi
-    from symbolic_music.score.picture_io import write_piano_roll
+    from symbolic_music.score.abc.write import write_abc
+    from symbolic_music.score.midi.io import write_midi
+    from symbolic_music.score.render.audio import write_mp3, write_wav
+    from symbolic_music.score.render.pictures import write_piano_roll
 
     suffix = writable_suffix(path)
     if suffix == ".png":

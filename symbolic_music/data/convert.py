@@ -15,11 +15,11 @@ from symusic.core import ScoreTick as Score
 from tqdm import tqdm
 
 from symbolic_music.data.workers import Failure, map_in_order
-from symbolic_music.score.abc_write import abc_text
-from symbolic_music.score.audio_io import write_mp3, write_wav
+from symbolic_music.score.abc.write import abc_text
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
+from symbolic_music.score.render.audio import write_mp3, write_wav
 from symbolic_music.score.storage import write_atomically
 
 OUTPUT_SUFFIXES = (".abc", ".mid", ".mp3", ".wav")
@@ -97,7 +97,7 @@ def convert_files(
     summary.present = len(jobs) - len(waiting)
     for folder in sorted({job.target.parent for job in waiting}):
         folder.mkdir(parents=True, exist_ok=True)
-    modules = ("symbolic_music.score.musicxml_io",)
+    modules = ("symbolic_music.score.musicxml.read",)
     with (
         closing(map_in_order(convert_file, waiting, num_workers, timeout, modules)) as outcomes,
         tqdm(total=len(jobs), initial=summary.present, unit="file", desc="convert", disable=not progress) as bar,

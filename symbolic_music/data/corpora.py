@@ -17,11 +17,11 @@ from typing import Any
 from symusic.core import ScoreTick as Score
 
 from symbolic_music._extras import require
-from symbolic_music.score.abc_contents import left_out
-from symbolic_music.score.abc_io import abc_key, abc_title, decode_abc, parse_abc_tune, split_tune_book
+from symbolic_music.score.abc.contents import left_out
+from symbolic_music.score.abc.io import abc_key, abc_title, decode_abc, parse_abc_tune, split_tune_book
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.storage import read_bounded
 
 ABC_SUFFIXES = (".abc",)

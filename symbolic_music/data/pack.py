@@ -25,7 +25,7 @@ from tqdm import tqdm
 from symbolic_music.data.augment import Augmentation, augmented_copies, check_may_augment
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.grammar import FORBIDDEN
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 

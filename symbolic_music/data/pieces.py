@@ -17,7 +17,7 @@ from symbolic_music.data.duplicates import shingles, signature
 from symbolic_music.score.bars import count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
 from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.midi_io import midi_bytes
+from symbolic_music.score.midi.io import midi_bytes
 from symbolic_music.score.transforms import cut_bars
 
 DRUMS = -1

@@ -10,7 +10,7 @@ from symusic.core import ScoreTick
 from transformers import LogitsProcessorList, PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError
-from symbolic_music.events.track_text import HeaderFields
+from symbolic_music.events.voices.track_text import HeaderFields
 from symbolic_music.generation.grammar_processor import GrammarError, GrammarLogitsProcessor
 from symbolic_music.generation.header_processor import HeaderLogitsProcessor, header_processor
 from symbolic_music.score.transforms import count_bars

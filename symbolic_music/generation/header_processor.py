@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor
 
-from symbolic_music.events.track_text import HeaderFields, TrackTextCodec
+from symbolic_music.events.voices.track_text import HeaderFields, TrackTextCodec
 from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.tokenization.processing_music import MusicProcessor
 

@@ -15,9 +15,9 @@ from symusic.core import NoteTick, NoteTickList, ScoreTick, TrackTick
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError, EncodingError
-from symbolic_music.events.infilling import MaskedWindow, fill_grammar, mask_window, read_fill
-from symbolic_music.events.track_text import TrackTextCodec
-from symbolic_music.events.voice_quantise import VELOCITY, Voice, VoicePiece
+from symbolic_music.events.voices.infilling import MaskedWindow, fill_grammar, mask_window, read_fill
+from symbolic_music.events.voices.quantise import VELOCITY, Voice, VoicePiece
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.generation.compose import Composition, SamplingOptions
 from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
 from symbolic_music.score.bars import bar_table

@@ -10,7 +10,7 @@ from itertools import zip_longest
 import numpy as np
 
 from symbolic_music.metrics.intervals import RESAMPLES, bootstrap_draws, ratio_with_interval
-from symbolic_music.score.abc_bars import voice_bars
+from symbolic_music.score.abc.bars import voice_bars
 
 
 def misaligned_bars(text: str) -> tuple[int, int]:

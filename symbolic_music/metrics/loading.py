@@ -11,7 +11,7 @@ from typing import Any
 from symusic.core import ScoreTick as Score
 
 from symbolic_music._extras import require
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 
 MODULES_FOLDER = Path(__file__).parent / "evaluate_modules"
 MODULES = ("music_statistics", "control_accuracy", "bar_alignment_error")

@@ -7,7 +7,7 @@ from typing import Any
 from symusic.core import ScoreTick
 from transformers import PreTrainedModel
 
-from symbolic_music.events.track_text import HeaderFields, TrackTextCodec
+from symbolic_music.events.voices.track_text import HeaderFields, TrackTextCodec
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.metrics.control import Controls, control_accuracy, found_instruments, found_meters, found_tempos

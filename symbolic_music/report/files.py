@@ -9,8 +9,8 @@ from symbolic_music.hub.sections import PLOTS, REPORT_FILE, measured_sections, r
 from symbolic_music.report.evaluate import Report
 from symbolic_music.report.plots import draw_distributions, draw_loss_by_bar
 from symbolic_music.report.typical import choose_pieces, distances_to_human
-from symbolic_music.score.midi_io import write_midi
-from symbolic_music.score.picture_io import write_piano_roll
+from symbolic_music.score.midi.io import write_midi
+from symbolic_music.score.render.pictures import write_piano_roll
 
 TEXT_FILE = "report.md"
 MODEL_INDEX_FILE = "model_index.yaml"

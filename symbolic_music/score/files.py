@@ -5,10 +5,10 @@ from pathlib import Path
 
 from symusic.core import ScoreTick as Score
 
-from symbolic_music.score.abc_io import read_abc
+from symbolic_music.score.abc.io import read_abc
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.midi_io import read_midi
-from symbolic_music.score.musicxml_io import read_musicxml
+from symbolic_music.score.midi.io import read_midi
+from symbolic_music.score.musicxml.read import read_musicxml
 from symbolic_music.score.storage import read_bounded
 
 _MIDI_SUFFIXES = (".mid", ".midi", ".kar")

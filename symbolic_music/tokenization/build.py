@@ -17,7 +17,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from symbolic_music.events.codec import ScoreCodec
-from symbolic_music.events.remi import RemiCodec
+from symbolic_music.events.remi.codec import RemiCodec
 from symbolic_music.score.checks import ScoreError
 from symbolic_music.score.transforms import transpose
 from symbolic_music.tokenization.processing_music import (

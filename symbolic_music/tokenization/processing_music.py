@@ -11,11 +11,11 @@ from symusic.core import ScoreTick
 from tokenizers.models import WordLevel
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
-from symbolic_music.events.abc_notes import AbcNotesCodec
 from symbolic_music.events.codec import DecodingError, ScoreCodec
 from symbolic_music.events.grammar import EventGrammar
-from symbolic_music.events.remi import RemiCodec
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.remi.codec import RemiCodec
+from symbolic_music.events.voices.abc_notes import AbcNotesCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.score.files import read_scores
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 

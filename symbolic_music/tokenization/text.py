@@ -3,7 +3,7 @@
 from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerBase
 
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 MUSIC_SPECIAL_TOKENS = {

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.score.checks import ScoreError
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 from symbolic_music.training.arguments import TrainingError

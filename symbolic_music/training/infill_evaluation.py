@@ -11,7 +11,7 @@ import numpy as np
 from symusic.core import NoteTickList, ScoreTick
 from transformers import PreTrainedModel
 
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.generation.compose import Composition, SamplingOptions
 from symbolic_music.generation.infill import infill
 from symbolic_music.metrics.intervals import wilson_interval

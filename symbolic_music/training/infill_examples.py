@@ -19,12 +19,12 @@ from tqdm import tqdm
 
 from symbolic_music.data.augment import Augmentation, augmented_copies
 from symbolic_music.events.codec import EncodingError
-from symbolic_music.events.infilling import Cell, MaskedWindow, mask_window
-from symbolic_music.events.track_text import TrackTextCodec
-from symbolic_music.events.voice_quantise import VoicePiece
+from symbolic_music.events.voices.infilling import Cell, MaskedWindow, mask_window
+from symbolic_music.events.voices.quantise import VoicePiece
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.score.bars import count_bars, equal_parts
 from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.transforms import cut_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError

@@ -17,7 +17,7 @@ from symusic.core import ScoreTick
 from symbolic_music.events.codec import EncodingError, ScoreCodec
 from symbolic_music.metrics.memorisation_index import MemorisationIndex
 from symbolic_music.score.files import read_folder
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.preparation import choose_split
 

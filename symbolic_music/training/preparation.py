@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.text import add_music_tokens

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symbolic_music.events.codec import DecodingError
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.metrics.intervals import from_to, wilson_interval
 from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.training.text_recipes import OTHER

@@ -5,7 +5,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from symbolic_music.generation.compose import SamplingOptions, compose
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 

@@ -17,8 +17,8 @@ from symbolic_music.generation.compose import Composition, SamplingOptions, comp
 from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.rests import count_rests, describe_rests
 from symbolic_music.metrics.statistics import describe_pieces
-from symbolic_music.score.abc_readers import READER_MODULES, OtherReaders, read_by_others
-from symbolic_music.score.abc_write import abc_text
+from symbolic_music.score.abc.readers import READER_MODULES, OtherReaders, read_by_others
+from symbolic_music.score.abc.write import abc_text
 from symbolic_music.score.bars import bar_quarters
 from symbolic_music.score.checks import sounding_quarters
 from symbolic_music.tokenization.processing_music import MusicProcessor

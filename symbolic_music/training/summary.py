@@ -19,7 +19,7 @@ from datasets import Dataset
 from symbolic_music._command import shown_command
 from symbolic_music.data.pieces import content_digest
 from symbolic_music.data.splits import split_hash
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.training.trainer import MusicTrainer
 
 SUMMARY_FILE = "training_summary.json"

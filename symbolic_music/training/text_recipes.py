@@ -21,7 +21,7 @@ from tqdm import tqdm, trange
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, get_cosine_schedule_with_warmup
 
 from symbolic_music._extras import require
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.kept_batches import kept_batches
 from symbolic_music.tokenization.text import MUSIC_SPECIAL_TOKENS

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.tokenization.processing_music import SPECIAL_TOKENS, MusicProcessor
 from symbolic_music.tokenization.text import describe_event, encode_words
 from symbolic_music.training.arguments import TrainingError

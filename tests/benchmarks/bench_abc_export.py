@@ -26,12 +26,12 @@ from pathlib import Path
 from _report import report
 from symusic.factory import _ABC2MIDI, _MIDI2ABC
 
-from symbolic_music.score.abc_io import decode_abc, parse_abc_tune
-from symbolic_music.score.abc_readers import differing_bars, music21_sound
-from symbolic_music.score.abc_write import write_abc
+from symbolic_music.score.abc.io import decode_abc, parse_abc_tune
+from symbolic_music.score.abc.readers import differing_bars, music21_sound
+from symbolic_music.score.abc.write import write_abc
 from symbolic_music.score.bars import bar_quarters
 from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.storage import write_atomically
 
 FOLDERS = ("midi_multi", "midi_satb", "midi_song")

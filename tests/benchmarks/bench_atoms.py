@@ -21,8 +21,8 @@ from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import TikTokenConverter
 
 from symbolic_music.events.codec import EncodingError
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.text import add_music_tokens
 from symbolic_music.training.preparation import load_splits
 

@@ -33,7 +33,7 @@ from transformers import (
     GPT2LMHeadModel,
 )
 
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.training.lora import add_adapter, count_parameters
 
 MUSIC_TOKENS = 3 + len(TrackTextCodec(TrackTextSettings(max_bars=8, max_masks=64)).events)

@@ -32,7 +32,7 @@ from symbolic_music.metrics.memorisation_index import MemorisationIndex
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import read_scores
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.transforms import cut_bars
 
 ROOT = Path(__file__).parents[2]

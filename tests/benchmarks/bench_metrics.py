@@ -17,7 +17,7 @@ from _report import report
 from symbolic_music.metrics.notes import NoteTable
 from symbolic_music.metrics.statistics import NOTE_STATISTICS, STATISTICS, STRUCTURE_STATISTICS, measure_piece
 from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 
 FOLDERS = ("midi_multi", "midi_piano", "midi_satb", "midi_song")
 GOAL = 200

@@ -18,7 +18,7 @@ from _report import report
 from transformers import AutoTokenizer
 
 from symbolic_music.score.checks import ScoreError
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 FOLDERS = ("midi_multi", "midi_piano", "midi_satb", "midi_song")

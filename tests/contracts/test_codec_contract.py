@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "events"))
 
 from random_music import contents, event_tables, random_walks, round_trip_complaint, scores, walk_weights
 
-from symbolic_music.events.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.codec import DecodingError, EncodingError
-from symbolic_music.events.remi import RemiCodec, RemiSettings
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.remi.codec import RemiCodec, RemiSettings
+from symbolic_music.events.voices.abc_notes import AbcNotesCodec, AbcNotesSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.transforms import count_bars, cut_bars
 

@@ -3,7 +3,7 @@
 import pytest
 from made_up_music import melody_score, random_melody
 
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 
 
 @pytest.fixture

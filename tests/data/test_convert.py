@@ -15,7 +15,7 @@ from made_up_music import melody_score, random_melody
 from symbolic_music.cli import main
 from symbolic_music.data.convert import ConvertError, Job, convert_file, convert_files, folder_jobs
 from symbolic_music.score.files import read_scores
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 
 BOOK = "X:1\nT:One\nL:1/4\nM:4/4\nK:C\nCDEF|GABc|\n\nX:2\nT:Two\nL:1/4\nM:4/4\nK:G\nGABc|\n"
 

@@ -11,8 +11,8 @@ from symbolic_music.data.augment import AugmentationError
 from symbolic_music.data.collate import IGNORED_LABEL, BlockCollator
 from symbolic_music.data.pack import PackError, pack_split
 from symbolic_music.events.codec import EncodingError
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
-from symbolic_music.score.midi_io import midi_bytes, read_midi
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.score.midi.io import midi_bytes, read_midi
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 
 BLOCK = 64

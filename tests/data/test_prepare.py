@@ -16,7 +16,7 @@ from symbolic_music.data.duplicates import shingles
 from symbolic_music.data.pieces import content_digest, key_name
 from symbolic_music.data.prepare import COLUMNS, PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
-from symbolic_music.score.midi_io import read_midi, write_midi
+from symbolic_music.score.midi.io import read_midi, write_midi
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from random_music import assert_way_to_end_is_open, event_tables, random_walks, walk_weights
 
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, AutomatonBuilder, EventGrammar
-from symbolic_music.events.remi import RemiCodec
+from symbolic_music.events.remi.codec import RemiCodec
 
 OPENING = ["BOS_None", "Bar_None", "TimeSig_3/4", "Position_0", "Tempo_120.0"]
 NOTE = ["Pitch_60", "Velocity_79", "Duration_1.0.24"]

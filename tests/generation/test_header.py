@@ -4,7 +4,7 @@ import pytest
 import torch
 from symusic.core import ScoreTick
 
-from symbolic_music.events.track_text import HeaderFields, TrackTextCodec, TrackTextSettings, find_instrument
+from symbolic_music.events.voices.track_text import HeaderFields, TrackTextCodec, TrackTextSettings, find_instrument
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig

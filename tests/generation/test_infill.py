@@ -11,7 +11,7 @@ from symusic.core import NoteTick, TempoTick, TimeSignatureTick, TrackTick
 from transformers import AutoModelForCausalLM, BartConfig, BartForConditionalGeneration
 
 from symbolic_music.events.codec import EncodingError
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.infill import find_tracks, infill
 from symbolic_music.models import auto

@@ -7,7 +7,7 @@ import sys
 import pytest
 from made_up_music import melody_score, random_melody
 
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 
 PREAMBLES = {
     "package first": "import symbolic_music\nfrom transformers import pipeline",

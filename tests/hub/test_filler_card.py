@@ -9,7 +9,7 @@ from made_up_results import FACTS, REPORT, TEMPLATE_INFILL
 from transformers import GenerationConfig
 
 import symbolic_music
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.errors import PublishError

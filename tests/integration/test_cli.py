@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "generation"))
 from made_up_music import melody_score, random_melody
 
 from symbolic_music.score.files import read_scores
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 
 PROGRAM = "symbolic-music"
 CHECKOUT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, GPT2Config
 
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.training.recipe_report import count_instruments, judge_windows
 from symbolic_music.training.text_recipes import OTHER, RecipeSettings, Spelling
 

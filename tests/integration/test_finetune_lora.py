@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, GPT2Config
 from symbolic_music.models import auto
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
-from symbolic_music.score.midi_io import read_midi, write_midi
+from symbolic_music.score.midi.io import read_midi, write_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 ROOT = Path(__file__).parents[2]

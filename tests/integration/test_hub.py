@@ -26,7 +26,7 @@ from tiny_model import tiny_model, tiny_processor  # noqa: E402
 from symbolic_music.hub.adaptation_card import adaptation_card  # noqa: E402
 from symbolic_music.hub.publish import assemble_model  # noqa: E402
 from symbolic_music.metrics.loading import module_folder  # noqa: E402
-from symbolic_music.score.midi_io import write_midi  # noqa: E402
+from symbolic_music.score.midi.io import write_midi  # noqa: E402
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted  # noqa: E402
 
 pytestmark = pytest.mark.slow

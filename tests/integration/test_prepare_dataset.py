@@ -13,7 +13,7 @@ import pytest
 from datasets import load_dataset
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
-from symbolic_music.score.midi_io import read_midi, write_midi
+from symbolic_music.score.midi.io import read_midi, write_midi
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "train" / "prepare_dataset.py")]

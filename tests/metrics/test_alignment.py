@@ -3,7 +3,7 @@
 import pytest
 
 from symbolic_music.metrics.alignment import bar_alignment_error, misaligned_bars
-from symbolic_music.score.abc_io import decode_abc, split_tune_book
+from symbolic_music.score.abc.io import decode_abc, split_tune_book
 
 TWO_VOICES = "X:1\nL:1/4\nM:4/4\nK:C\nV:1\nCDEF|G4|{}|\nV:2\nC,4|G,2{}|C,4|\n"
 

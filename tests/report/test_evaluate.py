@@ -12,8 +12,8 @@ from tiny_model import save_checkpoint, tiny_model, tiny_processor
 from transformers import AutoModelForCausalLM
 
 from symbolic_music.cli import main
-from symbolic_music.events.abc_notes import AbcNotesCodec
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.abc_notes import AbcNotesCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.report.comparison import comparison_text, read_reports

@@ -9,7 +9,7 @@ from score.scores import HOSTILE_ABC, HOSTILE_MIDI, scale
 from symbolic_music.score import storage
 from symbolic_music.score.checks import Refusal, ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 
 # Reads every file named on standard input, one after the other, and says what became of each; one process for all, so
 # that what a hostile file leaves broken behind it shows in the next.

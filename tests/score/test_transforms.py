@@ -6,7 +6,7 @@ from score.scores import make_score, scale
 from symusic import ControlChange, KeySignature, Score
 
 from symbolic_music.score.checks import Refusal, ScoreError
-from symbolic_music.score.midi_io import midi_bytes
+from symbolic_music.score.midi.io import midi_bytes
 from symbolic_music.score.transforms import (
     bar_table,
     count_bars,

@@ -17,12 +17,12 @@ from random_music import contents, scores
 from transformers import AutoProcessor
 
 import symbolic_music
-from symbolic_music.events.abc_notes import AbcNotesCodec
 from symbolic_music.events.codec import DecodingError, EncodingError
-from symbolic_music.events.remi import RemiCodec
+from symbolic_music.events.remi.codec import RemiCodec
+from symbolic_music.events.voices.abc_notes import AbcNotesCodec
 from symbolic_music.score.checks import ScoreError
 from symbolic_music.score.files import read_scores
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 from symbolic_music.tokenization.build import (
     build_remi_tokenizer,
     build_word_level_tokenizer,

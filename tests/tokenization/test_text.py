@@ -8,8 +8,8 @@ from random_music import contents, random_walks
 from score.scores import make_score
 from text_tokenizers import TOKENIZERS
 
-from symbolic_music.events.abc_notes import AbcNotesCodec
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.abc_notes import AbcNotesCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.text import add_music_tokens, encode_words
 

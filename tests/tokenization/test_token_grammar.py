@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from random_music import random_walks
 
 from symbolic_music.events.grammar import FORBIDDEN
-from symbolic_music.events.remi import RemiCodec
+from symbolic_music.events.remi.codec import RemiCodec
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 BY_FIXTURE = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}

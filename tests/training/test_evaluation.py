@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
-from symbolic_music.score.midi_io import read_midi
+from symbolic_music.score.midi.io import read_midi
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.evaluation import (
     PieceScores,

@@ -4,7 +4,7 @@ import pytest
 from score.scores import scale
 from symusic.core import NoteTick, TempoTick, TrackTick
 
-from symbolic_music.events.track_text import TrackTextCodec
+from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.training.infill_evaluation import is_untouched
 
 CODEC = TrackTextCodec()

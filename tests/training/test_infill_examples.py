@@ -5,7 +5,7 @@ import pytest
 import tiny_run
 from datasets import Dataset
 
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.infill_examples import (

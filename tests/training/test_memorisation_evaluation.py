@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tiny_run
 
-from symbolic_music.score.midi_io import write_midi
+from symbolic_music.score.midi.io import write_midi
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.memorisation_evaluation import folder_pieces, split_pieces, training_index
 from symbolic_music.training.preparation import load_splits

@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tokenization"))
 
 from text_tokenizers import TOKENIZERS
 
-from symbolic_music.events.track_text import TrackTextCodec, TrackTextSettings
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.tokenization.text import add_music_tokens, describe_event, encode_words
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted

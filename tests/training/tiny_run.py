@@ -5,8 +5,8 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from symbolic_music.score.abc_io import parse_abc_tune
-from symbolic_music.score.midi_io import midi_bytes
+from symbolic_music.score.abc.io import parse_abc_tune
+from symbolic_music.score.midi.io import midi_bytes
 from symbolic_music.score.transforms import count_bars, count_notes
 from symbolic_music.tokenization.build import build_remi_tokenizer, save_processor
 

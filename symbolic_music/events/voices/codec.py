@@ -1,0 +1,164 @@
+"""What every codec of voices shares: the settings of its grid, and the names of its notes, rests and ties.
+
+A voice holds one chord at a time. `Note` begins a chord by its lowest pitch and bears the duration, `With` adds a
+pitch to it, `Tie` holds it on, over a bar line too, `Rest` is silence. Knows neither headers nor the order of voices.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from symbolic_music.events.voices.bars import Span, VoiceWriter
+from symbolic_music.events.voices.durations import check_durations
+from symbolic_music.events.voices.quantise import VoiceGrid
+from symbolic_music.score.abc.spelling import key_text
+from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
+
+DRUMS_VALUE = "drums"
+"""Stands for a drum track in event names, where other tracks have the number of their program."""
+
+
+@dataclass(frozen=True)
+class VoiceSettings:
+    """The grid and the range of a vocabulary.
+
+    Attributes:
+        steps_per_quarter: the grid; 24 hold thirty-seconds and triplets of sixteenths exactly.
+        durations: lengths of one event in steps, ascending from 1. Any other length is tied together, the longest
+            first; the shortest way must be that way, which is checked.
+        lowest_pitch: lowest pitch, 0 to 127.
+        highest_pitch: highest pitch, 0 to 127.
+        meters: every meter; 4/4 must be one, for it holds where a Score says nothing.
+
+    Raises:
+        ValueError: when these do not fit together.
+    """
+
+    steps_per_quarter: int = 24
+    durations: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 96)
+    lowest_pitch: int = 21
+    highest_pitch: int = 108
+    meters: tuple[str, ...] = (
+        *("2/2", "3/2", "1/4", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4"),
+        *("2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "9/8", "12/8"),
+    )
+
+    def __post_init__(self) -> None:
+        check_durations(self.durations, 8 * self.steps_per_quarter)
+        if not 0 <= self.lowest_pitch < self.highest_pitch <= 127:
+            raise ValueError(f"expected pitches within 0 to 127, got {self.lowest_pitch} to {self.highest_pitch}")
+        if "4/4" not in self.meters:
+            raise ValueError(f"expected 4/4 among the meters, got {self.meters}")
+        uneven = [meter for meter in self.meters if 4 * self.steps_per_quarter % parse_meter(meter)[1]]
+        if uneven:
+            raise ValueError(f"a beat of {uneven[0]} is no whole number of {self.steps_per_quarter} steps per quarter")
+
+    @property
+    def pitches(self) -> range:
+        """Every pitch."""
+        return range(self.lowest_pitch, self.highest_pitch + 1)
+
+
+class VoiceCodec:
+    """Names of spans, keys and programs, and what they stand for.
+
+    Args:
+        settings: the vocabulary.
+        length_name: of a length in steps.
+        pitch_name: of a pitch.
+        tempos: every tempo in quarter notes per minute, ascending.
+        max_voices: voices in a piece.
+    """
+
+    note_types: tuple[str, ...] = ("Note", "With")
+
+    def __init__(
+        self,
+        settings: VoiceSettings,
+        length_name: Callable[[int], str],
+        pitch_name: Callable[[int], str],
+        tempos: np.ndarray,
+        max_voices: int,
+    ):
+        self._length = {steps: length_name(steps) for steps in settings.durations}
+        self._pitch = {pitch: pitch_name(pitch) for pitch in settings.pitches}
+        self._program = {DRUMS: DRUMS_VALUE, **{number: str(number) for number in range(len(PROGRAM_NAMES))}}
+        self._key = {(fifths, minor): key_text(fifths, minor) for minor in (False, True) for fifths in range(-7, 8)}
+        self._grid = VoiceGrid(
+            steps_per_quarter=settings.steps_per_quarter,
+            lowest_pitch=settings.lowest_pitch,
+            highest_pitch=settings.highest_pitch,
+            meters=frozenset(map(parse_meter, settings.meters)),
+            tempos=tempos,
+            max_voices=max_voices,
+        )
+        self._bar_steps = {f"Meter_{meter}": self._grid.bar_steps(parse_meter(meter)) for meter in settings.meters}
+
+    @property
+    def ticks_per_quarter(self) -> int:
+        """Ticks per quarter note of every Score this codec returns."""
+        return self._grid.steps_per_quarter
+
+    def _span_names(self) -> list[str]:
+        """Every event of a voice, in a fixed order."""
+        lengths, pitches = self._length.values(), list(self._pitch.values())
+        return [
+            *(f"Rest_{length}" for length in lengths),
+            *(f"Tie_{length}" for length in lengths),
+            *(f"With_{pitch}" for pitch in pitches[1:]),
+            *(f"Note_{pitch}:{length}" for pitch in pitches for length in lengths),
+        ]
+
+    def span_events(self, spans: Iterable[Span]) -> list[str]:
+        """The events of spans, one after the other."""
+        events = []
+        for span in spans:
+            length = self._length[span.steps]
+            if span.kind == "Note":
+                lowest, *above = (self._pitch[pitch] for pitch in span.pitches)
+                events += [f"Note_{lowest}:{length}", *(f"With_{pitch}" for pitch in above)]
+            else:
+                events.append(f"{span.kind}_{length}")
+        return events
+
+    def write_span(self, writer: VoiceWriter, kind: str, value: str) -> None:
+        """Let a voice do what an event says."""
+        pitch, _, length = ("", "", "") if kind == "With" else value.rpartition(":")
+        writer.write(kind, self._steps.get(length, 0), self._pitches.get(value if kind == "With" else pitch))
+
+    def _durations(self, events: Iterable[str]) -> dict[str, int]:
+        """By event of a length, the length in steps."""
+        return {
+            event: self._steps[event.partition("_")[2].rpartition(":")[2]]
+            for event in events
+            if event.startswith(("Note_", "Rest_", "Tie_"))
+        }
+
+    @cached_property
+    def _steps(self) -> dict[str, int]:
+        return _inverse(self._length)
+
+    @cached_property
+    def _pitches(self) -> dict[str, int]:
+        return _inverse(self._pitch)
+
+    @cached_property
+    def _programs(self) -> dict[str, int]:
+        return _inverse(self._program)
+
+    @cached_property
+    def _keys(self) -> dict[str, tuple[int, bool]]:
+        return _inverse(self._key)
+
+
+def _inverse(names: Mapping[Any, str]) -> dict[str, Any]:
+    return {name: value for value, name in names.items()}
+
+
+def parse_meter(text: str) -> tuple[int, int]:
+    """The numerator and denominator of "3/4"."""
+    numerator, _, denominator = text.partition("/")
+    return int(numerator), int(denominator)

@@ -1,0 +1,1 @@
+"""A Score as sound and as pictures."""

@@ -1,0 +1,160 @@
+"""Score -> sound, with what pip installs: the midirenderer synthesiser and pretty_midi's General MIDI soundfont.
+
+Needs the pip extra "audio". Writes 16-bit WAV and MP3.
+"""
+
+import io
+import wave
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from symusic.core import ScoreTick as Score
+from symusic.core import TextMetaTick, TextMetaTickList
+
+from symbolic_music._extras import MissingExtraError, require
+from symbolic_music.score.bars import last_note_end
+from symbolic_music.score.checks import DEFAULT_TEMPO, play_seconds
+from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.midi.io import midi_bytes
+from symbolic_music.score.storage import write_atomically
+
+PEAK = 10 ** (-1 / 20)
+"""Loudest sample after normalising: -1 dB below full scale, room for a player's own resampling to overshoot."""
+MAX_SECONDS = 3_600.0
+"""No longer piece is synthesised: an hour of stereo takes 1.3 GB."""
+_TAIL_SECONDS = 2.0
+_SOUNDFONT = "TimGM6mb.sf2"
+# The resampler works on blocks of 10 s; by a second away the ringing from a block's edge is below 16-bit resolution.
+_BLOCK_SECONDS = 10
+_MARGIN_SECONDS = 1
+
+
+def synthesise(score: Score, sample_rate: int = 44_100) -> np.ndarray:
+    """Play a Score on the General MIDI soundfont TimGM6mb.
+
+    Args:
+        score: in ticks.
+        sample_rate: samples per second, in hertz.
+
+    Returns:
+        float32 of shape (2, samples), the louder peak at -1 dB of full scale; the last notes ring for two seconds.
+
+    Raises:
+        ScoreError: no_notes when nothing sounds, too_long above an hour, corrupt_timing without a clock.
+        MissingExtraError: the extra "audio" is not installed.
+    """
+    _check_playable(score)
+    audio, rendered_rate = _render_unclipped(_with_tail(score))
+    if not audio.any():
+        raise ScoreError(Refusal.NO_NOTES, None, "expected notes that sound, found only silence")
+    audio = _resample(audio, rendered_rate, sample_rate)
+    return audio * np.float32(PEAK / np.abs(audio).max())
+
+
+def write_wav(score: Score, path: Path | str) -> None:
+    """Write a Score as a WAV file, 16-bit stereo at 44.1 kHz, whole or not at all; equal Scores give equal bytes."""
+    sample_rate = 44_100
+    samples = np.rint(synthesise(score, sample_rate).T * 32767).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(samples.tobytes())
+    write_atomically(path, buffer.getvalue())
+
+
+def write_mp3(score: Score, path: Path | str) -> None:
+    """Write a Score as an MP3 file, mono at 32 kHz, whole or not at all: a twentieth of the WAV, for a web page.
+
+    Equal Scores give equal bytes under one version of libsndfile.
+    """
+    sample_rate = 32_000
+    mono = synthesise(score, sample_rate).mean(axis=0)
+    buffer = io.BytesIO()
+    require("soundfile").write(buffer, mono, sample_rate, format="MP3", subtype="MPEG_LAYER_III")
+    write_atomically(path, buffer.getvalue())
+
+
+def _check_playable(score: Score) -> None:
+    if score.ticks_per_quarter <= 0:
+        detail = f"expected ticks per quarter note above 0, found {score.ticks_per_quarter}"
+        raise ScoreError(Refusal.CORRUPT_TIMING, None, detail)
+    if score.note_num() == 0:
+        raise ScoreError(Refusal.NO_NOTES, None, "expected notes to play, found none")
+    seconds = play_seconds(score)
+    if seconds > MAX_SECONDS:
+        raise ScoreError(
+            Refusal.TOO_LONG, None, f"expected at most {MAX_SECONDS:.0f} s to play, found {seconds:.0f} s"
+        )
+
+
+def _with_tail(score: Score) -> Score:
+    """The Score up to two seconds after its last note: the renderer stops at the last event, whatever still sounds.
+
+    Events beyond are left out, for one stray controller could make the sound hours long.
+    """
+    end = last_note_end(score)
+    tempo = max(((tempo.time, tempo.qpm) for tempo in score.tempos if tempo.time < end), default=(0, DEFAULT_TEMPO))[1]
+    silence = end + round(_TAIL_SECONDS * tempo / 60 * score.ticks_per_quarter)
+    tailed = score.clip(0, silence)
+    tailed.markers = TextMetaTickList([TextMetaTick(silence, "end")])
+    return tailed
+
+
+def _render_unclipped(score: Score) -> tuple[np.ndarray, int]:
+    """The renderer's samples (channels, samples), full scale 32767, and their rate.
+
+    The renderer cuts off what exceeds 16 bits (about 64 loud notes at once), so such a piece is played again softer:
+    the sound's amplitude goes with the square of the velocity.
+    """
+    audio, rate = _render(score)
+    while np.abs(audio).max(initial=0.0) >= 32767 and max(_velocities(score)) > 1:
+        score = score.copy()
+        for track in score.tracks:
+            for note in track.notes:
+                note.velocity = max(1, note.velocity // 2)
+        audio, rate = _render(score)
+    return audio, rate
+
+
+def _velocities(score: Score) -> list[int]:
+    return [int(track.notes.numpy()["velocity"].max()) for track in score.tracks if len(track.notes)]
+
+
+def _render(score: Score) -> tuple[np.ndarray, int]:
+    wav = require("midirenderer").render_wave_from(_soundfont(), midi_bytes(score))
+    with wave.open(io.BytesIO(wav)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        return samples.reshape(-1, file.getnchannels()).T.astype(np.float32), file.getframerate()
+
+
+@lru_cache(maxsize=1)
+def _soundfont() -> bytes:
+    """The soundfont's bytes, found beside pretty_midi without importing it: its import takes seconds and warns."""
+    package = find_spec("pretty_midi")
+    if package is None or package.origin is None:
+        raise MissingExtraError("pretty_midi is not installed; run: pip install 'symbolic-music-hf[audio]'")
+    return Path(package.origin).with_name(_SOUNDFONT).read_bytes()
+
+
+def _resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Band-limited resampling of (channels, samples): each block's spectrum is cut or padded to the new rate."""
+    if from_rate == to_rate:
+        return audio
+    samples = audio.shape[1]
+    blocks = -(-samples // (_BLOCK_SECONDS * from_rate))
+    margin = _MARGIN_SECONDS * from_rate
+    padded = np.pad(audio, ((0, 0), (margin, margin + blocks * _BLOCK_SECONDS * from_rate - samples)))
+    resampled = [_resample_block(padded, block, from_rate, to_rate) for block in range(blocks)]
+    return np.concatenate(resampled, axis=1)[:, : samples * to_rate // from_rate]
+
+
+def _resample_block(padded: np.ndarray, block: int, from_rate: int, to_rate: int) -> np.ndarray:
+    seconds = _BLOCK_SECONDS + 2 * _MARGIN_SECONDS
+    start = block * _BLOCK_SECONDS * from_rate
+    spectrum = np.fft.rfft(padded[:, start : start + seconds * from_rate])
+    resampled = np.fft.irfft(spectrum[:, : seconds * to_rate // 2 + 1], seconds * to_rate) * (to_rate / from_rate)
+    return resampled[:, _MARGIN_SECONDS * to_rate : -_MARGIN_SECONDS * to_rate].astype(np.float32)
