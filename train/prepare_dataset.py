@@ -12,8 +12,6 @@ from pathlib import Path
 from symbolic_music._command import shown_command
 from symbolic_music._extras import MissingExtraError
 from symbolic_music.data.corpora import (
-    ABC_SUFFIXES,
-    MIDI_SUFFIXES,
     NAMED_CORPORA,
     UNKNOWN_LICENSE,
     CorpusError,
@@ -27,6 +25,7 @@ from symbolic_music.data.prepare import SKIPPED_FILE, PrepareError, PrepareSetti
 from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.upload import check_repo_id, publish_folder
+from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -20,13 +20,10 @@ from symbolic_music._extras import require
 from symbolic_music.score.abc.contents import left_out
 from symbolic_music.score.abc.io import abc_key, abc_title, decode_abc, parse_abc_tune, split_tune_book
 from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
+from symbolic_music.score.files import ABC_SUFFIXES, MUSIC_SUFFIXES, MUSICXML_SUFFIXES, read_scores
 from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.storage import read_bounded
 
-ABC_SUFFIXES = (".abc",)
-MIDI_SUFFIXES = (".mid", ".midi", ".kar")
-MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
 MUSICXML_MODULES = ("music21.converter", "music21.midi.translate")
 UNKNOWN_LICENSE = "not stated; ask the owner of the files"
 

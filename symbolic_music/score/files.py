@@ -1,25 +1,34 @@
-"""The one door for music files of every type: a path in, Scores out. The suffix decides who reads it."""
+"""The one door for music files of every type: a path or bytes in, pieces out. The suffix decides who reads it."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from symusic.core import ScoreTick as Score
 
-from symbolic_music.score.abc.io import read_abc
+from symbolic_music.score.abc.io import read_abc_pieces
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.midi.io import read_midi
-from symbolic_music.score.musicxml.read import read_musicxml
+from symbolic_music.score.midi.io import read_midi_pieces
+from symbolic_music.score.musicxml.read import read_musicxml_pieces
+from symbolic_music.score.piece import Reading
 from symbolic_music.score.storage import read_bounded
 
-_MIDI_SUFFIXES = (".mid", ".midi", ".kar")
-_ABC_SUFFIXES = (".abc",)
-_MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
-MUSIC_SUFFIXES = (*_MIDI_SUFFIXES, *_ABC_SUFFIXES, *_MUSICXML_SUFFIXES)
+MIDI_SUFFIXES = (".mid", ".midi", ".kar")
+ABC_SUFFIXES = (".abc",)
+MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
+MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *ABC_SUFFIXES, *MUSICXML_SUFFIXES)
 """The file suffixes that can be read, in lower case."""
 
+# A reader takes the bytes and the name that its errors give, and raises ScoreError when nothing is usable.
+_READERS: dict[str, Callable[[bytes, Path], Reading]] = {
+    **dict.fromkeys(MIDI_SUFFIXES, read_midi_pieces),
+    **dict.fromkeys(ABC_SUFFIXES, read_abc_pieces),
+    **dict.fromkeys(MUSICXML_SUFFIXES, read_musicxml_pieces),
+}
 
-def read_scores(path: Path | str) -> list[Score]:
-    """Every Score of a music file: one from MIDI and MusicXML, one per usable tune from an ABC tune book.
+
+def read_pieces(path: Path | str) -> Reading:
+    """Every piece of a music file: one from MIDI and MusicXML, one per usable tune from an ABC tune book.
 
     Files above `storage.MAX_FILE_BYTES` are not read.
 
@@ -27,20 +36,35 @@ def read_scores(path: Path | str) -> list[Score]:
         ScoreError: nothing usable can be read; `.refusal` says why.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in MUSIC_SUFFIXES:
-        # A missing file or a folder is the plainer reason, whatever its name.
-        read_bounded(path)
+    # A missing file or a folder is the plainer reason, whatever its name; so it is read before the suffix is looked at.
+    return read_bytes(read_bounded(path), path)
+
+
+def read_bytes(data: bytes, path: Path | str) -> Reading:
+    """Every piece of a music file whose bytes are at hand, as from an archive.
+
+    Args:
+        data: what the file holds.
+        path: its name; the suffix says what it is, and errors name it.
+
+    Raises:
+        ScoreError: nothing usable can be read; `.refusal` says why.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
         expected = " ".join(MUSIC_SUFFIXES)
-        raise ScoreError(
-            Refusal.UNSUPPORTED_FORMAT, path, f"expected one of {expected}, found {suffix or 'no suffix'}"
-        )
-    if suffix in _ABC_SUFFIXES:
-        return read_abc(path)
-    score = read_midi(path) if suffix in _MIDI_SUFFIXES else read_musicxml(path)
-    if score.note_num() == 0:
+        found = path.suffix.lower() or "no suffix"
+        raise ScoreError(Refusal.UNSUPPORTED_FORMAT, path, f"expected one of {expected}, found {found}")
+    reading = reader(data, path)
+    if not any(piece.score.note_num() for piece in reading.pieces):
         raise ScoreError(Refusal.NO_NOTES, path, "expected music, found no notes")
-    return [score]
+    return reading
+
+
+def read_scores(path: Path | str) -> list[Score]:
+    """The Score of every usable piece of a music file; see `read_pieces`."""
+    return [piece.score for piece in read_pieces(path).pieces]
 
 
 def read_folder(folder: Path) -> tuple[list[tuple[Path, list[Score]]], Counter[str]]:

@@ -18,6 +18,7 @@ from symusic.factory import _ABC2MIDI
 
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.midi.io import read_midi
+from symbolic_music.score.piece import Piece, Reading
 from symbolic_music.score.storage import read_bounded
 from symbolic_music.score.transforms import delay
 
@@ -301,6 +302,24 @@ def decode_abc(data: bytes) -> str:
         return data.decode("latin-1")
 
 
+def read_abc_pieces(data: bytes, path: Path) -> Reading:
+    """Every usable tune of an ABC tune book, from its bytes; errors name `path`.
+
+    Raises:
+        ScoreError: no tune, or not one that can be used; then the first tune's reason.
+    """
+    pieces, skipped = [], []
+    for tune, outcome in _read_tunes(data, path):
+        if isinstance(outcome, ScoreError):
+            skipped.append(outcome)
+        else:
+            number = abc_field(tune, "X")
+            pieces.append(Piece(outcome, title=abc_title(tune), key=abc_key(tune), number=number))
+    if not pieces:
+        raise skipped[0]
+    return Reading(pieces, skipped)
+
+
 def iter_abc_tunes(path: Path | str, chord_symbols: bool = False) -> Iterator[tuple[str, Score | ScoreError]]:
     """Every tune of a tune book as (tune text, Score, or why there is none), in the book's order.
 
@@ -311,7 +330,11 @@ def iter_abc_tunes(path: Path | str, chord_symbols: bool = False) -> Iterator[tu
     Raises:
         ScoreError: the file cannot be read, or holds no tune.
     """
-    tunes = split_tune_book(decode_abc(read_bounded(path)))
+    return _read_tunes(read_bounded(path), Path(path), chord_symbols)
+
+
+def _read_tunes(data: bytes, path: Path, chord_symbols: bool = False) -> Iterator[tuple[str, Score | ScoreError]]:
+    tunes = split_tune_book(decode_abc(data))
     if not tunes:
         raise ScoreError(Refusal.NOT_MUSIC, path, "expected ABC tunes, each with an X: or K: line, found none")
     for number, tune in enumerate(tunes, start=1):
@@ -321,14 +344,6 @@ def iter_abc_tunes(path: Path | str, chord_symbols: bool = False) -> Iterator[tu
             yield tune, ScoreError(error.refusal, path, f"tune {number} ({abc_title(tune)}): {error.detail}")
 
 
-def read_abc(path: Path | str, chord_symbols: bool = False) -> list[Score]:
-    """The Scores of every usable tune of an ABC file.
-
-    Raises:
-        ScoreError: the file cannot be read, or not one of its tunes can; then the first tune's reason.
-    """
-    outcomes = [outcome for _, outcome in iter_abc_tunes(path, chord_symbols)]
-    scores = [outcome for outcome in outcomes if not isinstance(outcome, ScoreError)]
-    if not scores:
-        raise next(outcome for outcome in outcomes if isinstance(outcome, ScoreError))
-    return scores
+def read_abc(path: Path | str) -> list[Score]:
+    """The Scores of every usable tune of an ABC file; see `read_abc_pieces`."""
+    return [piece.score for piece in read_abc_pieces(read_bounded(path), Path(path)).pieces]

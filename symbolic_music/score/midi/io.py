@@ -5,9 +5,15 @@ from pathlib import Path
 from symusic.core import ScoreTick as Score
 
 from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.piece import Piece, Reading
 from symbolic_music.score.storage import read_bounded, write_atomically
 
 _HEADER_BYTES = 14
+
+
+def read_midi_pieces(data: bytes, path: Path) -> Reading:
+    """The one piece of a Standard MIDI File, from its bytes; errors name `path`."""
+    return Reading([Piece(_parse(data, path))])
 
 
 def read_midi(source: Path | str | bytes) -> Score:
@@ -22,8 +28,12 @@ def read_midi(source: Path | str | bytes) -> Score:
     Raises:
         ScoreError: the file cannot be read, is no MIDI file, or breaks the format.
     """
-    path = None if isinstance(source, bytes) else Path(source)
-    data = source if isinstance(source, bytes) else read_bounded(source)
+    if isinstance(source, bytes):
+        return _parse(source, None)
+    return _parse(read_bounded(source), Path(source))
+
+
+def _parse(data: bytes, path: Path | None) -> Score:
     _check_header(data, path)
     try:
         return Score.from_midi(data)

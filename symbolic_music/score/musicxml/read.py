@@ -7,23 +7,24 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from symusic.core import ScoreTick as Score
-
 from symbolic_music._extras import require
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.midi.io import read_midi
-from symbolic_music.score.storage import MAX_FILE_BYTES, read_bounded
+from symbolic_music.score.piece import Piece, Reading
+from symbolic_music.score.storage import MAX_FILE_BYTES
 
 
-def read_musicxml(path: Path | str) -> Score:
-    """Read a MusicXML file (.musicxml, .xml or zipped .mxl); each part becomes a track, repeats are played out.
+def read_musicxml_pieces(data: bytes, path: Path) -> Reading:
+    """The one piece of a MusicXML file (.musicxml, .xml or zipped .mxl); each part becomes a track, repeats are played.
+
+    Args:
+        data: what the file holds.
+        path: its name, which errors give.
 
     Raises:
         ScoreError: the file cannot be read or is no MusicXML.
         MissingExtraError: music21 is not installed.
     """
-    path = Path(path)
-    data = read_bounded(path)
     if path.suffix.lower() == ".mxl":
         data = _unzip(data, path)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -33,7 +34,7 @@ def read_musicxml(path: Path | str) -> Score:
         raise ScoreError(Refusal.UNREADABLE, path, "expected MusicXML without entity declarations")
     if b"<score-partwise" not in data and b"<score-timewise" not in data:
         raise ScoreError(Refusal.NOT_MUSIC, path, "expected MusicXML with <score-partwise>, found none")
-    return read_midi(_to_midi(data, path))
+    return Reading([Piece(read_midi(_to_midi(data, path)))])
 
 
 def _to_utf8(data: bytes) -> bytes:
