@@ -16,6 +16,7 @@ EXTRA_OF_MODULE = {
     "pydivsufsort": "metrics",
     "scipy": "train",
     "soundfile": "audio",
+    "verovio": "engrave",
 }
 
 

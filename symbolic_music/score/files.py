@@ -36,7 +36,7 @@ def read_pieces(path: Path | str) -> Reading:
         ScoreError: nothing usable can be read; `.refusal` says why.
     """
     path = Path(path)
-    # A missing file or a folder is the plainer reason, whatever its name; so it is read before the suffix is looked at.
+    # Read before the suffix is looked at: that a file is missing is the plainer reason, whatever its name.
     return read_bytes(read_bounded(path), path)
 
 

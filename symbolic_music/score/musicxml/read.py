@@ -15,7 +15,7 @@ from symbolic_music.score.storage import MAX_FILE_BYTES
 
 
 def read_musicxml_pieces(data: bytes, path: Path) -> Reading:
-    """The one piece of a MusicXML file (.musicxml, .xml or zipped .mxl); each part becomes a track, repeats are played.
+    """The one piece of a MusicXML file (.musicxml, .xml, zipped .mxl): a track for each part, repeats played out.
 
     Args:
         data: what the file holds.
