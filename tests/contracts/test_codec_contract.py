@@ -14,17 +14,13 @@ import re
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from symusic.core import NoteTick, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "events"))
-
 from random_music import contents, event_tables, random_walks, round_trip_complaint, scores, walk_weights
+from symusic.core import NoteTick, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
 
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.remi.codec import RemiCodec, RemiSettings

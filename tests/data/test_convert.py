@@ -1,15 +1,10 @@
 """Files between formats: every file converted or skipped by name, none written twice."""
 
 import json
-import sys
 import wave
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from made_up_music import melody_score, random_melody
 
 from symbolic_music.cli import main

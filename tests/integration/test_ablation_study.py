@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_run
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests" / "training"))
-
-import tiny_run  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,6 @@ import wave
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "generation"))
-
 from made_up_music import melody_score, random_melody
 
 from symbolic_music.score.files import read_scores

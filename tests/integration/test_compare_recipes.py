@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_run
 import torch
+from text_tokenizers import TOKENIZERS
 from transformers import AutoModelForCausalLM, GPT2Config
 
 from symbolic_music.events.voices.track_text import TrackTextCodec
@@ -15,11 +17,6 @@ from symbolic_music.training.recipe_report import count_instruments, judge_windo
 from symbolic_music.training.text_recipes import OTHER, RecipeSettings, Spelling
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization")]
-
-import tiny_run  # noqa: E402
-from text_tokenizers import TOKENIZERS  # noqa: E402
-
 OPTIONS = {"window-bars": 2, "steps": 3, "batch-size": 2, "num-samples": 3, "num-free": 3, "sampling-batch-size": 2}
 FLAGS = [word for name, value in OPTIONS.items() for word in (f"--{name}", str(value))]
 

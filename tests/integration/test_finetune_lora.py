@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_run
 import torch
+from text_tokenizers import TOKENIZERS
 from transformers import AutoModelForCausalLM, GenerationConfig, GPT2Config
 
 from symbolic_music.models import auto
@@ -18,11 +20,6 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "train" / "finetune_lora.py"
-sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization")]
-
-import tiny_run  # noqa: E402
-from text_tokenizers import TOKENIZERS  # noqa: E402
-
 auto.register_configs()
 auto.register_models()
 FOUR_STEPS = "--max_steps 4 --eval_steps 2 --save_steps 2 --rank 4 --transpositions 0".split()  # noqa: SIM905

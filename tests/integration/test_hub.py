@@ -10,25 +10,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import made_up_results
 import pytest
+import tiny_run
 import torch
 from loopback_hub.server import OWNER_TOKEN
+from made_up_music import melody_score, random_melody
+from tiny_model import tiny_model, tiny_processor
 from transformers import AutoModelForCausalLM
 
+from symbolic_music.hub.adaptation_card import adaptation_card
+from symbolic_music.hub.publish import assemble_model
+from symbolic_music.metrics.loading import module_folder
+from symbolic_music.score.midi.io import write_midi
+from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
+
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("hub", "data", "events", "generation", "training")]
-
-import made_up_results  # noqa: E402
-import tiny_run  # noqa: E402
-from made_up_music import melody_score, random_melody  # noqa: E402
-from tiny_model import tiny_model, tiny_processor  # noqa: E402
-
-from symbolic_music.hub.adaptation_card import adaptation_card  # noqa: E402
-from symbolic_music.hub.publish import assemble_model  # noqa: E402
-from symbolic_music.metrics.loading import module_folder  # noqa: E402
-from symbolic_music.score.midi.io import write_midi  # noqa: E402
-from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted  # noqa: E402
-
 pytestmark = pytest.mark.slow
 
 SCRIPTS = ROOT / "tests" / "loopback_hub"

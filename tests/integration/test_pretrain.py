@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tiny_run
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
@@ -19,10 +20,6 @@ from symbolic_music.training.checkpoints import find_checkpoints
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "train" / "pretrain.py"
-sys.path.insert(0, str(ROOT / "tests" / "training"))
-
-import tiny_run  # noqa: E402
-
 TWO_PROCESSES = [
     "-m",
     "accelerate.commands.launch",

@@ -7,16 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_run
 import yaml
 
 from symbolic_music.scaling.study import read_settings
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "train" / "scaling_study.py"
-sys.path.insert(0, str(ROOT / "tests" / "training"))
-
-import tiny_run  # noqa: E402
-
 TWO_PROCESSES = [
     "-m",
     "accelerate.commands.launch",

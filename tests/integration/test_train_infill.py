@@ -7,17 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_run
 import torch
+from text_tokenizers import TOKENIZERS
 from transformers import AutoModelForSeq2SeqLM, BartConfig, BartForConditionalGeneration
 
 from symbolic_music.score.midi.io import read_midi, write_midi
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "training"), str(ROOT / "tests" / "tokenization")]
-
-import tiny_run  # noqa: E402
-from text_tokenizers import TOKENIZERS  # noqa: E402
-
 SCRIPT = [ROOT / "train" / "train_infill.py"]
 CLI = ["-c", "from symbolic_music.cli import main; import sys; sys.exit(main())"]
 TINY = (  # noqa: SIM905

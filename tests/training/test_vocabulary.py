@@ -1,15 +1,9 @@
 """A text model that is given rows for music: its own stay, the new begin near their words and are trained."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
-
-sys.path.append(str(Path(__file__).parents[1] / "tokenization"))
-
 from text_tokenizers import TOKENIZERS
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.tokenization.text import add_music_tokens, describe_event, encode_words
