@@ -11,7 +11,10 @@ from pathlib import Path
 
 from symbolic_music._command import shown_command
 from symbolic_music._extras import MissingExtraError
-from symbolic_music.data.corpora import (
+from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD
+from symbolic_music.data.preparation.prepare import SKIPPED_FILE, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
+from symbolic_music.data.sources.corpora import (
     NAMED_CORPORA,
     UNKNOWN_LICENSE,
     CorpusError,
@@ -20,9 +23,6 @@ from symbolic_music.data.corpora import (
     list_dataset,
     list_directory,
 )
-from symbolic_music.data.duplicates import DEFAULT_THRESHOLD
-from symbolic_music.data.prepare import SKIPPED_FILE, PrepareError, PrepareSettings, prepare_dataset
-from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.upload import check_repo_id, publish_folder
 from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from transformers import set_seed
 
-from symbolic_music.data.collate import BlockCollator
-from symbolic_music.data.pack import pack_split
+from symbolic_music.data.blocks.collate import BlockCollator
+from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE
 from symbolic_music.training.arguments import one_line_errors, parse_arguments
 from symbolic_music.training.callbacks import (

@@ -18,7 +18,7 @@ from typing import Any
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
-from symbolic_music.data.pack import pack_split
+from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.scaling.conduct import OnProgress, conduct
 from symbolic_music.scaling.report import COUNTS, write_report
 from symbolic_music.scaling.runs import RUNS_FILE, PlannedRun, StudyData, plan_run, read_runs

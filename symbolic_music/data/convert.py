@@ -14,7 +14,7 @@ from pathlib import Path
 from symusic.core import ScoreTick as Score
 from tqdm import tqdm
 
-from symbolic_music.data.workers import Failure, map_in_order
+from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.score.abc.write import abc_text
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores

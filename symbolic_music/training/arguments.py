@@ -19,8 +19,8 @@ from transformers.hf_argparser import HfArg
 from transformers.utils import logging
 
 from symbolic_music._extras import MissingExtraError
-from symbolic_music.data.augment import AugmentationError
-from symbolic_music.data.pack import PackError
+from symbolic_music.data.blocks.augment import AugmentationError
+from symbolic_music.data.blocks.pack import PackError
 from symbolic_music.generation.kept_batches import KeptBatchesError
 from symbolic_music.generation.loading import LoadError
 from symbolic_music.metrics.memorisation_index import IndexFileError

@@ -17,7 +17,7 @@ from datasets import Dataset
 from symusic.core import ScoreTick
 from tqdm import tqdm
 
-from symbolic_music.data.augment import Augmentation, augmented_copies
+from symbolic_music.data.blocks.augment import Augmentation, augmented_copies
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.voices.infilling import Cell, MaskedWindow, mask_window
 from symbolic_music.events.voices.quantise import VoicePiece

@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from symbolic_music._command import shown_command
-from symbolic_music.data.collate import BlockCollator
+from symbolic_music.data.blocks.collate import BlockCollator
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError

@@ -11,7 +11,7 @@ import numpy as np
 from symusic.core import ScoreTick
 from transformers import PreTrainedModel
 
-from symbolic_music.data.workers import Failure, map_in_order
+from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.events.grammar import FORBIDDEN
 from symbolic_music.generation.compose import Composition, SamplingOptions, compose
 from symbolic_music.metrics.intervals import wilson_interval

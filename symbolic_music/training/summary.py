@@ -17,8 +17,8 @@ import torch
 from datasets import Dataset
 
 from symbolic_music._command import shown_command
-from symbolic_music.data.pieces import content_digest
-from symbolic_music.data.splits import split_hash
+from symbolic_music.data.preparation.pieces import content_digest
+from symbolic_music.data.preparation.splits import split_hash
 from symbolic_music.score.midi.io import read_midi
 from symbolic_music.training.trainer import MusicTrainer
 

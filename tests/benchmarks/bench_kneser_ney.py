@@ -25,7 +25,7 @@ import numpy as np
 from _report import report
 from datasets import load_dataset
 
-from symbolic_music.data.pack import pack_split
+from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 IRSTLM = Path("/usr/lib/irstlm")

@@ -13,8 +13,8 @@ import numpy as np
 from _report import report
 from datasets import concatenate_datasets, load_dataset
 
-from symbolic_music.data.duplicates import find_groups, shingles, signature
-from symbolic_music.data.splits import SplitFractions, assign_splits, group_keys
+from symbolic_music.data.preparation.duplicates import find_groups, shingles, signature
+from symbolic_music.data.preparation.splits import SplitFractions, assign_splits, group_keys
 from symbolic_music.score.midi.io import read_midi
 
 THRESHOLDS = (0.12, 0.15, 0.2, 0.3, 0.5)

@@ -24,7 +24,7 @@ from _report import report
 from datasets import concatenate_datasets, load_dataset
 from symusic.core import NoteTickList, ScoreTick, TrackTick
 
-from symbolic_music.data.duplicates import DEFAULT_THRESHOLD, shingles
+from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD, shingles
 from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.lines import find_lines
 from symbolic_music.metrics.memorisation import ALARM_NOTES, find_copies

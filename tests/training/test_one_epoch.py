@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from symbolic_music.data.collate import BlockCollator
-from symbolic_music.data.pack import pack_split
+from symbolic_music.data.blocks.collate import BlockCollator
+from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.one_epoch import (

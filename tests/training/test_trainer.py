@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from tiny_run import flags
 from transformers import TrainerCallback
 
-from symbolic_music.data.collate import BlockCollator
-from symbolic_music.data.pack import pack_split
+from symbolic_music.data.blocks.collate import BlockCollator
+from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.training.arguments import TrainingError, parse_arguments
 from symbolic_music.training.callbacks import LossPlotCallback, TimeBudgetCallback
 from symbolic_music.training.checkpoints import MARKER

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symbolic_music.data.splits import (
+from symbolic_music.data.preparation.splits import (
     SplitError,
     SplitFractions,
     assign_splits,

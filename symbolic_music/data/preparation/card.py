@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from symbolic_music.data.splits import SPLITS, SplitBy
+from symbolic_music.data.preparation.splits import SPLITS, SplitBy
 
 _SPLIT_WORDS = {
     SplitBy.GROUP: (

@@ -12,8 +12,8 @@ import numpy as np
 from symusic.core import ScoreTick as Score
 from symusic.core import TrackTick
 
-from symbolic_music.data.corpora import WorkUnit
-from symbolic_music.data.duplicates import shingles, signature
+from symbolic_music.data.preparation.duplicates import shingles, signature
+from symbolic_music.data.sources.corpora import WorkUnit
 from symbolic_music.score.bars import count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
 from symbolic_music.score.errors import ScoreError

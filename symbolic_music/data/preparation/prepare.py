@@ -25,11 +25,10 @@ import pyarrow.parquet as pq
 from datasets import Features, List, Value
 from tqdm import tqdm
 
-from symbolic_music.data.card import dataset_card
-from symbolic_music.data.corpora import WorkUnit
-from symbolic_music.data.duplicates import DEFAULT_THRESHOLD, NUM_PERMUTATIONS, Groups, find_groups
-from symbolic_music.data.pieces import refused_row, unit_rows
-from symbolic_music.data.splits import (
+from symbolic_music.data.preparation.card import dataset_card
+from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD, NUM_PERMUTATIONS, Groups, find_groups
+from symbolic_music.data.preparation.pieces import refused_row, unit_rows
+from symbolic_music.data.preparation.splits import (
     SPLITS,
     SplitBy,
     SplitFractions,
@@ -39,7 +38,8 @@ from symbolic_music.data.splits import (
     group_number,
     split_hash,
 )
-from symbolic_music.data.workers import Failure, map_in_order
+from symbolic_music.data.preparation.workers import Failure, map_in_order
+from symbolic_music.data.sources.corpora import WorkUnit
 from symbolic_music.score.checks import ScoreLimits
 from symbolic_music.score.storage import write_atomically
 

@@ -6,10 +6,10 @@ import torch
 from datasets import Dataset, Features, List, NamedSplit, Value
 from made_up_music import melody_score, random_melody
 
-from symbolic_music.data import pack
-from symbolic_music.data.augment import AugmentationError
-from symbolic_music.data.collate import IGNORED_LABEL, BlockCollator
-from symbolic_music.data.pack import PackError, pack_split
+from symbolic_music.data.blocks import pack
+from symbolic_music.data.blocks.augment import AugmentationError
+from symbolic_music.data.blocks.collate import IGNORED_LABEL, BlockCollator
+from symbolic_music.data.blocks.pack import PackError, pack_split
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.score.midi.io import midi_bytes, read_midi

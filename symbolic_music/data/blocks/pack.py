@@ -22,7 +22,7 @@ from datasets import config as datasets_config
 from symusic.core import ScoreTick
 from tqdm import tqdm
 
-from symbolic_music.data.augment import Augmentation, augmented_copies, check_may_augment
+from symbolic_music.data.blocks.augment import Augmentation, augmented_copies, check_may_augment
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.grammar import FORBIDDEN
 from symbolic_music.score.midi.io import read_midi

@@ -10,12 +10,12 @@ from datasets import load_dataset
 from made_up_music import melody_score, random_melody
 from symusic.core import ScoreTick
 
-from symbolic_music.data import prepare
-from symbolic_music.data.corpora import RowUnit, WorkUnit, list_dataset, list_directory
-from symbolic_music.data.duplicates import shingles
-from symbolic_music.data.pieces import content_digest, key_name
-from symbolic_music.data.prepare import COLUMNS, PrepareError, PrepareSettings, prepare_dataset
-from symbolic_music.data.splits import SplitBy, SplitError, SplitFractions
+from symbolic_music.data.preparation import prepare
+from symbolic_music.data.preparation.duplicates import shingles
+from symbolic_music.data.preparation.pieces import content_digest, key_name
+from symbolic_music.data.preparation.prepare import COLUMNS, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
+from symbolic_music.data.sources.corpora import RowUnit, WorkUnit, list_dataset, list_directory
 from symbolic_music.score.midi.io import read_midi, write_midi
 
 

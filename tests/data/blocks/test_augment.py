@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_music import melody_score
 
-from symbolic_music.data.augment import (
+from symbolic_music.data.blocks.augment import (
     Augmentation,
     AugmentationError,
     augmented_copies,

@@ -3,8 +3,8 @@ from collections import Counter
 
 import pytest
 
-from symbolic_music.data import corpora
-from symbolic_music.data.corpora import (
+from symbolic_music.data.sources import corpora
+from symbolic_music.data.sources.corpora import (
     ABC_SUFFIXES,
     CorpusError,
     FileUnit,
