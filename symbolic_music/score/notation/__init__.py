@@ -1,0 +1,1 @@
+"""What written scores share, whatever their format: signs of repetition, bars, ties, grace notes, ticks."""

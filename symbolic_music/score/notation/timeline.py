@@ -1,0 +1,132 @@
+"""When the bars of a written score are played, in ticks, and which meters make their bar lines those of a Score.
+
+The upbeat ends at a bar line: where the first bar is shorter than its meter, everything is delayed until the second
+bar starts where a whole first bar would have ended. Bars that together last as long as their meter (cut in two by a
+repeat or a double bar, or the last bar of a section and the upbeat it goes back to) are one bar. Any other bar that
+does not last as long as its meter has a meter of its own, so that the next bar line is where it is written. Knows
+nothing of notes.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from symbolic_music.score.bars import MAX_METER_NUMERATOR, METER_DENOMINATORS
+from symbolic_music.score.notation.written import WrittenBar
+
+UNMETERED_BARS = "bars that no meter can write"
+Meter = tuple[int, int]
+
+
+@dataclass
+class Timeline:
+    """The bars of a score as they are played.
+
+    Args:
+        order: the number of the written bar, for each played one.
+        starts: where each begins, in quarter notes from the start of the Score.
+        end: where the last one ends.
+        meters: each change of meter and where it stands, in quarter notes.
+        left_out: bars whose bar line no meter gives, by kind.
+    """
+
+    order: list[int]
+    starts: list[Fraction]
+    end: Fraction
+    meters: list[tuple[Fraction, Meter]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def start_ticks(self, ticks_per_quarter: int) -> np.ndarray:
+        """Where each played bar begins, shape (played bars,), int64; each is rounded by itself: no error adds up."""
+        return np.array([to_ticks(start, ticks_per_quarter) for start in self.starts], dtype=np.int64)
+
+
+def to_ticks(quarters: Fraction, ticks_per_quarter: int) -> int:
+    """The nearest tick; halves go up."""
+    return (2 * quarters.numerator * ticks_per_quarter + quarters.denominator) // (2 * quarters.denominator)
+
+
+def timeline(bars: Sequence[WrittenBar], order: list[int]) -> Timeline:
+    """Lay the bars out in the order they are played."""
+    lengths = [bars[number].length for number in order]
+    unit = math.lcm(*(length.denominator for length in lengths))
+    first = bars[order[0]]
+    whole = meter_quarters(first.meter) if first.meter else first.length
+    now = max(Fraction(0), whole - first.length)
+    unit = math.lcm(unit, now.denominator)
+    # Whole numbers of one unit: a sum of fractions would be reduced at every bar.
+    position = now.numerator * (unit // now.denominator)
+    starts = []
+    for length in lengths:
+        starts.append(Fraction(position, unit))
+        position += length.numerator * (unit // length.denominator)
+    line = Timeline(order, starts, Fraction(position, unit))
+    _place_meters(line, [bars[number] for number in order])
+    return line
+
+
+def meter_quarters(meter: Meter) -> Fraction:
+    """How long a bar of a meter lasts, in quarter notes."""
+    return Fraction(4 * meter[0], meter[1])
+
+
+def _place_meters(line: Timeline, played: list[WrittenBar]) -> None:
+    number = 0
+    while number < len(played):
+        count, meters = _meters_of_bar(played, number)
+        for offset, meter in meters:
+            if meter is None:
+                line.left_out[UNMETERED_BARS] += 1
+            elif not line.meters or line.meters[-1][1] != meter:
+                # The first meter holds from the beginning, before an upbeat.
+                line.meters.append((line.starts[number] + offset if line.meters else Fraction(0), meter))
+        number += count
+
+
+def _meters_of_bar(played: list[WrittenBar], number: int) -> tuple[int, list[tuple[Fraction, Meter | None]]]:
+    """How many of the played bars from a number on are one bar of the Score, and its meters by their offset in it."""
+    bar = played[number]
+    if bar.meter is None:
+        return 1, _own_meters(bar.length, (4, 4))
+    whole = meter_quarters(bar.meter)
+    if bar.length == whole or (number == 0 and bar.length < whole):
+        return 1, [(Fraction(0), bar.meter)]
+    count, total = 1, bar.length
+    while total < whole and number + count < len(played) and played[number + count].meter == bar.meter:
+        total += played[number + count].length
+        count += 1
+    if total == whole:
+        return count, [(Fraction(0), bar.meter)]
+    if number + 1 == len(played) and bar.length < whole:
+        # Nothing follows that it could shift.
+        return 1, [(Fraction(0), bar.meter)]
+    return 1, _own_meters(bar.length, bar.meter)
+
+
+def _own_meters(length: Fraction, meter: Meter) -> list[tuple[Fraction, Meter | None]]:
+    """Meters of a bar that is not as long as the one in force says; a cadenza is cut into bars of that, and a rest.
+
+    None stands for what no meter can write.
+    """
+    own = own_meter(length, meter)
+    if own is not None:
+        return [(Fraction(0), own)]
+    whole = meter_quarters(meter)
+    bars = length // whole
+    rest = length - bars * whole
+    meters: list[tuple[Fraction, Meter | None]] = [(Fraction(0), meter)] if bars else []
+    return [*meters, (bars * whole, own_meter(rest, meter))] if rest else meters
+
+
+def own_meter(length: Fraction, meter: Meter) -> Meter | None:
+    """A meter whose bar has this length in quarter notes, in the beats of `meter` if it can be; None for none."""
+    beats = length * meter[1] / 4
+    denominator = meter[1] * beats.denominator
+    numerator = beats.numerator
+    if denominator not in METER_DENOMINATORS or numerator > MAX_METER_NUMERATOR:
+        return None
+    return numerator, denominator
