@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import DynamicCache
 
+from symbolic_music.models.music_lstm import modeling_music_lstm
 from symbolic_music.models.music_lstm.cache_music_lstm import MusicLSTMCache, StateNotRecordedError
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM, MusicLSTMModel
@@ -242,3 +243,31 @@ def test_bf16_autocast_trains():
     loss.backward()
     assert loss.item() == pytest.approx(model(ids, labels=ids, use_cache=False).loss.item(), abs=0.05)
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("weights", [torch.float32, torch.bfloat16])
+def test_without_a_kernel_in_onednn_the_results_are_the_same(weights, monkeypatch):
+    """Where oneDNN has no LSTM at all (`ONEDNN_MAX_CPU_ISA` below what torch sees), torch's own one computes it."""
+    model, ids = tiny().to(weights), random_ids(2, 9)
+    expected = model(ids).logits
+    monkeypatch.setattr(modeling_music_lstm, "has_cpu_kernel", lambda weights, autocast: False)
+    enabled = []
+    run_kernel = modeling_music_lstm.MusicLSTMLayer._run_kernel
+
+    def record(layer, *arguments):
+        enabled.append(torch._C._get_mkldnn_enabled())
+        return run_kernel(layer, *arguments)
+
+    monkeypatch.setattr(modeling_music_lstm.MusicLSTMLayer, "_run_kernel", record)
+    torch.testing.assert_close(model(ids).logits, expected)
+    assert enabled == [False, False]
+    assert torch._C._get_mkldnn_enabled()
+
+
+def test_trying_a_kernel_takes_no_random_number():
+    modeling_music_lstm.has_cpu_kernel.cache_clear()
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert modeling_music_lstm.has_cpu_kernel(torch.float32, None)
+    modeling_music_lstm.has_cpu_kernel(torch.float32, torch.bfloat16)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -5,6 +5,8 @@ Every layer is a one-layer `nn.LSTM`, so that cuDNN's and oneDNN's kernels run o
 """
 
 import math
+from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.modeling_utils import slice_logits_to_keep
-from transformers.utils import can_return_tuple
+from transformers.utils import can_return_tuple, logging
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
@@ -37,6 +39,35 @@ HEAD_SCALE = 4.0
 NUM_GATES, FORGET_GATE = 4, 1
 
 State = tuple[torch.Tensor, torch.Tensor]
+
+logger = logging.get_logger(__name__)
+
+
+@cache
+def has_cpu_kernel(weights: torch.dtype, autocast: torch.dtype | None) -> bool:
+    """Whether nn.LSTM trains on this processor; where it does not, that is said in one line.
+
+    oneDNN has no mixed-precision LSTM for processors without AVX-512, but autocast goes there on all of them; and
+    where an instruction set is masked (`ONEDNN_MAX_CPU_ISA`), torch does not know that oneDNN does without. So it is
+    tried, without taking a random number.
+
+    Args:
+        weights: the type of the weights.
+        autocast: the type that autocast computes in, None where it is off.
+    """
+    zeros = torch.zeros(1, 1, 1, dtype=weights)
+    matrix = torch.zeros(NUM_GATES, 1, dtype=weights, requires_grad=True)
+    parameters = [matrix, matrix, zeros.new_zeros(NUM_GATES), zeros.new_zeros(NUM_GATES)]
+    try:
+        with torch.enable_grad(), torch.autocast("cpu", dtype=autocast, enabled=autocast is not None):
+            # has_biases, num_layers, dropout, train, bidirectional, batch_first
+            outputs = torch.lstm(zeros, (zeros, zeros), parameters, True, 1, 0.0, True, False, True)[0]
+        outputs.float().sum().backward()
+    except RuntimeError:
+        instead = f"in {weights}, outside autocast" if autocast else "in torch's own kernel"
+        logger.warning(f"This processor has no LSTM kernel for {autocast or weights}: LSTM layers run {instead}.")
+        return False
+    return True
 
 
 def run_padded(
@@ -123,6 +154,19 @@ class MusicLSTMLayer(GradientCheckpointingLayer):
         return self.dropout(outputs)
 
     def _run(self, hidden_states: torch.Tensor, mask: torch.Tensor | None, state: State) -> tuple[torch.Tensor, State]:
+        """Run the layer in the kernel that its device has."""
+        weights = next(self.lstm.parameters()).dtype
+        autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+        if hidden_states.device.type != "cpu" or has_cpu_kernel(weights, autocast):
+            return self._run_kernel(hidden_states, mask, state)
+        hidden, cell = state
+        own_kernel = nullcontext() if has_cpu_kernel(weights, None) else torch.backends.mkldnn.flags(enabled=False)
+        with torch.autocast("cpu", enabled=False), own_kernel:
+            return self._run_kernel(hidden_states.to(weights), mask, (hidden.to(weights), cell.to(weights)))
+
+    def _run_kernel(
+        self, hidden_states: torch.Tensor, mask: torch.Tensor | None, state: State
+    ) -> tuple[torch.Tensor, State]:
         if hidden_states.shape[1] == 1:
             return run_one_step(self.lstm, hidden_states, mask, state)
         if mask is None:

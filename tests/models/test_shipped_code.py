@@ -1,0 +1,20 @@
+"""The code in every shipped model's folder, which strangers run, is the package's own, byte for byte."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FAMILIES = ROOT / "symbolic_music" / "models"
+SHIPPED = sorted((ROOT / "model_cards").glob("*/*.py"))
+
+
+def test_every_shipped_model_of_ours_brings_its_code():
+    assert {path.parent for path in SHIPPED} == {path.parent for path in (ROOT / "model_cards").glob("*/config.json")}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_shipped_code_is_the_packages(path):
+    family = path.stem.partition("_")[2]
+    own = FAMILIES / family / path.name
+    assert path.read_bytes() == own.read_bytes(), f"{path} is out of date: cp {own} {path}"
