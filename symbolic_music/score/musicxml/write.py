@@ -1,0 +1,218 @@
+"""Score or Piece -> MusicXML 4.0 (score-partwise), in bytes that never vary: every note, and notation to read it by.
+
+Parts are tracks, with their programs; keyboards have two staves; drums stand on a percussion staff. Keys are spelled,
+bars have note values, ties, tuplets and beams that show their beats; an upbeat is a short first measure. Tempos,
+velocities (as the notes' `dynamics`) and chord symbols are kept; lyrics, controllers and pitch bends are not.
+"""
+
+import io
+import zipfile
+from bisect import bisect_right
+from math import gcd
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import numpy as np
+from symusic.core import ScoreTick as Score
+
+from symbolic_music.score.layout.bar_content import PartBars, VoiceBar
+from symbolic_music.score.layout.note_values import CLOCK
+from symbolic_music.score.layout.parts import Layout, Part, WrittenBar, lay_out, to_clock
+from symbolic_music.score.layout.percussion import drum_sound
+from symbolic_music.score.musicxml.write_harmony import harmony_xml
+from symbolic_music.score.musicxml.write_measures import Mark, PartStyle, measure_xml
+from symbolic_music.score.piece import Piece
+from symbolic_music.score.programs import program_name
+from symbolic_music.score.storage import write_atomically
+
+_DECLARATION = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
+    '"http://www.musicxml.org/dtds/partwise.dtd">\n'
+)
+_CONTAINER = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<container><rootfiles>'
+    '<rootfile full-path="score.musicxml" media-type="application/vnd.recordare.musicxml+xml"/>'
+    "</rootfiles></container>\n"
+)
+_DRUM_CHANNEL = 10
+_MELODIC_CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16)
+_LOWEST_PITCH = 12
+"""C of MusicXML's octave 0."""
+_VISIBLE_CHANGE = 0.04
+"""A tempo is shown when it differs by so much from the one shown last; each that sounds is written all the same."""
+
+
+def musicxml_text(music: Piece | Score, title: str = "") -> str:
+    """One piece as MusicXML.
+
+    Args:
+        music: a Score in ticks, or a Piece with its chord symbols, title and composer.
+        title: where the piece has none of its own.
+
+    Raises:
+        ScoreError: no_notes, corrupt_timing or too_long.
+    """
+    piece = music if isinstance(music, Piece) else Piece(music)
+    layout = lay_out(piece.score)
+    content = [list(PartBars(part, layout.bars)) for part in layout.parts]
+    marks = _marks(piece, layout)
+    unit = _common_unit(layout, content, marks)
+    first_number = 0 if layout.bars[0].is_short and layout.bars[0].start > 0 else 1
+    parts = []
+    for number, (part, bars) in enumerate(zip(layout.parts, content, strict=True), start=1):
+        style = PartStyle(number, unit, _octaves_up(part))
+        measures = [
+            measure_xml(
+                bar,
+                layout.bars[place - 1] if place else None,
+                bars[place],
+                marks[place] if number == 1 else (),
+                part,
+                style,
+                place + first_number,
+                place == len(layout.bars) - 1,
+            )
+            for place, bar in enumerate(layout.bars)
+        ]
+        parts.append(f'<part id="P{number}">\n' + "\n".join(measures) + "\n</part>")
+    header = _header(piece, title) + _part_list(layout.parts)
+    return f'{_DECLARATION}<score-partwise version="4.0">\n{header}' + "\n".join(parts) + "\n</score-partwise>\n"
+
+
+def write_musicxml(music: Piece | Score, path: Path | str, title: str = "") -> None:
+    """Write a piece as a MusicXML file, whole or not at all; a name that ends in .mxl makes it a compressed one."""
+    data = musicxml_text(music, title).encode()
+    write_atomically(path, _compressed(data) if Path(path).suffix.lower() == ".mxl" else data)
+
+
+def _compressed(data: bytes) -> bytes:
+    """A compressed MusicXML file: `mimetype` first and stored, then the container, then the score."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        members = [
+            ("mimetype", b"application/vnd.recordare.musicxml", zipfile.ZIP_STORED),
+            ("META-INF/container.xml", _CONTAINER.encode(), zipfile.ZIP_DEFLATED),
+            ("score.musicxml", data, zipfile.ZIP_DEFLATED),
+        ]
+        for name, content, method in members:
+            # A date of its own would make the bytes differ from run to run.
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, method)
+    return buffer.getvalue()
+
+
+def _text(text: str) -> str:
+    """Text for an element: one line, without the characters that XML cannot hold."""
+    return escape(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+
+
+def _header(piece: Piece, title: str) -> str:
+    title = _text(piece.title or title)
+    lines = [f"<work><work-title>{title}</work-title></work>"] if title else []
+    identification = []
+    if piece.composer:
+        identification.append(f'<creator type="composer">{_text(piece.composer)}</creator>')
+    if piece.license:
+        identification.append(f"<rights>{_text(piece.license)}</rights>")
+    supports = "".join(f'<supports element="{element}" type="yes"/>' for element in ("accidental", "beam"))
+    identification.append(f"<encoding><software>symbolic-music</software>{supports}</encoding>")
+    lines.append(f"<identification>{''.join(identification)}</identification>")
+    return "\n".join(lines) + "\n"
+
+
+def _part_list(parts: list[Part]) -> str:
+    channels: dict[int, int] = {}
+    lines = ["<part-list>"]
+    for number, part in enumerate(parts, start=1):
+        lines.append(f'<score-part id="P{number}"><part-name>{_text(part.name)}</part-name>')
+        if part.is_drum:
+            lines += _drum_instruments(part, PartStyle(number, 1))
+        else:
+            free = _MELODIC_CHANNELS[len(channels) % len(_MELODIC_CHANNELS)]
+            channel = channels.setdefault(part.program, free)
+            name = _text(program_name(part.program))
+            lines.append(
+                f'<score-instrument id="P{number}-I1"><instrument-name>{name}</instrument-name></score-instrument>'
+                f'<midi-instrument id="P{number}-I1"><midi-channel>{channel}</midi-channel>'
+                f"<midi-program>{part.program + 1}</midi-program></midi-instrument>"
+            )
+        lines.append("</score-part>")
+    return "\n".join([*lines, "</part-list>"]) + "\n"
+
+
+def _drum_instruments(part: Part, style: PartStyle) -> list[str]:
+    pitches = sorted(_pitches(part))
+    instruments = [
+        f'<score-instrument id="{style.instrument(pitch)}"><instrument-name>{drum_sound(pitch).name}</instrument-name>'
+        "</score-instrument>"
+        for pitch in pitches
+    ]
+    return instruments + [
+        f'<midi-instrument id="{style.instrument(pitch)}"><midi-channel>{_DRUM_CHANNEL}</midi-channel>'
+        f"<midi-program>1</midi-program><midi-unpitched>{pitch + 1}</midi-unpitched></midi-instrument>"
+        for pitch in pitches
+    ]
+
+
+def _pitches(part: Part) -> set[int]:
+    return {
+        note.pitch for staff in part.staves for voice in staff.voices for segment in voice for note in segment.notes
+    }
+
+
+def _octaves_up(part: Part) -> int:
+    return int(not part.is_drum and min(_pitches(part)) < _LOWEST_PITCH)
+
+
+def _marks(piece: Piece, layout: Layout) -> list[list[Mark]]:
+    """Tempos and chord symbols of each bar, in order; those before the first bar stand at its start."""
+    placed = [*_tempo_marks(piece.score, layout.bars), *_chord_marks(piece)]
+    starts = [bar.start for bar in layout.bars]
+    by_bar: list[list[Mark]] = [[] for _ in starts]
+    for at, xml in sorted(placed, key=lambda mark: mark[0]):
+        if at < layout.bars[-1].end:
+            bar = max(bisect_right(starts, at) - 1, 0)
+            by_bar[bar].append(Mark(max(at - starts[bar], 0), xml))
+    return by_bar
+
+
+def _tempo_marks(score: Score, bars: list[WrittenBar]) -> list[tuple[int, str]]:
+    tempos = {max(tempo.time, 0): tempo.qpm for tempo in sorted(score.tempos, key=lambda tempo: tempo.time)}
+    times = to_clock(np.array(list(tempos), dtype=np.int64), score.ticks_per_quarter).tolist()
+    starts = [bar.start for bar in bars]
+    marks, shown, last = [], 0.0, 0.0
+    for at, qpm in zip(times, tempos.values(), strict=True):
+        if qpm == last or not qpm > 0:
+            continue
+        last = qpm
+        sound = f'<sound tempo="{_number(qpm, 6)}"/>'
+        if abs(qpm - shown) < _VISIBLE_CHANGE * shown:
+            marks.append((at, sound))
+            continue
+        shown = qpm
+        meter = bars[max(bisect_right(starts, at) - 1, 0)].meter
+        beat = "<beat-unit>quarter</beat-unit>"
+        if meter.is_compound and meter.denominator == 8:
+            beat, qpm = f"{beat}<beat-unit-dot/>", qpm * 2 / 3
+        metronome = f"<metronome>{beat}<per-minute>{_number(qpm, 1)}</per-minute></metronome>"
+        direction = f"<direction-type>{metronome}</direction-type>{sound}"
+        marks.append((at, f'<direction placement="above">{direction}</direction>'))
+    return marks
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
+
+
+def _chord_marks(piece: Piece) -> list[tuple[int, str]]:
+    return [(round(chord.onset * CLOCK), harmony_xml(chord.text)) for chord in piece.chords]
+
+
+def _common_unit(layout: Layout, content: list[list[list[VoiceBar]]], marks: list[list[Mark]]) -> int:
+    """The longest unit of `CLOCK` of which everything is a whole number: one division."""
+    times = {CLOCK, *(bar.end - bar.start for bar in layout.bars), *(mark.at for bar in marks for mark in bar)}
+    for part in content:
+        for bar in part:
+            for voice in bar:
+                times.update(event.value.length for event in voice.events)
+    return gcd(*times)
