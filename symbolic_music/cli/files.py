@@ -6,25 +6,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from symbolic_music.cli.pieces import writable_suffix, write_score
-from symbolic_music.cli.shared import UserError, read_piece, read_pieces
+from symbolic_music.cli.pieces import writable_suffix
+from symbolic_music.cli.shared import UserError, read_pieces, read_whole_piece
 
 
 def add_render(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("render", help="a music file as sound or as a piano roll")
     parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
-    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .mp3, .png, .abc or .mid")
+    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .mp3, .png, .abc, .mid …")
     parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
     parser.set_defaults(run=run_render)
 
 
 def add_convert(commands: Any) -> None:
     """The command and its flags."""
-    parser = commands.add_parser("convert", help="music files between MIDI, ABC and WAV, one or a folder of them")
+    parser = commands.add_parser("convert", help="music files between MIDI, ABC, MusicXML and sound")
     parser.add_argument("source", type=Path, metavar="IN", help="MIDI, ABC or MusicXML file, or a folder of them")
-    parser.add_argument("output", type=Path, metavar="OUT", help=".mid, .abc, .wav or .mp3; or a folder for a folder")
-    parser.add_argument("--to", choices=("mid", "abc", "wav", "mp3"), help="what to write into a folder")
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help=".mid, .abc, .musicxml, .wav …; or a folder for a folder"
+    )
+    parser.add_argument("--to", metavar="FORMAT", help="what to write into a folder: mid, abc, musicxml, mxl, wav …")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default 1)")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one file (default 60)")
     parser.set_defaults(run=run_convert)
@@ -43,11 +45,12 @@ def add_compare(commands: Any) -> None:
 def run_render(options: argparse.Namespace) -> None:
     """`symbolic-music render`."""
     from symbolic_music.score.checks import ScoreError
+    from symbolic_music.score.output import write_piece
 
     writable_suffix(options.output)
-    piece = read_piece(options.file, options.tune)
+    piece = read_whole_piece(options.file, options.tune)
     try:
-        write_score(piece, options.output, f"{options.file.stem}, {options.tune}" if options.tune > 1 else None)
+        write_piece(piece, options.output, f"{options.file.stem}, {options.tune}" if options.tune > 1 else None)
     except ScoreError as error:
         raise UserError(f"{options.file}: {error.detail}") from error
     print(f"written {options.output}")
@@ -56,6 +59,7 @@ def run_render(options: argparse.Namespace) -> None:
 def run_convert(options: argparse.Namespace) -> None:
     """`symbolic-music convert`."""
     from symbolic_music.data.convert import SKIPPED_FILE, ConvertError, convert_files, folder_jobs, write_skipped
+    from symbolic_music.score.output import OUTPUT_FORMATS
 
     if options.workers < 1 or not options.timeout > 0:
         raise UserError(
@@ -64,8 +68,11 @@ def run_convert(options: argparse.Namespace) -> None:
     if not options.source.is_dir():
         _convert_one(options.source, options.output)
         return
-    if not options.to:
-        raise UserError(f"{options.source} is a folder; say what to write with --to mid, abc, wav or mp3")
+    if options.to not in OUTPUT_FORMATS:
+        found = f"; got {options.to!r}" if options.to else ""
+        raise UserError(
+            f"{options.source} is a folder; say what to write with --to {', '.join(OUTPUT_FORMATS)}{found}"
+        )
     if options.output.exists() and not options.output.is_dir():
         raise UserError(f"{options.output} is a file; expected a folder, as {options.source} is one")
     try:
@@ -82,10 +89,9 @@ def run_convert(options: argparse.Namespace) -> None:
 
 
 def _convert_one(source: Path, output: Path) -> None:
-    from symbolic_music.data.convert import OUTPUT_SUFFIXES, Job, convert_file
+    from symbolic_music.data.convert import Job, convert_file
 
-    if output.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise UserError(f"{output}: expected a file that ends in {', '.join(OUTPUT_SUFFIXES)}")
+    writable_suffix(output)
     refused = convert_file(Job(source, output))
     if refused:
         raise UserError(f"{source}: {': '.join(refused)}")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symbolic_music.cli.pieces import OUTPUT_FORMATS, SUMMARY_FILE, write_pieces
+from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import UserError, load_model, read_piece
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest output (default: the model's context)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pieces sampled at once (default 32)")
     parser.add_argument("--no-grammar", action="store_true", help="sample from the bare model; pieces may be invalid")
-    parser.add_argument("--format", default="mid", help="comma-separated: mid, abc, wav, mp3, png (default mid)")
+    parser.add_argument("--format", default="mid", help="comma-separated: mid, abc, musicxml, wav … (default mid)")
     parser.add_argument("--output-dir", type=Path, required=True, metavar="OUT")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps … (default: a GPU where there is one)")
 
@@ -187,6 +187,8 @@ def _header_fields(options: argparse.Namespace):
 
 
 def _formats(text: str) -> list[str]:
+    from symbolic_music.score.output import OUTPUT_FORMATS
+
     formats = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in formats if name not in OUTPUT_FORMATS]
     if unknown or not formats:

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any
 from symbolic_music.cli.shared import UserError
 
 if TYPE_CHECKING:
-    from symusic.core import ScoreTick
-
     from symbolic_music.generation.compose import Composition
 
-OUTPUT_FORMATS = ("mid", "abc", "wav", "mp3", "png")
-OUTPUT_SUFFIXES = (".mid", ".midi", ".abc", ".wav", ".mp3", ".png")
 SUMMARY_FILE = "summary.json"
 
 
@@ -30,12 +26,14 @@ def write_pieces(
     Args:
         pieces: what was sampled.
         folder: where to write; made when it does not exist.
-        formats: suffixes of `write_score`; the first one is the file that the summary names.
+        formats: of `score.output`, without the dot; the first one is the file that the summary names.
         seconds: what sampling took.
         about: added to the summary.
-        title: what pictures and ABC call the pieces; their notes and bars when empty.
+        title: what pictures and notation call the pieces; their notes and bars when empty.
     """
     from symbolic_music.score.checks import play_seconds
+    from symbolic_music.score.output import write_piece
+    from symbolic_music.score.piece import Piece
     from symbolic_music.score.storage import write_atomically
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +42,8 @@ def write_pieces(
         stem = folder / f"sample_{number:04d}"
         if piece.score:
             for suffix in formats:
-                write_score(piece.score, stem.with_suffix(f".{suffix}"), f"Sample {number}: {title or _size(piece)}")
+                name = f"Sample {number}: {title or _size(piece)}"
+                write_piece(Piece(piece.score), stem.with_suffix(f".{suffix}"), name)
         samples.append(
             {
                 "file": f"{stem.name}.{formats[0]}" if piece.score else None,
@@ -67,28 +66,10 @@ def _size(piece: "Composition") -> str:
     return f"{piece.num_notes} notes, {piece.num_bars} bars"
 
 
-def write_score(score: "ScoreTick", path: Path, title: str | None = None) -> None:
-    """Write a Score in the format of the file name; pictures and ABC show the title."""
-    from symbolic_music.score.abc.write import write_abc
-    from symbolic_music.score.midi.io import write_midi
-    from symbolic_music.score.render.audio import write_mp3, write_wav
-    from symbolic_music.score.render.pictures import write_piano_roll
-
-    suffix = writable_suffix(path)
-    if suffix == ".png":
-        write_piano_roll(score, path, title)
-    elif suffix == ".wav":
-        write_wav(score, path)
-    elif suffix == ".mp3":
-        write_mp3(score, path)
-    elif suffix == ".abc":
-        write_abc(score, path, title or "")
-    else:
-        write_midi(score, path)
-
-
 def writable_suffix(path: Path) -> str:
     """A path's suffix in small letters, if it names a format that can be written."""
+    from symbolic_music.score.output import OUTPUT_SUFFIXES
+
     suffix = path.suffix.lower()
     if suffix not in OUTPUT_SUFFIXES:
         found = path.suffix or "a file without suffix"

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
     from transformers import PreTrainedModel
 
+    from symbolic_music.score.piece import Piece
     from symbolic_music.tokenization.processing_music import MusicProcessor
 
 
@@ -26,12 +27,17 @@ def load_model(name: str, device: str | None) -> "tuple[PreTrainedModel, MusicPr
 
 
 def read_piece(path: Path, number: int = 1) -> "ScoreTick":
-    """One piece of a file; the first is 1."""
+    """The Score of one piece of a file; the first is 1."""
+    return read_whole_piece(path, number).score
+
+
+def read_whole_piece(path: Path, number: int = 1) -> "Piece":
+    """One piece of a file with all that the file says of it; the first is 1."""
     from symbolic_music.score.checks import ScoreError
-    from symbolic_music.score.files import read_scores
+    from symbolic_music.score.files import read_pieces
 
     try:
-        pieces = read_scores(path)
+        pieces = read_pieces(path).pieces
     except ScoreError as error:
         raise UserError(str(error)) from error
     if not 1 <= number <= len(pieces):

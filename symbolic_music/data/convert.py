@@ -11,19 +11,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from symusic.core import ScoreTick as Score
 from tqdm import tqdm
 
 from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.score.abc.write import abc_text
 from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.files import MUSIC_SUFFIXES, read_scores
-from symbolic_music.score.midi.io import write_midi
-from symbolic_music.score.render.audio import write_mp3, write_wav
+from symbolic_music.score.files import MUSIC_SUFFIXES, read_pieces
+from symbolic_music.score.output import write_piece
+from symbolic_music.score.piece import Piece
 from symbolic_music.score.storage import write_atomically
 
-OUTPUT_SUFFIXES = (".abc", ".mid", ".mp3", ".wav")
-"""What can be written; tunes of one book share an ABC file, but not a MIDI or WAV file."""
 SKIPPED_FILE = "skipped.jsonl"
 
 
@@ -116,34 +113,32 @@ def convert_files(
 def convert_file(job: Job) -> tuple[str, str] | None:
     """Convert one file; the reason and its detail where that cannot be done, else None."""
     try:
-        scores = read_scores(job.source)
+        pieces = read_pieces(job.source).pieces
         # The file that marks the job as done is written last.
-        for target, pieces in reversed(list(_targets(job.target, scores))):
-            _write(pieces, target, job.source.stem)
+        for target, written in reversed(list(_targets(job.target, pieces))):
+            _write(written, target, job.source.stem)
     except ScoreError as error:
         return str(error.refusal), " ".join(error.detail.split())
     return None
 
 
-def _targets(target: Path, scores: list[Score]) -> Iterator[tuple[Path, list[Score]]]:
+def _targets(target: Path, pieces: list[Piece]) -> Iterator[tuple[Path, list[Piece]]]:
+    """What goes into which file: tunes of one book share an ABC file, and no other."""
     if target.suffix.lower() == ".abc":
-        yield target, scores
+        yield target, pieces
         return
-    for number, score in enumerate(scores, start=1):
-        yield target if number == 1 else target.with_stem(f"{target.stem}_{number}"), [score]
+    for number, piece in enumerate(pieces, start=1):
+        yield target if number == 1 else target.with_stem(f"{target.stem}_{number}"), [piece]
 
 
-def _write(scores: list[Score], target: Path, title: str) -> None:
-    suffix = target.suffix.lower()
-    if suffix == ".abc":
-        tunes = [abc_text(score, title).replace("X:1\n", f"X:{n}\n", 1) for n, score in enumerate(scores, start=1)]
+def _write(pieces: list[Piece], target: Path, title: str) -> None:
+    if target.suffix.lower() == ".abc":
+        tunes = [
+            abc_text(piece.score, title).replace("X:1\n", f"X:{n}\n", 1) for n, piece in enumerate(pieces, start=1)
+        ]
         write_atomically(target, "\n".join(tunes).encode())
-    elif suffix == ".wav":
-        write_wav(scores[0], target)
-    elif suffix == ".mp3":
-        write_mp3(scores[0], target)
     else:
-        write_midi(scores[0], target)
+        write_piece(pieces[0], target, pieces[0].title or title)
 
 
 def write_skipped(summary: ConvertSummary, path: Path) -> None:

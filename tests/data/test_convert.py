@@ -85,7 +85,8 @@ def test_a_folder_without_music_is_said_to_be_one(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["{music}/a.mid", "{music}/a.pdf"], "expected a file that ends in .abc, .mid, .mp3, .wav"),
+        (["{music}/a.mid", "{music}/a.ogg"], "cannot write .ogg; expected .mid, "),
+        (["{music}", "{music}/out", "--to", "ogg"], "with --to mid, abc, musicxml, mxl, "),
         (["{music}/none.mid", "{music}/a.abc"], "missing_file"),
         (["{music}", "{music}/out"], "say what to write with --to"),
         (["{music}", "{music}/a.mid", "--to", "abc"], "is a file; expected a folder"),

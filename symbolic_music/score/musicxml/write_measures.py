@@ -119,29 +119,27 @@ def _voice_xml(voice: VoiceBar, part: Part, style: PartStyle, marks: Sequence[Ma
     staff = f"<staff>{voice.staff + 1}</staff>" if len(part.staves) > 1 else ""
     waiting = list(marks)
     if voice.is_silent:
-        lines += _marks_from_start(waiting, style)
+        lines += _marks_from(0, waiting, style)
         rest = f'<rest measure="yes"/><duration>{length // style.unit}</duration><voice>{number}</voice>{staff}'
         return [*lines, f"<note>{rest}</note>"]
-    starts = {event.value.start for event in voice.events}
-    lines += _marks_from_start([mark for mark in waiting if mark.at not in starts], style)
-    waiting = [mark for mark in waiting if mark.at in starts]
     for event in voice.events:
-        while waiting and waiting[0].at <= event.value.start:
-            lines.append(waiting.pop(0).xml)
+        before = [mark for mark in waiting if mark.at < event.value.end]
+        lines += _marks_from(event.value.start, before, style)
+        del waiting[: len(before)]
         lines += _event_xml(event, number, staff, part, style, voice.voice > 0)
     return lines
 
 
-def _marks_from_start(marks: Sequence[Mark], style: PartStyle) -> list[str]:
-    """Marks where no note begins: forward to each, and back to the start of the bar."""
-    lines, at = [], 0
+def _marks_from(start: int, marks: Sequence[Mark], style: PartStyle) -> list[str]:
+    """Marks at `start` and after it: forward to each, and back where no note begins."""
+    lines, at = [], start
     for mark in marks:
         if mark.at > at:
             lines.append(f"<forward><duration>{(mark.at - at) // style.unit}</duration></forward>")
+            at = mark.at
         lines.append(mark.xml)
-        at = max(at, mark.at)
-    if at:
-        lines.append(f"<backup><duration>{at // style.unit}</duration></backup>")
+    if at > start:
+        lines.append(f"<backup><duration>{(at - start) // style.unit}</duration></backup>")
     return lines
 
 
