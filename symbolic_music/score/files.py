@@ -8,6 +8,7 @@ from symusic.core import ScoreTick as Score
 
 from symbolic_music.score.abc.io import read_abc_pieces
 from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.humdrum.read import read_humdrum_pieces
 from symbolic_music.score.midi.io import read_midi_pieces
 from symbolic_music.score.musicxml.read import read_musicxml_pieces
 from symbolic_music.score.piece import Reading
@@ -16,7 +17,8 @@ from symbolic_music.score.storage import read_bounded
 MIDI_SUFFIXES = (".mid", ".midi", ".kar")
 ABC_SUFFIXES = (".abc",)
 MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
-MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *ABC_SUFFIXES, *MUSICXML_SUFFIXES)
+HUMDRUM_SUFFIXES = (".krn", ".kern", ".hmd", ".hum")
+MUSIC_SUFFIXES = (*MIDI_SUFFIXES, *ABC_SUFFIXES, *MUSICXML_SUFFIXES, *HUMDRUM_SUFFIXES)
 """The file suffixes that can be read, in lower case."""
 
 # A reader takes the bytes and the name that its errors give, and raises ScoreError when nothing is usable.
@@ -24,6 +26,7 @@ _READERS: dict[str, Callable[[bytes, Path], Reading]] = {
     **dict.fromkeys(MIDI_SUFFIXES, read_midi_pieces),
     **dict.fromkeys(ABC_SUFFIXES, read_abc_pieces),
     **dict.fromkeys(MUSICXML_SUFFIXES, read_musicxml_pieces),
+    **dict.fromkeys(HUMDRUM_SUFFIXES, read_humdrum_pieces),
 }
 
 

@@ -1,0 +1,80 @@
+"""Humdrum file -> pieces: the door of this folder. Knows nothing of how scores are played; see `score.notation`."""
+
+import re
+from pathlib import Path
+
+from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.humdrum.interpretations import SAID
+from symbolic_music.score.humdrum.spines import Records, read_records
+from symbolic_music.score.humdrum.written import KERN, write_score
+from symbolic_music.score.notation.assemble import assemble
+from symbolic_music.score.notation.written import WrittenScore
+from symbolic_music.score.piece import Piece, Reading
+
+_REFERENCE = re.compile(
+    rb"^!!!(COM|OTL|OPR|GTL|OTP|YEM|YEC)(?:@{1,2}[A-Za-z]+)?(?:\d*):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE
+)
+
+
+def read_humdrum_pieces(data: bytes, path: Path) -> Reading:
+    """The pieces of a Humdrum file with `**kern` spines: one, but for files that end all spines and begin anew.
+
+    Args:
+        data: what the file holds; text in UTF-8, or else taken for Latin-1.
+        path: its name, which errors give.
+
+    Raises:
+        ScoreError: not_music without a `**kern` spine; unreadable, with the number of the line, for broken spines;
+            no_notes, too_long or corrupt_timing for what is written in them.
+    """
+    reading = Reading([])
+    written = [(records, *write_score(records)) for records in _read_kern(data, path)]
+    references = _read_references(data)
+    for number, (_, score, said) in enumerate(written, 1):
+        piece = _assemble(score, path)
+        piece.title, piece.composer, piece.license = references
+        piece.key = said.key
+        piece.number = str(number) if len(written) > 1 else ""
+        reading.pieces.append(piece)
+    return reading
+
+
+def read_written(data: bytes, path: Path) -> list[WrittenScore]:
+    """The pieces of a Humdrum file as they are written, repeats not played out; as `read_humdrum_pieces`."""
+    return [write_score(records)[0] for records in _read_kern(data, path)]
+
+
+def _read_kern(data: bytes, path: Path) -> list[Records]:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        data = data.decode("utf-16", "replace").encode()
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    pieces = list(read_records(data, path, SAID))
+    kern = [records for records in pieces if KERN in records.spines.kinds]
+    if not kern:
+        kinds = b" ".join(sorted(set(pieces[0].spines.kinds)))[:100].decode("latin-1")
+        raise ScoreError(Refusal.NOT_MUSIC, path, f"expected a **kern spine, found {kinds}")
+    return kern
+
+
+def _assemble(score: WrittenScore, path: Path) -> Piece:
+    try:
+        return assemble(score)
+    except ScoreError as error:
+        raise ScoreError(error.refusal, path, error.detail) from error
+
+
+def _read_references(data: bytes) -> tuple[str, str, str]:
+    """Title, composer and licence of a file's reference records (Humdrum User Guide, appendix I)."""
+    found: dict[bytes, str] = {}
+    for code, value in _REFERENCE.findall(data):
+        if value:
+            found.setdefault(code, _text(value))
+    title = next((found[code] for code in (b"OTL", b"OTP", b"OPR", b"GTL") if code in found), "")
+    return title, found.get(b"COM", ""), found.get(b"YEM") or found.get(b"YEC", "")
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
