@@ -14,7 +14,7 @@ from symbolic_music.score.musicxml.read import read_musicxml_pieces
 from symbolic_music.score.piece import Reading
 from symbolic_music.score.storage import read_bounded
 
-MIDI_SUFFIXES = (".mid", ".midi", ".kar")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 ABC_SUFFIXES = (".abc",)
 MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
 HUMDRUM_SUFFIXES = (".krn", ".kern", ".hmd", ".hum")

@@ -4,16 +4,15 @@ from pathlib import Path
 
 from symusic.core import ScoreTick as Score
 
-from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.midi.read import parse_midi
 from symbolic_music.score.piece import Piece, Reading
 from symbolic_music.score.storage import read_bounded, write_atomically
-
-_HEADER_BYTES = 14
 
 
 def read_midi_pieces(data: bytes, path: Path) -> Reading:
     """The one piece of a Standard MIDI File, from its bytes; errors name `path`."""
-    return Reading([Piece(_parse(data, path))])
+    score, left_out = parse_midi(data, path)
+    return Reading([Piece(score, left_out=left_out)])
 
 
 def read_midi(source: Path | str | bytes) -> Score:
@@ -29,32 +28,8 @@ def read_midi(source: Path | str | bytes) -> Score:
         ScoreError: the file cannot be read, is no MIDI file, or breaks the format.
     """
     if isinstance(source, bytes):
-        return _parse(source, None)
-    return _parse(read_bounded(source), Path(source))
-
-
-def _parse(data: bytes, path: Path | None) -> Score:
-    _check_header(data, path)
-    try:
-        return Score.from_midi(data)
-    except (RuntimeError, ValueError) as error:
-        raise ScoreError(Refusal.UNREADABLE, path, f"expected a valid MIDI file; the parser says: {error}") from error
-
-
-def _check_header(data: bytes, path: Path | None) -> None:
-    if not data:
-        raise ScoreError(Refusal.EMPTY_FILE, path, "expected a MIDI file, found 0 bytes")
-    if data[:4] != b"MThd":
-        raise ScoreError(Refusal.NOT_MUSIC, path, f"expected a MIDI file to begin with b'MThd', found {data[:4]!r}")
-    if len(data) < _HEADER_BYTES:
-        raise ScoreError(Refusal.UNREADABLE, path, f"expected a header of 14 bytes, found {len(data)}")
-    division = int.from_bytes(data[12:14], "big")
-    if division == 0:
-        raise ScoreError(Refusal.CORRUPT_TIMING, path, "expected ticks per quarter note above 0, found 0")
-    if division & 0x8000:
-        raise ScoreError(
-            Refusal.UNSUPPORTED_FORMAT, path, "expected a clock in ticks per quarter note, found SMPTE frames"
-        )
+        return parse_midi(source, None)[0]
+    return parse_midi(read_bounded(source), Path(source))[0]
 
 
 def midi_bytes(score: Score) -> bytes:
