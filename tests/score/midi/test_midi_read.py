@@ -1,4 +1,4 @@
-"""MIDI files as they come: patterns, tempos and meters of any kind, texts of any encoding, RIFF, and random streams."""
+"""MIDI files as they come: patterns, tempos and meters of any kind, texts in any encoding, RIFF, random streams."""
 
 import io
 import struct
