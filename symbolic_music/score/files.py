@@ -9,6 +9,7 @@ from symusic.core import ScoreTick as Score
 from symbolic_music.score.abc.io import read_abc_pieces
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.humdrum.read import read_humdrum_pieces
+from symbolic_music.score.meters import METERS_CUT, cut_long_meters
 from symbolic_music.score.midi.io import read_midi_pieces
 from symbolic_music.score.musicxml.read import read_musicxml_pieces
 from symbolic_music.score.piece import Reading
@@ -62,6 +63,10 @@ def read_bytes(data: bytes, path: Path | str) -> Reading:
     reading = reader(data, path)
     if not any(piece.score.note_num() for piece in reading.pieces):
         raise ScoreError(Refusal.NO_NOTES, path, "expected music, found no notes")
+    for piece in reading.pieces:
+        piece.score, cut = cut_long_meters(piece.score)
+        if cut:
+            piece.left_out[METERS_CUT] += cut
     return reading
 
 

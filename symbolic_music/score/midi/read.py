@@ -9,6 +9,7 @@ from symusic.core import ScoreTick as Score
 from symusic.core import TrackTickList
 
 from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.meters import METERS_CUT, cut_long_meters
 from symbolic_music.score.midi.channels import CHANNELS_PER_PORT, channel_numbers
 from symbolic_music.score.midi.chunks import find_chunks, unwrap_riff
 from symbolic_music.score.midi.meta import METER, TEMPO, add_conductor
@@ -54,7 +55,9 @@ def parse_midi(data: bytes, path: Path | None) -> tuple[Score, Counter[str]]:
     left_out = add_conductor(score, events.metas, path)
     notes = pair_notes(events, channels)
     score.tracks = TrackTickList(score_tracks(events, channels, notes))
-    return score, left_out + Counter({ENDLESS_NOTES: notes.endless, MISSING_TRACKS: chunks.missing})
+    score, meters_cut = cut_long_meters(score)
+    counts = {ENDLESS_NOTES: notes.endless, MISSING_TRACKS: chunks.missing, METERS_CUT: meters_cut}
+    return score, left_out + Counter(counts)
 
 
 def _in_sequence(events: Events, channels: np.ndarray, ticks_per_quarter: int) -> tuple[Events, np.ndarray]:
