@@ -1,4 +1,4 @@
-"""Bars longer than notation and vocabularies have, such as a cadenza written as one bar of 65/4, cut into bars they have.
+"""Bars longer than notation writes, such as a cadenza in one bar of 65/4, cut into bars of usual length.
 
 Pure Score -> Score. Knows nothing of files or of vocabularies.
 """
