@@ -55,18 +55,20 @@ def has_cpu_kernel(weights: torch.dtype, autocast: torch.dtype | None) -> bool:
         weights: the type of the weights.
         autocast: the type that autocast computes in, None where it is off.
     """
-    zeros = torch.zeros(1, 1, 1, dtype=weights)
-    matrix = torch.zeros(NUM_GATES, 1, dtype=weights, requires_grad=True)
-    parameters = [matrix, matrix, zeros.new_zeros(NUM_GATES), zeros.new_zeros(NUM_GATES)]
-    try:
-        with torch.enable_grad(), torch.autocast("cpu", dtype=autocast, enabled=autocast is not None):
-            # has_biases, num_layers, dropout, train, bidirectional, batch_first
-            outputs = torch.lstm(zeros, (zeros, zeros), parameters, True, 1, 0.0, True, False, True)[0]
-        outputs.float().sum().backward()
-    except RuntimeError:
-        instead = f"in {weights}, outside autocast" if autocast else "in torch's own kernel"
-        logger.warning(f"This processor has no LSTM kernel for {autocast or weights}: LSTM layers run {instead}.")
-        return False
+    # The first caller may be generating, in either of the modes without gradients.
+    with torch.inference_mode(False), torch.enable_grad():
+        zeros = torch.zeros(1, 1, 1, dtype=weights, device="cpu")
+        matrix = zeros.new_zeros(NUM_GATES, 1).requires_grad_()
+        parameters = [matrix, matrix, zeros.new_zeros(NUM_GATES), zeros.new_zeros(NUM_GATES)]
+        try:
+            with torch.autocast("cpu", dtype=autocast, enabled=autocast is not None):
+                # has_biases, num_layers, dropout, train, bidirectional, batch_first
+                outputs = torch.lstm(zeros, (zeros, zeros), parameters, True, 1, 0.0, True, False, True)[0]
+            outputs.float().sum().backward()
+        except RuntimeError:
+            instead = f"in {weights}, outside autocast" if autocast else "in torch's own kernel"
+            logger.warning(f"This processor has no LSTM kernel for {autocast or weights}: LSTM layers run {instead}.")
+            return False
     return True
 
 

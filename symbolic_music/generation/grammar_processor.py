@@ -14,13 +14,15 @@ from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 
 class GrammarError(ValueError):
-    """A prompt that the grammar does not accept, or a limit that leaves no room to finish a piece."""
+    """A prompt that the grammar does not accept, or limits that contradict each other or leave no room for a piece."""
 
 
 class GrammarLogitsProcessor(LogitsProcessor):
     """Masks every token that the grammar forbids, and steers each sequence to a complete end before a limit.
 
-    One object serves one call of `generate()`; it works with sampling, beams, left padding and prompts.
+    One object serves one call of `generate()`; it works with sampling, beams, left padding and prompts. Where a
+    minimum length (`min_length`, `min_new_tokens`) masks the end of a piece, the piece goes on for as long as the
+    grammar and the limits allow; a `GrammarError` says what contradicts what when nothing is left that may follow.
 
     Args:
         grammar: the token grammar.
@@ -45,7 +47,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         self._follow(input_ids)
         forbidden = self._tables.forbidden(self._states)
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
-        closing = self._tables.is_closing(self._states, remaining)
+        kept_open = self._tables.is_end_masked(scores)
+        closing = self._tables.is_closing(self._states, remaining) & ~kept_open
         if self.num_bars is not None and self.grammar.header_names_bars:
             # The header says it, and the grammar keeps to the header.
             forbidden |= self._tables.names_bars & (self._tables.bars_per_token != self.num_bars)
@@ -56,8 +59,27 @@ class GrammarLogitsProcessor(LogitsProcessor):
             self._forbid_outside_bars(forbidden, highest, closing)
         if remaining <= self._tables.longest_way:
             forbidden |= self._tables.out_of_reach(self._states, remaining, closing)
-        forbidden = _fit_vocabulary(forbidden, scores.shape[-1])
-        return scores.masked_fill(forbidden, float("-inf"))
+        masked = scores.masked_fill(_fit_vocabulary(forbidden, scores.shape[-1]), float("-inf"))
+        stuck = masked.amax(dim=1).isneginf()
+        if bool(stuck.any()):
+            row = int(stuck.nonzero()[0])
+            may_end = not bool(forbidden[row, self._tables.end_ids].all())
+            raise GrammarError(self._complaint(row, input_ids.shape[1], may_end))
+        return masked
+
+    def _complaint(self, row: int, length: int, may_end: bool) -> str:
+        """Why nothing may follow a piece of so many tokens, which the grammar would let end or not."""
+        assert self._tables is not None
+        if not may_end:
+            return f"piece {row}: after {length} tokens, other logits processors forbid all that the grammar allows"
+        remedy = "lower min_length or min_new_tokens"
+        if self.max_length is not None and self.max_length - length <= self._tables.longest_way:
+            reason, remedy = f"no more fits under max_length ({self.max_length})", f"{remedy}, or raise max_length"
+        elif self.num_bars is not None:
+            reason, remedy = f"has its {self.num_bars} bars", f"{remedy}, or ask for more bars"
+        else:
+            reason = "nothing but its end may follow"
+        return f"piece {row} is over after {length} tokens ({reason}), and a minimum length forbids its end: {remedy}"
 
     def _follow(self, input_ids: torch.Tensor) -> None:
         """Bring the states up to date with `input_ids`, by one token where the sequences are the ones we know."""
@@ -82,7 +104,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         assert self._tables is not None
         self._states = self._tables.advance(self._states, tokens)
         if self.num_bars is not None:
-            self._bars = self._bars + self._tables.bars_per_token[tokens]
+            bars = self._bars + self._tables.bars_per_token[tokens]
+            self._bars = bars * self._tables.is_alive(self._states)
 
     def _scan(self, input_ids: torch.Tensor) -> None:
         """States after whole prompts; says which token is wrong, and whether there is room to finish."""
@@ -91,8 +114,9 @@ class GrammarLogitsProcessor(LogitsProcessor):
         self._bars = torch.zeros(input_ids.shape[0], dtype=torch.long, device=input_ids.device)
         for step in range(input_ids.shape[1]):
             self._step(input_ids[:, step])
-            if bool((self._states == FORBIDDEN).any()):
-                row = int((self._states == FORBIDDEN).any(dim=1).nonzero()[0])
+            alive = self._tables.is_alive(self._states)
+            if not bool(alive.all()):
+                row = int((~alive).nonzero()[0])
                 complaint = self.grammar.explain(input_ids[row, : step + 1].tolist())
                 raise GrammarError(f"prompt {row} is not music: {complaint}")
         self._check_room(input_ids.shape[1])
@@ -118,7 +142,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         assert self.num_bars is not None
         last = self._bars.eq(self.num_bars)[:, None]
         target, size = self._tables.before_bar, forbidden.shape[1]
-        crossing = last & (self._tables.bars_per_token > 0) & ~forbidden & ~forbidden[:, target]
+        closed = forbidden | scores[:, :size].isneginf()  # a minimum length may mask the end
+        crossing = last & (self._tables.bars_per_token > 0) & ~forbidden & ~closed[:, target]
         probabilities = scores[:, :size].float().masked_fill(forbidden, float("-inf")).softmax(dim=1)
         moved = probabilities * crossing
         probabilities = (probabilities - moved).index_add(1, target, moved)
@@ -141,7 +166,12 @@ class GrammarLogitsProcessor(LogitsProcessor):
 
 
 class _Tables:
-    """A token grammar on a device."""
+    """A token grammar on a device.
+
+    Behind its rows is one more, for sequences that broke the grammar. None does by itself; but beam sampling draws a
+    fixed number of tokens, and where fewer are allowed it also draws forbidden ones. Such a beam has no probability,
+    so it is soon dropped; until then it must neither be followed nor leave a row without any token.
+    """
 
     def __init__(self, grammar: TokenGrammar, device: torch.device):
         def tensor(array):
@@ -149,10 +179,13 @@ class _Tables:
 
         self.device = device
         # Flat and in the type of an index, so that a step is one gather and nothing is converted.
-        self.next_state = tensor(grammar.next_state).long().flatten()
+        next_state = tensor(grammar.next_state).long()
+        self.broken = len(next_state)
+        next_state = next_state.masked_fill(next_state == FORBIDDEN, self.broken)
+        self.next_state = torch.nn.functional.pad(next_state, (0, 0, 0, 1), value=self.broken).flatten()
         self.num_kinds = grammar.next_state.shape[1]
         self.kinds = tensor(grammar.kinds)
-        self.forbidden_rows = ~tensor(grammar.allowed_rows)
+        self.forbidden_rows = torch.nn.functional.pad(~tensor(grammar.allowed_rows), (0, 0, 0, 1), value=False)
         self.initial_state = tensor(grammar.initial_state).long()
         self.bars_per_token = tensor(grammar.bars_per_token)
         self.names_bars = tensor(grammar.count_per_token("Bars") > 0)
@@ -161,7 +194,8 @@ class _Tables:
         ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)
         ends = ends[grammar.kinds]
         self.ends_piece = tensor(ends)
-        self.tokens_to_end = tensor(grammar.tokens_to_end)
+        self.end_ids = self.ends_piece.nonzero()[:, 0]
+        self.tokens_to_end = torch.nn.functional.pad(tensor(grammar.tokens_to_end), (0, 1))
         self.counting = grammar.counting
         distances = grammar.grammar.distance_to_end()
         # So many tokens before the last moment a piece begins to close, so that nothing is squeezed in.
@@ -170,8 +204,17 @@ class _Tables:
         self.before_bar = tensor(grammar.stop_before("Bar", stop=int(ends.argmax())))
 
     def advance(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, A) states after tokens (B,), or `FORBIDDEN`; the states before must not be."""
-        return self.next_state.take(states * self.num_kinds + self.kinds[tokens, None])
+        """(B, A) states after tokens (B,); all of a sequence that broke the grammar are `broken`."""
+        after = self.next_state.take(states * self.num_kinds + self.kinds[tokens, None])
+        return after.masked_fill((after == self.broken).any(dim=1, keepdim=True), self.broken)
+
+    def is_alive(self, states: torch.Tensor) -> torch.Tensor:
+        """(B,): whether sequences in states (B, A) kept to the grammar."""
+        return states[:, 0] != self.broken
+
+    def is_end_masked(self, scores: torch.Tensor) -> torch.Tensor:
+        """(B,): whether others, such as a minimum length, forbid the end of a piece in scores (B, V)."""
+        return scores.index_select(1, self.end_ids).isneginf().all(dim=1)
 
     def is_closing(self, states: torch.Tensor, remaining: int) -> torch.Tensor:
         """(B,): whether a piece in states (B, A), with so many tokens to its limit, must take the shortest way now."""

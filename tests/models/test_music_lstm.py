@@ -264,6 +264,13 @@ def test_without_a_kernel_in_onednn_the_results_are_the_same(weights, monkeypatc
     assert torch._C._get_mkldnn_enabled()
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_a_kernel_is_found_in_whatever_mode_of_gradients(mode):
+    modeling_music_lstm.has_cpu_kernel.cache_clear()
+    with mode():
+        assert modeling_music_lstm.has_cpu_kernel(torch.float32, None)
+
+
 def test_trying_a_kernel_takes_no_random_number():
     modeling_music_lstm.has_cpu_kernel.cache_clear()
     torch.manual_seed(0)
