@@ -29,7 +29,8 @@ from symbolic_music.data.blocks.collate import BlockCollator
 from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.data.preparation.prepare import PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.preparation.splits import SplitError, SplitFractions
-from symbolic_music.data.sources.corpora import CorpusError, list_directory
+from symbolic_music.data.sources.folders import list_directory
+from symbolic_music.data.sources.units import CorpusError
 from symbolic_music.events.voices.track_text import TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.adaptation_card import adaptation_card

@@ -1,6 +1,7 @@
-"""Read a corpus or a folder of music into a Hub-layout Parquet dataset whose splits do not leak.
+"""Read corpora, folders and archives of music into a Hub-layout Parquet dataset whose splits do not leak.
 
 python train/prepare_dataset.py --corpus folk --output data/folk
+python train/prepare_dataset.py --archive scores.tar.xz --archive groove.zip --output data/scores
 python train/prepare_dataset.py --midi-dir ~/midi --output data/mine --push-to-hub USER/NAME --private
 """
 
@@ -11,21 +12,20 @@ from pathlib import Path
 
 from symbolic_music._command import shown_command
 from symbolic_music._extras import MissingExtraError
+from symbolic_music.data.preparation.assemble import SKIPPED_FILE
 from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD
-from symbolic_music.data.preparation.prepare import SKIPPED_FILE, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.preparation.pieces import PieceSettings
+from symbolic_music.data.preparation.prepare import MEMORY, PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
-from symbolic_music.data.sources.corpora import (
-    NAMED_CORPORA,
-    UNKNOWN_LICENSE,
-    CorpusError,
-    WorkUnit,
-    list_corpus,
-    list_dataset,
-    list_directory,
-)
+from symbolic_music.data.sources.archives import archive_source, list_archive
+from symbolic_music.data.sources.corpora import NAMED_CORPORA, list_corpus
+from symbolic_music.data.sources.folders import folder_source, list_directory
+from symbolic_music.data.sources.licenses import Licenses
+from symbolic_music.data.sources.rows import list_dataset
+from symbolic_music.data.sources.units import UNKNOWN_LICENSE, CorpusError, WorkUnit
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.upload import check_repo_id, publish_folder
-from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES
+from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES, MUSIC_SUFFIXES
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -34,19 +34,32 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--corpus", action="append", default=[], help=f"one of {', '.join(sorted(NAMED_CORPORA))}")
     parser.add_argument("--midi-dir", type=Path, action="append", default=[], help="MIDI files, recursively")
     parser.add_argument("--abc-dir", type=Path, action="append", default=[], help="ABC tune books, recursively")
-    parser.add_argument("--music-dir", type=Path, action="append", default=[], help="MIDI, ABC and MusicXML files")
+    parser.add_argument("--music-dir", type=Path, action="append", default=[], help="files of every known type")
+    parser.add_argument(
+        "--archive", type=Path, action="append", default=[], help="the same in a .zip or .tar[.gz|.xz]"
+    )
     parser.add_argument("--dataset", action="append", default=[], help="Hub id or folder with a `midi` column")
-    parser.add_argument("--license", default=UNKNOWN_LICENSE, help="of the files in folders, for the card")
+    parser.add_argument(
+        "--license",
+        metavar="[SOURCE=]TEXT",
+        action="append",
+        default=[],
+        help="of files that state none; for all, or for the folder or archive of this name",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the dataset folder to write")
     parser.add_argument("--push-to-hub", metavar="USER/NAME", help="publish the finished dataset")
     parser.add_argument("--private", action="store_true", help="make the repository of --push-to-hub a private one")
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset made with other arguments")
     parser.add_argument("--num-workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds to read one file")
+    parser.add_argument("--memory", type=int, default=MEMORY, help="MiB to read one file")
     parser.add_argument("--limit", type=int, help="read only the first N files, tunes or rows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split-by", choices=[str(choice) for choice in SplitBy], default=str(SplitBy.GROUP))
     parser.add_argument("--max-bars", type=int, help="cut longer pieces at bar lines into parts of N bars at most")
+    parser.add_argument(
+        "--chords", choices=["keep", "sound"], default="keep", help="chord symbols: a column, or played"
+    )
     parser.add_argument("--validation-fraction", type=float, default=0.05)
     parser.add_argument("--test-fraction", type=float, default=0.05)
     parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, help="near-duplicate similarity")
@@ -61,14 +74,27 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def list_units(arguments: argparse.Namespace) -> list[WorkUnit]:
-    """Everything the arguments name, in the order corpora, folders, datasets."""
+    """Everything the arguments name, in the order corpora, folders, archives, datasets."""
+    folders = [
+        *((folder, MIDI_SUFFIXES) for folder in arguments.midi_dir),
+        *((folder, ABC_SUFFIXES) for folder in arguments.abc_dir),
+        *((folder, MUSIC_SUFFIXES) for folder in arguments.music_dir),
+    ]
+    sources = [*(folder_source(folder) for folder, _ in folders), *map(archive_source, arguments.archive)]
+    licenses = Licenses(arguments.license, sources)
     units = [unit for name in arguments.corpus for unit in list_corpus(name)]
-    for folders, suffixes in ((arguments.midi_dir, MIDI_SUFFIXES), (arguments.abc_dir, ABC_SUFFIXES)):
-        units += [unit for folder in folders for unit in list_directory(folder, suffixes, arguments.license)]
-    units += [unit for folder in arguments.music_dir for unit in list_directory(folder, license=arguments.license)]
-    units += [unit for name in arguments.dataset for unit in list_dataset(name, arguments.license)]
+    for folder, suffixes in folders:
+        units += list_directory(folder, suffixes, licenses.of(folder_source(folder)) or UNKNOWN_LICENSE)
+    for archive in arguments.archive:
+        listing = list_archive(archive, licenses.of(archive_source(archive)))
+        units += listing.units
+        if listing.ignored:
+            words = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(listing.ignored.items()))
+            print(f"{archive}: {listing.ignored.total():,} files of other types: {words}")
+    for name in arguments.dataset:
+        units += list_dataset(name, licenses.of(name) or UNKNOWN_LICENSE)
     if not units:
-        raise CorpusError("nothing to read: give --corpus, --midi-dir, --abc-dir, --music-dir or --dataset")
+        raise CorpusError("nothing to read: give --corpus, --midi-dir, --abc-dir, --music-dir, --archive or --dataset")
     return units[: arguments.limit]
 
 
@@ -76,12 +102,13 @@ def main() -> None:
     """Parse, list, prepare, report."""
     arguments = parse_arguments()
     settings = PrepareSettings(
+        pieces=PieceSettings(max_bars=arguments.max_bars, sound_chords=arguments.chords == "sound"),
         timeout=arguments.timeout,
+        memory=arguments.memory,
         split_by=SplitBy(arguments.split_by),
         fractions=SplitFractions(arguments.validation_fraction, arguments.test_fraction),
         seed=arguments.seed,
         threshold=arguments.threshold,
-        max_bars=arguments.max_bars,
     )
     summary = prepare_dataset(
         list_units(arguments),
@@ -96,7 +123,7 @@ def main() -> None:
     for reason, count in summary["skipped"].items():
         print(f"skipped, {reason}: {count:,} (see {arguments.output / SKIPPED_FILE})")
     for kind, found in summary["left_out"].items():
-        print(f"besides the notes, {kind}: {found['count']:,} in {found['units']:,} tunes")
+        print(f"besides the notes, {kind}: {found['count']:,} in {found['units']:,} files, tunes or rows")
     print(f"split hash {summary['split_hash']}")
     if arguments.push_to_hub:
         print(f"published: {publish_folder(arguments.output, arguments.push_to_hub, arguments.private)}")

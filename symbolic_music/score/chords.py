@@ -6,6 +6,7 @@ that are altered or added in brackets: `C7(b9,#11)`. Knows nothing of file forma
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -124,6 +125,21 @@ def chord_text(root: str, quality: str, changes: tuple[str, ...] = (), bass: str
         raise ValueError(f"expected a quality of {', '.join(QUALITIES)}, got {quality!r}")
     inside = f"({','.join(changes)})" if changes else ""
     return f"{root}{quality}{inside}{f'/{bass}' if bass and bass != root else ''}"
+
+
+def cut_chords(chords: Sequence[ChordSymbol], start: Fraction, end: Fraction) -> tuple[ChordSymbol, ...]:
+    """The chord symbols of a part of a piece, counted from its start; the one in force there comes first.
+
+    Args:
+        chords: of the whole piece, in rising order.
+        start: where the part begins, in quarter notes.
+        end: where it ends.
+    """
+    before = [chord.text for chord in chords if chord.onset < start]
+    inside = [ChordSymbol(chord.onset - start, chord.text) for chord in chords if start <= chord.onset < end]
+    if before and not (inside and inside[0].onset == 0):
+        inside.insert(0, ChordSymbol(Fraction(0), before[-1]))
+    return tuple(inside)
 
 
 def normal_chord(written: str) -> str | None:

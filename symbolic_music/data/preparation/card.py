@@ -18,6 +18,9 @@ _SPLIT_WORDS = {
 }
 
 
+_MOST_COMPOSERS = 20
+
+
 def dataset_card(summary: dict[str, Any], command: str) -> str:
     """The README.md of a dataset folder: YAML that `load_dataset` reads, then words for people.
 
@@ -33,7 +36,9 @@ def dataset_card(summary: dict[str, Any], command: str) -> str:
         _splits_section(summary),
         _skipped_section(summary["skipped"]),
         *([_left_out_section(summary["left_out"])] if summary["left_out"] else []),
+        *([_chords_section(summary)] if summary["chords"]["symbols"] else []),
         _sources_section(summary["sources"]),
+        *([_composers_section(summary["composers"])] if summary["composers"] else []),
         _columns_section(),
     ]
     if command:
@@ -100,10 +105,10 @@ def _left_out_section(left_out: dict[str, dict[str, int]]) -> str:
         [
             "## Besides the notes",
             "",
-            "What the tunes' ABC says that the pieces do not: ornaments, words and symbols are left out, macros and "
+            "What the files say that the pieces' MIDI does not: ornaments, words and symbols are left out, macros and "
             "uneven bars (which do not last as long as their meter) are played as written.",
             "",
-            "| | count | tunes |",
+            "| | count | files, tunes or rows |",
             "|---|---:|---:|",
             *rows,
         ]
@@ -115,10 +120,37 @@ def _sources_section(sources: list[dict[str, Any]]) -> str:
     return "\n".join(["## Sources and licences", "", "| source | pieces | licence |", "|---|---:|---|", *rows])
 
 
+def _chords_section(summary: dict[str, Any]) -> str:
+    found = summary["chords"]
+    played = summary["plan"]["settings"]["pieces"]["sound_chords"]
+    return (
+        "## Chord symbols\n\n"
+        f"{found['pieces']:,} pieces have {found['symbols']:,} chord symbols, in the column `chords`. "
+        + (
+            "They are also played: a piano track of its own strikes each chord where its symbol stands and at every "
+            "bar line, the bass from E2 upwards, the chord in close position from G3 upwards."
+            if played
+            else "They are not among the notes."
+        )
+    )
+
+
+def _composers_section(composers: dict[str, int]) -> str:
+    rows = [f"| {name.replace('|', '/')} | {count:,} |" for name, count in list(composers.items())[:_MOST_COMPOSERS]]
+    more = len(composers) - len(rows)
+    end = [f"| {more:,} more, see `prepare.json` | {sum(list(composers.values())[len(rows) :]):,} |"] if more else []
+    return "\n".join(
+        ["## Composers", "", "As the files name them.", "", "| composer | pieces |", "|---|---:|", *rows, *end]
+    )
+
+
 def _columns_section() -> str:
     return (
         "## Columns\n\n"
-        "`midi` (bytes of a MIDI file), `source`, `name` (file and tune), `license`, `group` (near-duplicate group), "
-        "`notes`, `bars`, `seconds`, `programs` (General MIDI numbers from 0; drums are -1), `key` (as the file "
-        "writes it, or empty), `meter` (the first one)."
+        "`midi` (bytes of a MIDI file), `source`, `name` (file and tune), `license` (as the file itself states it, or "
+        "its source), `group` (near-duplicate group), `notes`, `bars`, `seconds`, `programs` (General MIDI "
+        "numbers from 0; drums are -1), `key` (as the file writes it, or empty), `meter` (the first one), `title` and "
+        "`composer` (as the file states them, or empty), `chords` (chord symbols: `onset` in quarter notes from the "
+        "start of the MIDI file, repeats played out, and `symbol` such as `F#m7b5` or `Bbmaj7/D`, `N` for no chord; "
+        "each holds until the next)."
     )

@@ -5,6 +5,9 @@ Runs in worker processes. Knows nothing of groups, splits or where rows are writ
 
 import hashlib
 import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -13,11 +16,14 @@ from symusic.core import ScoreTick as Score
 from symusic.core import TrackTick
 
 from symbolic_music.data.preparation.duplicates import shingles, signature
-from symbolic_music.data.sources.corpora import WorkUnit
-from symbolic_music.score.bars import count_bars, equal_parts
+from symbolic_music.data.sources.units import WorkUnit, shown_name
+from symbolic_music.score.bars import bar_table, count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
+from symbolic_music.score.chords import cut_chords
+from symbolic_music.score.comping import with_comping
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import midi_bytes
+from symbolic_music.score.piece import Piece, Reading
 from symbolic_music.score.transforms import cut_bars
 
 DRUMS = -1
@@ -26,26 +32,53 @@ _KEYS_BY_FIFTHS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", 
 _MINOR_SHIFT = 3  # A minor has no sharps, and A lies three fifths above C
 
 
-def unit_rows(unit: WorkUnit, limits: ScoreLimits, max_bars: int | None = None) -> list[dict[str, Any]]:
-    """Read a unit; one row for each Score in it, usable or refused, or for each part of at most `max_bars` bars.
+@dataclass(frozen=True)
+class PieceSettings:
+    """What is done to a piece before it becomes rows.
+
+    Args:
+        limits: which pieces are of usable size.
+        max_bars: longer pieces are cut at bar lines into equal parts of at most so many bars; None keeps them whole.
+        sound_chords: whether chord symbols are also played, by a piano track of their own.
+    """
+
+    limits: ScoreLimits = field(default_factory=ScoreLimits)
+    max_bars: int | None = None
+    sound_chords: bool = False
+
+
+def unit_rows(unit: WorkUnit, settings: PieceSettings) -> list[dict[str, Any]]:
+    """Read a unit; one row for each piece in it, usable or refused, or for each part of at most `max_bars` bars.
 
     A usable row has the columns of the dataset except `group`, and `digest`, `signature` and `has_shingles`; a refused
     one has `source`, `name`, `refusal` and `detail`. The first has `left_out`, counts by kind as JSON.
     """
     try:
-        scores = unit.read()
+        reading = unit.read()
     except ScoreError as error:
         return [refused_row(unit, unit.name, error.refusal, error.detail)]
-    names = [unit.name] if len(scores) == 1 else [f"{unit.name}#{n}" for n in range(1, len(scores) + 1)]
-    found = zip(names, scores, strict=True)
-    rows = [row for name, score in found for row in _score_rows(unit, name, score, limits, max_bars)]
-    rows[0]["left_out"] = json.dumps(unit.left_out(), sort_keys=True)
+    rows: list[dict[str, Any]] = []
+    for name, piece in zip(_piece_names(unit, reading), reading.pieces, strict=True):
+        rows += _piece_rows(unit, name, piece, settings)
+    rows += [refused_row(unit, unit.name, error.refusal, error.detail) for error in reading.skipped]
+    total = sum((piece.left_out for piece in reading.pieces), start=Counter[str]())
+    rows[0]["left_out"] = json.dumps(total, sort_keys=True)
     return rows
 
 
 def refused_row(unit: WorkUnit, name: str, refusal: str, detail: str) -> dict[str, Any]:
     """A row that only says why there is none."""
     return {"source": unit.source, "name": name, "refusal": str(refusal), "detail": " ".join(detail.split())}
+
+
+def _piece_names(unit: WorkUnit, reading: Reading) -> list[str]:
+    """The unit's name for its one piece; that and a number, a book's own if it has one, and the title for several."""
+    if len(reading.pieces) == 1 and not reading.skipped:
+        return [unit.name]
+    return [
+        shown_name(f"{unit.name}#{piece.number or place} {piece.title}".strip())
+        for place, piece in enumerate(reading.pieces, start=1)
+    ]
 
 
 def content_digest(score: Score) -> str:
@@ -75,24 +108,24 @@ def key_name(score: Score) -> str:
     return _KEYS_BY_FIFTHS[place]
 
 
-def _score_rows(
-    unit: WorkUnit, name: str, score: Score, limits: ScoreLimits, max_bars: int | None
-) -> list[dict[str, Any]]:
-    refusal = check_score(score, limits)
+def _piece_rows(unit: WorkUnit, name: str, piece: Piece, settings: PieceSettings) -> list[dict[str, Any]]:
+    refusal = check_score(piece.score, settings.limits)
     if refusal is not None:
         return [refused_row(unit, name, refusal, "read, but outside the limits for a piece")]
-    hashes = shingles(score)
+    if settings.sound_chords:
+        piece = replace(piece, score=with_comping(piece.score, piece.chords))
+    hashes = shingles(piece.score)
     # Each part carries the whole piece's signature, so that all of them are near duplicates of each other and stay
     # together wherever groups do.
     whole = {"signature": signature(hashes), "has_shingles": len(hashes) > 0}
-    num_bars = count_bars(score)
-    if max_bars is None or num_bars <= max_bars:
-        return [_piece_row(unit, name, score) | whole]
+    num_bars = count_bars(piece.score)
+    if settings.max_bars is None or num_bars <= settings.max_bars:
+        return [_piece_row(unit, name, piece) | whole]
     rows = []
-    for first, end in pairwise(equal_parts(0, num_bars, max_bars)):
-        part = cut_bars(score, first, end - first)
+    for first, end in pairwise(equal_parts(0, num_bars, settings.max_bars)):
+        part = _part(piece, first, end)
         label = f"{name}, bars {first + 1} to {end}"
-        refusal = check_score(part, limits)
+        refusal = check_score(part.score, settings.limits)
         if refusal is not None:
             rows.append(refused_row(unit, label, refusal, "part of a piece, outside the limits"))
         else:
@@ -100,19 +133,32 @@ def _score_rows(
     return rows
 
 
-def _piece_row(unit: WorkUnit, name: str, score: Score) -> dict[str, Any]:
-    key = unit.key()
+def _part(piece: Piece, first: int, end: int) -> Piece:
+    """The bars first to end of a piece, the last one excluded, with the chord symbols that hold in them."""
+    bars, tpq = bar_table(piece.score), piece.score.ticks_per_quarter
+    start = Fraction(int(bars.starts[first]), tpq)
+    stop = Fraction(int(bars.starts[end - 1] + bars.lengths[end - 1]), tpq)
+    return replace(
+        piece, score=cut_bars(piece.score, first, end - first), chords=cut_chords(piece.chords, start, stop)
+    )
+
+
+def _piece_row(unit: WorkUnit, name: str, piece: Piece) -> dict[str, Any]:
+    score = piece.score
     return {
         "midi": midi_bytes(score),
         "source": unit.source,
         "name": name,
-        "license": unit.license,
+        "license": piece.license or unit.license,
         "notes": score.note_num(),
         "bars": count_bars(score),
         "seconds": play_seconds(score),
         "programs": sorted({DRUMS if t.is_drum else t.program for t in score.tracks if len(t.notes)}),
-        "key": key_name(score) if key is None else key,
+        "key": key_name(score) if piece.key is None else piece.key,
         "meter": _first_meter(score),
+        "title": piece.title,
+        "composer": piece.composer,
+        "chords": [{"onset": float(chord.onset), "symbol": chord.text} for chord in piece.chords],
         "digest": content_digest(score),
     }
 

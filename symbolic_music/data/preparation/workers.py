@@ -1,11 +1,12 @@
-"""A function over many work units in worker processes: results in order, a time limit each, crashes survived.
+"""A function over many work units in worker processes: results in order, limits of time and memory each.
 
-The MIDI parser is C++ and abc2midi is C: a hostile file can hang or kill the process that reads it. Knows nothing of
-what the function does.
+The MIDI parser is C++ and abc2midi is C: a hostile file can hang or kill the process that reads it, or fill the
+memory. Knows nothing of what the function does.
 """
 
 import multiprocessing
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -20,13 +21,16 @@ Result = TypeVar("Result")
 
 _WAITING_PER_WORKER = 64
 """How far the workers may run ahead of a slow unit; bounds the results that wait for it in memory."""
+_WAITING_BYTES = 64 * 2**20
+"""The same in bytes that the items weigh; one item may be heavier."""
+_MIB = 2**20
 
 
 class Failure:
     """Stands in the place of a result: why the worker gave none.
 
     Args:
-        refusal: TIMED_OUT or CRASHED.
+        refusal: TIMED_OUT, OUT_OF_MEMORY or CRASHED.
         detail: what happened, in words.
     """
 
@@ -41,6 +45,8 @@ def map_in_order(
     num_workers: int,
     timeout: float,
     modules: Sequence[str] = (),
+    memory: int | None = None,
+    weigh: Callable[[Item], int] | None = None,
 ) -> Generator[Result | Failure, None, None]:
     """Apply a function to every item; yield one result or Failure for each, in the order of the items.
 
@@ -49,21 +55,31 @@ def map_in_order(
         num_workers: worker processes, at least 1.
         timeout: seconds for one item; a worker that takes longer is killed and replaced.
         modules: what the function imports when first used; imported before the clock of the first item runs.
+        memory: MiB that one item may take beyond what an idle worker holds; None for no limit. Held to on Linux only,
+            by the size of a process's data.
+        weigh: how many bytes an item takes while it waits; by default nothing.
     """
     pebble = require("pebble")
     # fork would copy a process with running threads; forkserver starts clean and imports the package once.
     context = multiprocessing.get_context("forkserver")
     wanted = [function_module(function), *modules]
     context.set_forkserver_preload(["__main__", *wanted])
-    pool = pebble.ProcessPool(max_workers=num_workers, initializer=_start_worker, initargs=(wanted,), context=context)
-    waiting: deque[Any] = deque()
+    pool = pebble.ProcessPool(
+        max_workers=num_workers, initializer=_start_worker, initargs=(wanted, memory), context=context
+    )
+    waiting: deque[tuple[Any, int]] = deque()
+    weight = 0
     try:
         for item in items:
-            waiting.append(pool.schedule(function, args=(item,), timeout=timeout))
-            if len(waiting) >= num_workers * _WAITING_PER_WORKER:
-                yield _outcome(waiting.popleft(), timeout)
+            size = weigh(item) if weigh else 0
+            while waiting and (len(waiting) >= num_workers * _WAITING_PER_WORKER or weight + size > _WAITING_BYTES):
+                future, freed = waiting.popleft()
+                weight -= freed
+                yield _outcome(future, timeout)
+            waiting.append((pool.schedule(_apply, args=(function, item), timeout=timeout), size))
+            weight += size
         while waiting:
-            yield _outcome(waiting.popleft(), timeout)
+            yield _outcome(waiting.popleft()[0], timeout)
     finally:
         # Also on Ctrl-C: close() alone would first work off whatever is scheduled.
         pool.stop()
@@ -87,7 +103,15 @@ def _outcome(future: Any, timeout: float) -> Any:
         return Failure(Refusal.CRASHED, f"{type(error).__name__}: {error}")
 
 
-def _start_worker(modules: Sequence[str]) -> None:
+def _apply(function: Callable[[Any], Any], item: Any) -> Any:
+    """The function's result; caught here, since not every library's MemoryError can be sent between processes."""
+    try:
+        return function(item)
+    except MemoryError:
+        return Failure(Refusal.OUT_OF_MEMORY, "reading it takes more memory than allowed")
+
+
+def _start_worker(modules: Sequence[str], memory: int | None) -> None:
     """Import what the items need, and send the output to nowhere: parsers complain of files that are listed anyway."""
     # Preloading does this once for all workers, but only if no earlier pool of this process started the server.
     for name in modules:
@@ -96,3 +120,17 @@ def _start_worker(modules: Sequence[str]) -> None:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+    if memory is not None and sys.platform == "linux":
+        _limit_data(memory)
+
+
+def _limit_data(memory: int) -> None:
+    """Let allocation fail once the process's data are so many MiB larger than now.
+
+    RLIMIT_DATA counts private writable memory and no mapped files (Linux 4.7 and later, getrlimit(2)).
+    """
+    import resource
+
+    with open("/proc/self/status") as status:
+        kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmData:"))
+    resource.setrlimit(resource.RLIMIT_DATA, (kilobytes * 1024 + memory * _MIB,) * 2)

@@ -10,12 +10,15 @@ from datasets import load_dataset
 from made_up_music import melody_score, random_melody
 from symusic.core import ScoreTick
 
-from symbolic_music.data.preparation import prepare
+from symbolic_music.data.preparation import assemble, prepare
 from symbolic_music.data.preparation.duplicates import shingles
-from symbolic_music.data.preparation.pieces import content_digest, key_name
-from symbolic_music.data.preparation.prepare import COLUMNS, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.preparation.pieces import PieceSettings, content_digest, key_name
+from symbolic_music.data.preparation.prepare import PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.preparation.shards import COLUMNS
 from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
-from symbolic_music.data.sources.corpora import RowUnit, WorkUnit, list_dataset, list_directory
+from symbolic_music.data.sources.folders import list_directory
+from symbolic_music.data.sources.rows import RowUnit, list_dataset
+from symbolic_music.data.sources.units import WorkUnit
 from symbolic_music.score.midi.io import read_midi, write_midi
 
 
@@ -76,8 +79,12 @@ def test_bytes_do_not_depend_on_the_number_of_workers(midi_folder, tmp_path):
 
 def test_many_files_and_row_groups_keep_every_row_in_order(midi_folder, tmp_path, monkeypatch):
     folder = midi_folder(30)
-    for name, value in (("UNITS_PER_SHARD", 7), ("ROWS_PER_FILE", 10), ("ROWS_PER_GROUP", 4)):
-        monkeypatch.setattr(prepare, name, value)
+    for module, name, value in (
+        (prepare, "UNITS_PER_SHARD", 7),
+        (assemble, "ROWS_PER_FILE", 10),
+        (assemble, "ROWS_PER_GROUP", 4),
+    ):
+        monkeypatch.setattr(module, name, value)
     summary = prepared(folder, tmp_path / "out")
     files = sorted(path.name for path in (tmp_path / "out" / "data").glob("train-*"))
     number = -(-summary["splits"]["train"]["pieces"] // 10)
@@ -197,7 +204,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_next_run_goes_on(midi_folder, tmp
         yield from ()
 
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, "_write_skipped", full)
+        patch.setattr(assemble, "write_skipped", full)
         with pytest.raises(OSError, match="No space left"):
             prepared(folder, output)
     assert [path.name for path in output.iterdir()] == [".work"]
@@ -210,7 +217,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_next_run_goes_on(midi_folder, tmp
 def test_nothing_usable_says_why(tmp_path):
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "a.mid").write_bytes(b"")
-    with pytest.raises(PrepareError, match=r"not one usable piece: skipped for empty_file \(1\)"):
+    with pytest.raises(SplitError, match=r"not one usable piece; 1 skipped: empty_file \(1\)"):
         prepared(tmp_path / "music", tmp_path / "out")
     with pytest.raises(PrepareError, match="nothing to read"):
         prepare_dataset([], tmp_path / "out", PrepareSettings())
@@ -269,7 +276,7 @@ def test_output_may_be_a_relative_path(midi_folder, tmp_path, monkeypatch):
 
 def test_long_pieces_are_cut_at_bar_lines_and_their_parts_stay_in_one_split(midi_folder, tmp_path):
     whole = prepared(midi_folder(30), tmp_path / "whole")
-    parts = prepared(midi_folder(30), tmp_path / "parts", max_bars=4)
+    parts = prepared(midi_folder(30), tmp_path / "parts", pieces=PieceSettings(max_bars=4))
     for total in ("notes", "bars"):
         assert sum(count[total] for count in parts["splits"].values()) == sum(
             count[total] for count in whole["splits"].values()
@@ -285,7 +292,7 @@ def test_long_pieces_are_cut_at_bar_lines_and_their_parts_stay_in_one_split(midi
 
 
 def test_parts_dealt_at_random_leave_their_piece(midi_folder, tmp_path):
-    prepared(midi_folder(30), tmp_path / "out", max_bars=2, split_by=SplitBy.RANDOM)
+    prepared(midi_folder(30), tmp_path / "out", pieces=PieceSettings(max_bars=2), split_by=SplitBy.RANDOM)
     dataset = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     held_out = {name.split(", ")[0] for name in dataset["validation"]["name"]}
     assert held_out & {name.split(", ")[0] for name in dataset["train"]["name"]}

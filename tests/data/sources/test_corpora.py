@@ -3,17 +3,13 @@ from collections import Counter
 
 import pytest
 
-from symbolic_music.data.sources import corpora
-from symbolic_music.data.sources.corpora import (
-    ABC_SUFFIXES,
-    CorpusError,
-    FileUnit,
-    TuneUnit,
-    list_corpus,
-    list_dataset,
-    list_directory,
-)
+from symbolic_music.data.sources import rows
+from symbolic_music.data.sources.corpora import list_corpus
+from symbolic_music.data.sources.folders import list_directory
+from symbolic_music.data.sources.rows import list_dataset
+from symbolic_music.data.sources.units import CorpusError, FileUnit, TuneUnit
 from symbolic_music.score.errors import ScoreError
+from symbolic_music.score.files import ABC_SUFFIXES
 
 BOOK = "% a book\n\nX:1\nT:One\nM:4/4\nL:1/8\nK:Ador\nABcd efga|\n\nX:2\nT:Two  Words\nM:6/8\nL:1/8\nK:G\nGAB d2e|\n"
 
@@ -27,7 +23,7 @@ def test_folk_holds_every_tune_of_the_three_books():
     }
     assert len({(unit.source, unit.name) for unit in units}) == 4248
     assert all("not be used for commercial uses" in unit.license for unit in units)
-    assert [score.note_num() > 0 for score in units[0].read()] == [True]
+    assert [piece.score.note_num() > 0 for piece in units[0].read().pieces] == [True]
 
 
 def test_chorales_leave_out_the_prelude_that_lies_among_them():
@@ -50,7 +46,7 @@ def test_folders_are_listed_recursively_in_order_and_tune_books_by_tune(tmp_path
     units = list_directory(tmp_path)
     assert [unit.name for unit in units] == ["a.mid", "b/book.ABC#1 One", "b/book.ABC#2 Two  Words"]
     assert [type(unit) for unit in units] == [FileUnit, TuneUnit, TuneUnit]
-    assert units[1].key() == "Ador"
+    assert units[1].read().pieces[0].key == "Ador"
     assert [unit.name for unit in list_directory(tmp_path, ABC_SUFFIXES)] == [unit.name for unit in units[1:]]
     assert pickle.loads(pickle.dumps(units)) == units
 
@@ -97,5 +93,5 @@ def test_a_dataset_changed_under_its_name_is_read_anew(tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     for count in (1, 3):
         Dataset.from_dict({"midi": [b"MThd"] * count}).to_parquet(path)
-        corpora._open_split.cache_clear()  # stands for a new process
+        rows.open_split.cache_clear()  # stands for a new process
         assert len(list_dataset(str(tmp_path / "set"))) == count
