@@ -5,8 +5,10 @@ from types import ModuleType
 
 EXTRA_OF_MODULE = {
     "accelerate": "train",
+    "brotli": "engrave",
     "datasketch": "corpus",
     "evaluate": "metrics",
+    "fontTools": "engrave",
     "matplotlib": "audio",
     "midirenderer": "audio",
     "music21": "corpus",
@@ -16,6 +18,7 @@ EXTRA_OF_MODULE = {
     "pydivsufsort": "metrics",
     "scipy": "train",
     "soundfile": "audio",
+    "typst": "engrave",
     "verovio": "engrave",
 }
 

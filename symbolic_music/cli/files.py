@@ -12,9 +12,15 @@ from symbolic_music.cli.shared import UserError, read_pieces, read_whole_piece
 
 def add_render(commands: Any) -> None:
     """The command and its flags."""
-    parser = commands.add_parser("render", help="a music file as sound or as a piano roll")
+    parser = commands.add_parser("render", help="a music file as sound, as notation or as a piano roll")
     parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
-    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .mp3, .png, .abc, .mid …")
+    parser.add_argument("--output", type=Path, required=True, help="file to write: .wav, .mp3, .png, .pdf, .svg …")
+    parser.add_argument(
+        "--as",
+        dest="picture",
+        choices=("score", "roll"),
+        help="pictures as engraved notation (.pdf and .svg always are) or as a piano roll (.png by default)",
+    )
     parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
     parser.set_defaults(run=run_render)
 
@@ -46,14 +52,31 @@ def run_render(options: argparse.Namespace) -> None:
     """`symbolic-music render`."""
     from symbolic_music.score.checks import ScoreError
     from symbolic_music.score.output import write_piece
+    from symbolic_music.score.render.engraving import ENGRAVED_SUFFIXES, write_engraving
 
-    writable_suffix(options.output)
+    suffix = writable_suffix(options.output)
+    if options.picture and suffix not in ENGRAVED_SUFFIXES:
+        raise UserError(f"{options.output}: expected --as with a picture, {', '.join(ENGRAVED_SUFFIXES)}")
+    if options.picture == "roll" and suffix != ".png":
+        raise UserError(f"{options.output}: cannot write a piano roll as {suffix}; expected .png")
+    is_notation = suffix in ENGRAVED_SUFFIXES and (options.picture == "score" or suffix != ".png")
     piece = read_whole_piece(options.file, options.tune)
+    title = f"{options.file.stem}, {options.tune}" if options.tune > 1 else None
     try:
-        write_piece(piece, options.output, f"{options.file.stem}, {options.tune}" if options.tune > 1 else None)
+        if is_notation:
+            written = write_engraving(piece, options.output, title or options.file.stem)
+        else:
+            written = write_piece(piece, options.output, title)
     except ScoreError as error:
         raise UserError(f"{options.file}: {error.detail}") from error
-    print(f"written {options.output}")
+    print(f"written {_file_list(written)}")
+
+
+def _file_list(paths: list[Path]) -> str:
+    """The first file, and the last of what belongs to it."""
+    if len(paths) < 3:
+        return " and ".join(map(str, paths))
+    return f"{paths[0]} and {len(paths) - 1} further pages, {paths[1].name} to {paths[-1].name}"
 
 
 def run_convert(options: argparse.Namespace) -> None:
