@@ -1,8 +1,9 @@
 """Grace notes as played: short, before their main note, which keeps its onset and its length.
 
-Each lasts a 32nd note; more than four share an eighth note. Before tick 0 there is no room: there they begin with
-their main note. A grace note that is tied to its main note, and one that would sound within a note of its own pitch,
-are left out and counted. Knows nothing of files.
+Each lasts a 32nd note; more than four share an eighth note. Where there is no room before the main note (it is tick 0,
+or one of them would sound within a note of its own pitch), all that lead to it follow one another from its onset on,
+over it. A grace note that is tied to its main note, or that has no room there either, is left out and
+counted. Knows nothing of files.
 """
 
 from collections import Counter
@@ -40,8 +41,14 @@ def place_grace_notes(
     held = _held(notes, starts, grace)
     longest = ticks_per_quarter // LENGTHS_PER_QUARTER
     room = ticks_per_quarter // MOST_PER_QUARTER
-    lengths = np.maximum(1, np.minimum(longest, room // _group_sizes(notes, starts, grace)))
-    starts[grace] = np.maximum(0, starts[grace] - notes.grace[grace] * lengths)
+    sizes, group = _groups(notes, starts, grace)
+    lengths = np.maximum(1, np.minimum(longest, room // sizes))
+    main = starts[grace].copy()
+    starts[grace] = np.maximum(0, main - notes.grace[grace] * lengths)
+    ends[grace] = starts[grace] + lengths
+    no_room = (main < sizes * lengths) | (_within(notes, starts, ends, grace) & ~held)
+    on_the_beat = np.isin(group, group[no_room])
+    starts[grace[on_the_beat]] = (main + (sizes - notes.grace[grace]) * lengths)[on_the_beat]
     ends[grace] = starts[grace] + lengths
     within = _within(notes, starts, ends, grace) & ~held
     kept[grace[held | within]] = False
@@ -49,13 +56,13 @@ def place_grace_notes(
     return kept
 
 
-def _group_sizes(notes: NoteTable, starts: np.ndarray, grace: np.ndarray) -> np.ndarray:
-    """How many grace notes follow one another before the same main note, for each of them."""
+def _groups(notes: NoteTable, starts: np.ndarray, grace: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each grace note how many follow one another before its main note, and a number for all that do."""
     rows = np.stack([notes.part[grace], notes.voice[grace], notes.bar[grace], starts[grace]])
     group = np.unique(rows, axis=1, return_inverse=True)[1].ravel()
     sizes = np.zeros(group.max() + 1, np.int64)
     np.maximum.at(sizes, group, notes.grace[grace])
-    return sizes[group]
+    return sizes[group], group
 
 
 def _held(notes: NoteTable, starts: np.ndarray, grace: np.ndarray) -> np.ndarray:

@@ -16,9 +16,12 @@ from fractions import Fraction
 import numpy as np
 
 from symbolic_music.score.bars import MAX_METER_NUMERATOR, METER_DENOMINATORS
+from symbolic_music.score.meters import bar_parts
 from symbolic_music.score.notation.written import WrittenBar
 
 UNMETERED_BARS = "bars that no meter can write"
+MAX_CADENZA_QUARTERS = 1_000
+"""A longer bar is no cadenza; the meter in force goes on through it."""
 Meter = tuple[int, int]
 
 
@@ -108,25 +111,24 @@ def _meters_of_bar(played: list[WrittenBar], number: int) -> tuple[int, list[tup
 
 
 def _own_meters(length: Fraction, meter: Meter) -> list[tuple[Fraction, Meter | None]]:
-    """Meters of a bar that is not as long as the one in force says; a cadenza is cut into bars of that, and a rest.
+    """Meters of a bar that is not as long as the one in force says; a cadenza is cut into bars as `meters` does.
 
     None stands for what no meter can write.
     """
-    own = own_meter(length, meter)
-    if own is not None:
-        return [(Fraction(0), own)]
-    whole = meter_quarters(meter)
-    bars = length // whole
-    rest = length - bars * whole
-    meters: list[tuple[Fraction, Meter | None]] = [(Fraction(0), meter)] if bars else []
-    return [*meters, (bars * whole, own_meter(rest, meter))] if rest else meters
+    numerator, denominator = _as_meter(length, meter)
+    if denominator not in METER_DENOMINATORS or length > MAX_CADENZA_QUARTERS:
+        return [(Fraction(0), None)]
+    if numerator <= MAX_METER_NUMERATOR:
+        return [(Fraction(0), (numerator, denominator))]
+    meters: list[tuple[Fraction, Meter | None]] = []
+    offset = Fraction(0)
+    for part in bar_parts(numerator, denominator):
+        meters.append((offset, part))
+        offset += meter_quarters(part)
+    return meters
 
 
-def own_meter(length: Fraction, meter: Meter) -> Meter | None:
-    """A meter whose bar has this length in quarter notes, in the beats of `meter` if it can be; None for none."""
+def _as_meter(length: Fraction, meter: Meter) -> Meter:
+    """The meter whose bar has this length in quarter notes, in the beats of `meter` if it can be."""
     beats = length * meter[1] / 4
-    denominator = meter[1] * beats.denominator
-    numerator = beats.numerator
-    if denominator not in METER_DENOMINATORS or numerator > MAX_METER_NUMERATOR:
-        return None
-    return numerator, denominator
+    return beats.numerator, meter[1] * beats.denominator

@@ -175,10 +175,22 @@ def test_many_grace_notes_share_an_eighth():
 
 def test_grace_notes_that_cannot_sound_are_counted():
     tied = [note(1, 0, 0, 72, grace=1, tie_start=1), note(1, 0, 4, 72, tie_stop=1)]
-    within = [note(0, 0, 4, 60), note(1, 0, 0, 60, grace=1)]
+    within = [note(0, 0, 4, 60), note(1, 0, 0, 60, grace=1), note(1, 0, 4, 60)]
     piece = assemble(score_of([*tied, *within], [4, 4]))
     assert piece.left_out == {HELD: 1, WITHIN: 1}
-    assert piece.score.note_num() == 2
+    assert piece.score.note_num() == 3
+
+
+def test_grace_notes_without_room_before_their_main_note_follow_it():
+    """A grace note would strike the note that sounds: both go over the main note, in their order."""
+    grace = [note(0, 2, 0, 74, grace=2), note(0, 2, 0, 77, grace=1)]
+    eighth = Fraction(1, 8)
+    assert played(score_of([*grace, note(0, 0, 2, 74), note(0, 2, 2, 76)], [4])) == [
+        (0, 2, 74),
+        (2, eighth, 74),
+        (2, 2, 76),
+        (2 + eighth, eighth, 77),
+    ]
 
 
 def test_tempos_hold_through_a_repeat_and_keys_stand_where_they_are_written():
