@@ -1,7 +1,7 @@
-"""`**dynam` spines as velocities: a mark holds for the staves it belongs to until the next one.
+"""`**dynam` spines as velocities, by the table and the rules of `score.notation.dynamics`.
 
-Hairpins (`<`, `>`) change nothing by themselves, `sf` and `fz` stress one moment and are not kept. Knows nothing of
-pitches.
+A `**dynam` spine is for the staves of its part, or else for the instrument on its left. In it `<` begins a crescendo
+and `[` ends it, `>` begins a diminuendo and `]` ends it (humdrum.org/rep/dynam). Knows nothing of pitches.
 """
 
 import re
@@ -9,57 +9,67 @@ import re
 import numpy as np
 
 from symbolic_music.score.humdrum.parts import Staves
-from symbolic_music.score.humdrum.spines import Cells, Records
+from symbolic_music.score.notation.dynamics import ACCENTS, ACCENTS_THEN, DEFAULT_VELOCITY, VELOCITIES, Dynamics
 
-UNMARKED_VELOCITY = 80
-VELOCITIES = {
-    b"pppp": 10, b"ppp": 16, b"pp": 33, b"p": 49, b"mp": 64,
-    b"mf": 80, b"f": 96, b"ff": 112, b"fff": 126, b"ffff": 127,
-}  # fmt: skip
-"""Velocities that MuseScore and Dorico play dynamics with, 16 apart from `pp` to `ff`."""
-_MARK = re.compile(rb"(?<![a-z])(p{1,4}|f{1,4}|mp|mf|fp)(?![a-z])")
+DYNAMICS = b"**dynam"
+_SIGN = re.compile(r"[a-z]+|[<>\[\]]")
+_KNOWN = frozenset((*VELOCITIES, *ACCENTS, *ACCENTS_THEN)) - {"n"}
+_BEGINS = {"<": 1, ">": -1}
 
 
-def read_velocities(records: Records, cells: Cells, staves: Staves, spine: np.ndarray, row: np.ndarray) -> np.ndarray:
+def read_velocities(
+    cells: dict[int, list[tuple[int, bytes]]],
+    row_quarters: np.ndarray,
+    staves: Staves,
+    spine: np.ndarray,
+    row: np.ndarray,
+) -> np.ndarray:
     """The velocity of each note.
 
     Args:
-        records: of the piece.
-        cells: with those of its `**dynam` spines among the others.
+        cells: row and token of each cell of the `**dynam` spines, by spine.
+        row_quarters: where each row is, in quarter notes, repeats not played out.
         staves: what each spine is.
         spine: of each note.
         row: of each note.
     """
-    velocities = np.full(len(spine), UNMARKED_VELOCITY)
-    for dynam, found in cells.others.items():
-        if records.spines.kinds[dynam] != b"**dynam":
-            continue
-        marks = [(at, VELOCITIES[mark]) for at, token in found if (mark := _read_mark(token))]
-        if not marks:
-            continue
-        steps = np.array([UNMARKED_VELOCITY, *(velocity for _, velocity in marks)])
-        rows = [at for at, _ in marks]
-        for kern in _staves_of(dynam, staves):
-            mine = np.flatnonzero(spine == kern)
-            velocities[mine] = steps[np.searchsorted(rows, row[mine], side="right")]
+    velocities = np.full(len(spine), DEFAULT_VELOCITY, np.int64)
+    found: dict[int, list[tuple[int, bytes]]] = {}
+    for dynam, tokens in cells.items():
+        if tokens:
+            for part in _parts_of(dynam, staves):
+                found.setdefault(part, []).extend(tokens)
+    if found:
+        parts = staves.parts_of(spine)
+        for part, tokens in found.items():
+            mine = np.flatnonzero(parts == part)
+            velocities[mine] = _read_dynamics(sorted(tokens), row_quarters).velocities(row_quarters[row[mine]])
     return velocities
 
 
-def _read_mark(token: bytes) -> bytes:
-    """The dynamic that holds from a token on; b"" where it has none."""
-    match = _MARK.search(token)
-    if match is None:
-        return b""
-    return b"p" if match[1] == b"fp" else match[1]
+def _read_dynamics(tokens: list[tuple[int, bytes]], row_quarters: np.ndarray) -> Dynamics:
+    dynamics = Dynamics()
+    begun: dict[int, float] = {}
+    for row, token in tokens:
+        time = float(row_quarters[row])
+        for sign in _SIGN.findall(token.decode("latin-1")):
+            if sign in _BEGINS:
+                begun[_BEGINS[sign]] = time
+            elif sign in "[]":
+                way = 1 if sign == "[" else -1
+                if way in begun:
+                    dynamics.hairpins.append((begun.pop(way), time, way))
+            elif sign in _KNOWN:
+                dynamics.add_sign(time, sign)
+    return dynamics
 
 
-def _staves_of(dynam: int, staves: Staves) -> list[int]:
-    """The kern spines that a `**dynam` spine is for: those of its part, or else the next one on its left."""
+def _parts_of(dynam: int, staves: Staves) -> set[int]:
+    """The parts that a `**dynam` spine is for: those that share its number, or else the one on its left."""
     facts = staves.facts.get(dynam)
-    left = [spine for spine in staves.parts if spine < dynam]
-    nearest = max(left, default=min(staves.parts, default=0))
     if facts is not None and facts.part is not None:
-        part = [spine for spine in staves.parts if (own := staves.facts.get(spine)) and own.part == facts.part]
-        if part:
-            return part
-    return [spine for spine in staves.parts if staves.parts[spine] == staves.parts.get(nearest)]
+        named = {part for spine, part in staves.parts.items() if staves.part_number(spine) == facts.part}
+        if named:
+            return named
+    left = [spine for spine in staves.parts if spine < dynam]
+    return {staves.parts[max(left) if left else min(staves.parts)]}

@@ -14,8 +14,8 @@ from collections import Counter
 import numpy as np
 
 from symbolic_music.score.chords import NO_CHORD, QUALITIES, chord_text, pitch_class
-from symbolic_music.score.humdrum.interpretations import Interpretations
-from symbolic_music.score.humdrum.spines import Cells, Records
+from symbolic_music.score.humdrum.syntax.interpretations import Interpretations
+from symbolic_music.score.humdrum.syntax.spines import Cells, Records
 
 MUSICXML_HARMONY, ROMAN_HARMONY = b"**mxhm", b"**harm"
 CHORD_SPINES = (MUSICXML_HARMONY, ROMAN_HARMONY)

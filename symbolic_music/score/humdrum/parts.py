@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symbolic_music.score.humdrum.instruments import KEYBOARDS, find_program
-from symbolic_music.score.humdrum.interpretations import Interpretations, SpineFacts
+from symbolic_music.score.humdrum.syntax.interpretations import Interpretations, SpineFacts
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class Staves:
                 track[(spine == number) & (record >= at)] = changed
         drum_keys = np.array([track.drum_key for track in self.tracks] or [-1], np.int64)
         return track, drum_keys[track]
+
+    def part_number(self, spine: int) -> int | None:
+        """The number that the file gives the part of a spine; None where it gives none."""
+        facts = self.facts.get(spine)
+        return None if facts is None else facts.part
 
     def parts_of(self, spine: np.ndarray) -> np.ndarray:
         """The part of each note from its spine."""

@@ -4,16 +4,15 @@ import re
 from pathlib import Path
 
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.humdrum.interpretations import SAID
-from symbolic_music.score.humdrum.spines import Records, read_records
+from symbolic_music.score.humdrum.syntax.interpretations import SAID
+from symbolic_music.score.humdrum.syntax.spines import Records, read_records
 from symbolic_music.score.humdrum.written import KERN, write_score
 from symbolic_music.score.notation.assemble import assemble
 from symbolic_music.score.notation.written import WrittenScore
 from symbolic_music.score.piece import Piece, Reading
 
-_REFERENCE = re.compile(
-    rb"^!!!(COM|OTL|OPR|GTL|OTP|YEM|YEC)(?:@{1,2}[A-Za-z]+)?(?:\d*):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE
-)
+# Begins with what can be searched for at once; comments are a fifth of a file.
+_REFERENCE = re.compile(rb"\n!!!(COM|OTL|OPR|GTL|OTP|YEM|YEC)(?:@{1,2}[A-Za-z]+)?\d*:([^\r\n]*)")
 
 
 def read_humdrum_pieces(data: bytes, path: Path) -> Reading:
@@ -66,9 +65,9 @@ def _assemble(score: WrittenScore, path: Path) -> Piece:
 def _read_references(data: bytes) -> tuple[str, str, str]:
     """Title, composer and licence of a file's reference records (Humdrum User Guide, appendix I)."""
     found: dict[bytes, str] = {}
-    for code, value in _REFERENCE.findall(data):
-        if value:
-            found.setdefault(code, _text(value))
+    for code, value in _REFERENCE.findall(b"\n" + data):
+        if value.strip():
+            found.setdefault(code, _text(value.strip()))
     title = next((found[code] for code in (b"OTL", b"OTP", b"OPR", b"GTL") if code in found), "")
     return title, found.get(b"COM", ""), found.get(b"YEM") or found.get(b"YEC", "")
 

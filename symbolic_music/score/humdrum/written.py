@@ -8,20 +8,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from symbolic_music.score.humdrum.dynamics import read_velocities
+from symbolic_music.score.humdrum.dynamics import DYNAMICS, read_velocities
 from symbolic_music.score.humdrum.form import Form, read_form
 from symbolic_music.score.humdrum.harmony import CHORD_SPINES, read_chords
-from symbolic_music.score.humdrum.interpretations import Interpretations, read_interpretations
 from symbolic_music.score.humdrum.parts import Staves, read_staves
-from symbolic_music.score.humdrum.spines import BAR_LINE, INTERPRETATION, Cells, Records, read_cells
+from symbolic_music.score.humdrum.syntax.interpretations import Interpretations, read_interpretations
+from symbolic_music.score.humdrum.syntax.spines import BAR_LINE, INTERPRETATION, Cells, Records, read_cells
+from symbolic_music.score.humdrum.syntax.tokens import GRACE, TIE_START, TIE_STOP, TokenTable, parse_tokens
 from symbolic_music.score.humdrum.timing import find_edges, row_times, ticks_per_quarter
-from symbolic_music.score.humdrum.tokens import GRACE, TIE_START, TIE_STOP, TokenTable, parse_tokens
 from symbolic_music.score.notation.written import NoteTable, Placed, WrittenScore, WrittenTrack
 
 KERN = b"**kern"
 TIMED_SPINES = (KERN, b"**recip")
 """Spines whose tokens have durations; `**recip` has nothing else."""
-DYNAMICS = b"**dynam"
 OUT_OF_STEP = "tokens out of step with other voices"
 OUT_OF_RANGE = "notes outside MIDI's pitches"
 VOICES_PER_SPINE = 1024
@@ -140,6 +139,8 @@ def _read_notes(
     bar = np.searchsorted(form.records, record, side="right") - 1
     spine = np.array(records.spines.lane_spine)[lane]
     is_grace = (flag & GRACE) > 0
+    dynamics = {each: found for each, found in cells.others.items() if records.spines.kinds[each] == DYNAMICS}
+    velocity = read_velocities(dynamics, clock.times / clock.unit, staves, spine, row)
     track, drum_key = staves.tracks_of(spine, record)
     pitch = np.where(drum_key >= 0, drum_key, tokens.pitches[note])
     table = NoteTable(
@@ -151,7 +152,7 @@ def _read_notes(
         duration=np.where(is_grace, 0, tokens.ticks(clock.unit)[cells.token[cell]]),
         unit=np.full(len(cell), clock.unit),
         pitch=pitch,
-        velocity=read_velocities(records, cells, staves, spine, row),
+        velocity=velocity,
         grace=np.where(is_grace, np.maximum(grace_of_cell[cell], 1), 0),
         tie_start=(flag & TIE_START) > 0,
         tie_stop=(flag & TIE_STOP) > 0,

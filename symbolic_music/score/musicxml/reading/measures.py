@@ -20,7 +20,6 @@ from fractions import Fraction
 from lxml.etree import _Element
 
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.musicxml.reading.dynamics import Dynamics, velocity_of_percent
 from symbolic_music.score.musicxml.reading.harmony import harmony_text
 from symbolic_music.score.musicxml.reading.header import Instrument, PartHeader, set_midi, whole
 from symbolic_music.score.musicxml.reading.instruments import BOWED_STRINGS, PIZZICATO, drum_of_place, program_of_sound
@@ -34,6 +33,7 @@ from symbolic_music.score.musicxml.reading.tempo import (
     words_mark,
 )
 from symbolic_music.score.notation.clock import MAX_QUARTERS, MAX_UNIT
+from symbolic_music.score.notation.dynamics import Dynamics, velocity_of_percent
 from symbolic_music.score.notation.written import Placed, WrittenKey
 from symbolic_music.score.programs import DRUMS
 

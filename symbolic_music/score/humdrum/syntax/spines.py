@@ -123,6 +123,7 @@ def read_records(data: bytes, path: Path, said: re.Pattern[bytes]) -> Iterator[R
         detail = "expected a Humdrum file with an exclusive interpretation such as **kern in its first record"
         raise ScoreError(Refusal.NOT_MUSIC, path, detail)
     kinds = np.frombuffer(bytes(map(itemgetter(0), lines)), np.uint8).copy()
+    _find_bar_lines(data, lines, kinds)
     start = 0
     try:
         _check_lengths(lines)
@@ -177,7 +178,7 @@ def _read_piece(lines: list[bytes], kinds: np.ndarray, start: int, said: re.Patt
             interpretations.append((record - start, tokens, lanes))
     piece = lines[start:end]
     _check_counts(piece, spines.layouts, start)
-    return Records(piece, _with_bar_lines(piece, kinds[start:end]), spines, interpretations), end
+    return Records(piece, kinds[start:end], spines, interpretations), end
 
 
 def _check_width(record: int, width: int) -> None:
@@ -201,23 +202,27 @@ def _check_counts(lines: list[bytes], layouts: list[Layout], start: int) -> None
         _check_tokens(start + int(wrong[0]), int(found[wrong[0]]), int(expected[wrong[0]]))
 
 
-def _with_bar_lines(lines: list[bytes], kinds: np.ndarray) -> np.ndarray:
-    """Bar lines known by most of their tokens: the first may be misspelt."""
-    for record in np.flatnonzero([b"\t=" in line for line in lines]).tolist():
-        if kinds[record] not in (BAR_LINE, INTERPRETATION):
-            line = lines[record]
-            if 2 * line.count(b"\t=") > line.count(b"\t"):
-                kinds[record] = BAR_LINE
-    return kinds
+def _find_bar_lines(data: bytes, lines: list[bytes], kinds: np.ndarray) -> None:
+    """Mark in `kinds` the bar lines that only most of their tokens tell: the first may be misspelt."""
+    known = sum(lines[record].count(b"\t=") for record in np.flatnonzero(kinds == BAR_LINE).tolist())
+    if data.count(b"\t=") == known:
+        return
+    for record in np.flatnonzero((kinds != BAR_LINE) & (kinds != INTERPRETATION)).tolist():
+        line = lines[record]
+        if b"\t=" in line and 2 * line.count(b"\t=") > line.count(b"\t"):
+            kinds[record] = BAR_LINE
 
 
 def _follow_path(spines: Spines, lanes: list[int], tokens: list[bytes], record: int) -> list[int]:
     """The lanes behind a record that says where spines go."""
     followed: list[int] = []
+    known = len(spines.lane_spine)
     column = 0
     while column < len(tokens):
         token, lane = tokens[column], lanes[column]
-        if token == b"*^":
+        if token == b"*":
+            followed.append(lane)
+        elif token == b"*^":
             spine = spines.lane_spine[lane]
             followed += [spines.add_lane(spine, 0, (lane,)), spines.add_lane(spine, 1, (lane,))]
         elif token == b"*v":
@@ -237,7 +242,7 @@ def _follow_path(spines: Spines, lanes: list[int], tokens: list[bytes], record: 
             followed.append(lane)
         column += 1
     _check_width(record, len(followed))
-    _number_voices(spines, followed)
+    _number_voices(spines, followed, known)
     return followed
 
 
@@ -272,14 +277,13 @@ def _renamed(spines: Spines, lane: int, kind: bytes) -> int:
     return spines.add_spine(kind)
 
 
-def _number_voices(spines: Spines, lanes: list[int]) -> None:
-    """Number the new lanes of each spine from the left; a lane keeps its number while it lasts."""
+def _number_voices(spines: Spines, lanes: list[int], known: int) -> None:
+    """Number the lanes from `known` on within their spine, from the left; a lane keeps its number while it lasts."""
     places: dict[int, int] = {}
-    known = spines.layouts[-1].lanes
     for lane in lanes:
         spine = spines.lane_spine[lane]
         place = places.get(spine, 0)
-        if lane not in known:
+        if lane >= known:
             spines.lane_voice[lane] = place
         places[spine] = place + 1
 
@@ -329,7 +333,7 @@ def read_cells(records: Records, data_records: np.ndarray, wanted: Container[int
         if not columns:
             continue
         if len(columns) < width:
-            mask = bytes(column in columns for column in range(width))
+            mask = bytes(spine_of[lane] in wanted for lane in layout.lanes)
             tokens = list(compress(tokens, mask * height))
         ids = np.fromiter(map(numbers.__getitem__, tokens), np.int64, height * len(columns))
         cells = ids.nonzero()[0]
@@ -342,7 +346,9 @@ def read_cells(records: Records, data_records: np.ndarray, wanted: Container[int
 
 
 def _add_cells(cells: list[tuple[int, bytes]], first_row: int, column: list[bytes]) -> None:
-    cells += [(first_row + row, token) for row, token in enumerate(column) if token != b"."]
+    # Most of such columns are empty, which is seen at once.
+    if column.count(b".") < len(column):
+        cells += [(first_row + row, token) for row, token in enumerate(column) if token != b"."]
 
 
 def _rectangles(records: Records, data_records: np.ndarray) -> Iterator[tuple[int, int, Layout]]:

@@ -1,7 +1,7 @@
-"""Dynamics of MusicXML -> velocities.
+"""Dynamics of written scores -> velocities.
 
-The table is the one that notation programs share (MuseScore's, `pp` 33 to `ff` 112, mf 80). A <sound dynamics="…">
-counts before the sign: it is a percentage of the velocity 90 (MusicXML 4.0, attribute `dynamics`). Without any sign a
+The table is the one that notation programs share (MuseScore's, `pp` 33 to `ff` 112, mf 80). MusicXML's
+<sound dynamics="…"> counts before the sign: it is a percentage of the velocity 90 (MusicXML 4.0). Without any sign a
 note has 80. A sign holds for its whole part, all staves, until the next. An accented sign (sfz) is for the notes at
 its place only. A hairpin goes in a straight line to the sign at its end, or else by 16, and stays there. Accents of
 single notes are left out. Knows nothing of files.

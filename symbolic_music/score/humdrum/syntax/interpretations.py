@@ -98,12 +98,15 @@ def read_interpretations(
             if token == b"*":
                 continue
             spine = lane_spine[lane]
-            _read_place(said, spine, token)
-            if spine in kern and token not in seen:
+            if token[1:2] in b"ps":
+                _read_place(said, spine, token)
+            elif spine not in kern:
+                continue
+            elif token[1:2] == b"I":
+                _read_instrument(said.spines.setdefault(spine, SpineFacts()), record, token)
+            elif token not in seen:
                 _read_music(said, record, token.rstrip())
                 seen.add(token)
-            if token[:2] == b"*I" and spine in kern:
-                _read_instrument(said.spines.setdefault(spine, SpineFacts()), record, token)
     said.keys = _with_modes(said)
     return said
 

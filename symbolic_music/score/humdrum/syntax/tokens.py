@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ SHORTEST_DURATION = Fraction(1, 25_000)
 MAX_DOTS = 8
 
 TIE_START, TIE_STOP, GRACE = 1, 2, 4
+FLAGS = 8
 
 NO_DURATION = "notes without a duration"
 ABSURD_DURATION = "durations beyond all music"
@@ -43,15 +45,17 @@ class KernToken(NamedTuple):
     """A token, parsed.
 
     Args:
-        duration: in quarter notes as numerator and denominator, until the next token of its voice; 0 for grace notes
-            and where none is stated.
-        notes: MIDI pitch and flags (`TIE_START`, `TIE_STOP`, `GRACE`) of each note; () for a rest.
+        numerator: of its duration in quarter notes, until the next token of its voice; 0 for grace notes and where
+            none is stated.
+        denominator: likewise.
+        notes: `FLAGS` times the MIDI pitch, plus `TIE_START`, `TIE_STOP` and `GRACE`, of each note; () for a rest.
         is_grace: whether all its notes are grace notes.
         left_out: the kind of what cannot be used, "" where all is.
     """
 
-    duration: tuple[int, int] = (0, 1)
-    notes: tuple[tuple[int, int], ...] = ()
+    numerator: int = 0
+    denominator: int = 1
+    notes: tuple[int, ...] = ()
     is_grace: bool = False
     left_out: str = ""
 
@@ -86,17 +90,16 @@ class TokenTable:
 def parse_tokens(tokens: list[bytes]) -> TokenTable:
     """The meaning of tokens of `**kern` spines; the null token is one without duration."""
     parsed = [parse_token(token.translate(None, _SILENT)) for token in tokens]
-    durations, notes, is_grace, left_out = zip(*parsed, strict=True)
-    numerators, denominators = np.array(durations, np.int64).T
-    pitches, flags = np.array([note for each in notes for note in each] or np.empty((0, 2)), np.int64).T
+    numerators, denominators, notes, is_grace, left_out = zip(*parsed, strict=True)
+    pitches, flags = np.divmod(np.fromiter(chain.from_iterable(notes), np.int64), FLAGS)
     return TokenTable(
-        numerators,
-        denominators,
+        np.array(numerators, np.int64),
+        np.array(denominators, np.int64),
         np.array(is_grace, bool),
         np.array(list(map(len, notes)), np.int64),
         pitches,
         flags,
-        [(number, kind) for number, kind in enumerate(left_out) if kind],
+        [(number, kind) for number, kind in enumerate(left_out) if kind] if any(left_out) else [],
     )
 
 
@@ -107,34 +110,36 @@ def parse_token(token: bytes) -> KernToken:
     if len(token) > MAX_TOKEN_BYTES:
         return KernToken(left_out=ABSURD_DURATION)
     parts = token.split()
-    stated = next((part for part in parts if b"q" not in part and _RECIPROCAL.search(part)), None)
-    duration = _duration(stated) if stated else (0, 1)
-    if duration is None:
+    duration, stated = (0, 1), False
+    for part in parts:
+        match = _RECIPROCAL.search(part)
+        if match and b"q" not in part:
+            if _TOO_MANY_DIGITS.search(part):
+                return KernToken(left_out=ABSURD_DURATION)
+            duration, stated = _duration(match[1], match[2], part.count(b".")), True
+            break
+    if not duration[1]:
         return KernToken(left_out=ABSURD_DURATION)
-    notes = [note for note in map(_note, parts) if note]
-    is_grace = bool(notes) and all(flags & GRACE for _, flags in notes)
-    if notes and stated is None and not is_grace:
+    notes = tuple(dict.fromkeys(note for note in map(_note, parts) if note is not None))
+    is_grace = bool(notes) and all(note & GRACE for note in notes)
+    if notes and not stated and not is_grace:
         return KernToken(left_out=NO_DURATION)
     unpitched = not notes and b"R" in token
-    return KernToken(duration, tuple(dict.fromkeys(notes)), is_grace, UNPITCHED if unpitched else "")
+    return KernToken(*duration, notes, is_grace, UNPITCHED if unpitched else "")
 
 
-@lru_cache(maxsize=2**14)
-def _duration(part: bytes) -> tuple[int, int] | None:
-    """Quarter notes of a duration as written; None where it is beyond all music."""
-    match = _RECIPROCAL.search(part)
-    if match is None or _TOO_MANY_DIGITS.search(part):
-        return None
-    number, of = match[1], match[2]
+@lru_cache(maxsize=2**12)
+def _duration(number: bytes, of: bytes | None, dots: int) -> tuple[int, int]:
+    """Quarter notes of a duration as written, as a fraction; with 0 below where it is beyond all music."""
     # 0 is a breve, two whole notes; each further 0 doubles it.
     whole = Fraction(int(of or 1), int(number)) if int(number) else Fraction(2 ** len(number))
-    quarters = 4 * whole * (2 - Fraction(1, 2 ** min(part.count(b"."), MAX_DOTS)))
-    return quarters.as_integer_ratio() if SHORTEST_DURATION <= quarters <= LONGEST_DURATION else None
+    quarters = 4 * whole * (2 - Fraction(1, 2 ** min(dots, MAX_DOTS)))
+    return quarters.as_integer_ratio() if SHORTEST_DURATION <= quarters <= LONGEST_DURATION else (0, 0)
 
 
 @lru_cache(maxsize=2**15)
-def _note(part: bytes) -> tuple[int, int] | None:
-    """MIDI pitch and flags of a note; None for a rest or a space."""
+def _note(part: bytes) -> int | None:
+    """MIDI pitch and flags of a note in one number; None for a rest or a space."""
     if b"r" in part:
         return None
     match = _PITCH.search(part)
@@ -151,4 +156,4 @@ def _note(part: bytes) -> tuple[int, int] | None:
         flags |= TIE_STOP
     if b"q" in part:
         flags |= GRACE
-    return pitch, flags
+    return FLAGS * pitch + flags
