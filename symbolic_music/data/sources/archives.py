@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from symbolic_music.data.sources.archive.member import ArchiveError, Member, Read
+from symbolic_music.data.sources.archive.members import iter_members
 from symbolic_music.data.sources.licenses import is_license_file, stated_license
-from symbolic_music.data.sources.members import ArchiveError, Member, Read, iter_members
 from symbolic_music.data.sources.units import (
     UNKNOWN_LICENSE,
     CorpusError,
