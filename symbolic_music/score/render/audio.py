@@ -17,7 +17,7 @@ from symbolic_music._extras import MissingExtraError, require
 from symbolic_music.score.bars import last_note_end
 from symbolic_music.score.checks import DEFAULT_TEMPO, play_seconds
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.midi.io import midi_bytes
+from symbolic_music.score.midi.io import midi_bytes, split_ports
 from symbolic_music.score.storage import write_atomically
 
 PEAK = 10 ** (-1 / 20)
@@ -125,7 +125,16 @@ def _velocities(score: Score) -> list[int]:
 
 
 def _render(score: Score) -> tuple[np.ndarray, int]:
-    wav = require("midirenderer").render_wave_from(_soundfont(), midi_bytes(score))
+    """The synthesiser knows one MIDI port, so what needs more is played port by port and added up."""
+    rendered = [_render_midi(midi_bytes(part)) for part in split_ports(score)]
+    audio = np.zeros((2, max(samples.shape[1] for samples, _ in rendered)), np.float32)
+    for samples, _ in rendered:
+        audio[:, : samples.shape[1]] += samples
+    return audio, rendered[0][1]
+
+
+def _render_midi(midi: bytes) -> tuple[np.ndarray, int]:
+    wav = require("midirenderer").render_wave_from(_soundfont(), midi)
     with wave.open(io.BytesIO(wav)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
         return samples.reshape(-1, file.getnchannels()).T.astype(np.float32), file.getframerate()

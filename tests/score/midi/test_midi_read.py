@@ -12,7 +12,7 @@ from score.midi.files import END, control, event, meta, midi, note, program
 from symbolic_music.score.checks import Refusal, ScoreError, play_seconds
 from symbolic_music.score.files import read_pieces
 from symbolic_music.score.midi.io import read_midi, read_midi_pieces
-from symbolic_music.score.midi.meta import decode_text
+from symbolic_music.score.midi.reading.meta import decode_text
 
 TEMPO, METER, KEY = 0x51, 0x58, 0x59
 LAST_NOTE = 10_000

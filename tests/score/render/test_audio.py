@@ -95,3 +95,40 @@ def test_what_cannot_be_played_is_refused_by_name(score, refusal):
     with pytest.raises(ScoreError) as caught:
         synthesise(score)
     assert caught.value.refusal is refusal
+
+
+def three_instruments(tracks: int):
+    """Violins, flutes and cellos in as many tracks, each its own note of one chord."""
+    programs = (40, 73, 42)
+    score = make_score([])
+    score.tracks.clear()
+    for number in range(tracks):
+        part = make_score([(0, 960, 48 + 2 * number, 40)], program=programs[number % 3])
+        score.tracks.extend(part.tracks)
+    return score
+
+
+def test_tracks_of_one_program_sound_as_one_track_does():
+    """18 tracks of 3 programs need 3 channels: every note keeps its program."""
+    merged = three_instruments(3)
+    for track in three_instruments(18).tracks[3:]:
+        for note in track.notes:
+            next(other for other in merged.tracks if other.program == track.program).notes.append(note)
+    apart, together = synthesise(three_instruments(18), 44_100), synthesise(merged, 44_100)
+    assert np.abs(apart - together).max() < 1e-3
+
+
+def test_forty_programs_at_once_all_sound_as_they_are():
+    score = make_score([])
+    score.tracks.clear()
+    for program in range(40):
+        score.tracks.extend(make_score([(0, 480, 60, 20)], program=program).tracks)
+    whole, _ = audio_module._render(audio_module._with_tail(score))
+    alone = []
+    for track in score.tracks:
+        part = score.copy()
+        part.tracks = [track]
+        alone.append(audio_module._render(audio_module._with_tail(part))[0])
+    length = min(samples.shape[1] for samples in (whole, *alone))
+    difference = whole[:, :length] - sum(samples[:, :length] for samples in alone)
+    assert np.abs(difference).max() < 0.02 * np.abs(whole).max()

@@ -10,12 +10,13 @@ from symusic.core import TrackTickList
 
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.meters import METERS_CUT, cut_long_meters
-from symbolic_music.score.midi.channels import CHANNELS_PER_PORT, channel_numbers
-from symbolic_music.score.midi.chunks import find_chunks, unwrap_riff
-from symbolic_music.score.midi.meta import METER, TEMPO, add_conductor
-from symbolic_music.score.midi.notes import pair_notes
-from symbolic_music.score.midi.scan import Events, Meta, scan_tracks
-from symbolic_music.score.midi.tracks import score_tracks
+from symbolic_music.score.midi.messages import CHANNELS_PER_PORT, METER, TEMPO
+from symbolic_music.score.midi.reading.channels import channel_numbers
+from symbolic_music.score.midi.reading.chunks import find_chunks, unwrap_riff
+from symbolic_music.score.midi.reading.meta import add_conductor
+from symbolic_music.score.midi.reading.notes import pair_notes
+from symbolic_music.score.midi.reading.scan import Events, Meta, scan_tracks
+from symbolic_music.score.midi.reading.tracks import score_tracks
 
 MISSING_TRACKS = "missing_tracks"
 """Tracks that a file promises and does not have."""

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.score.midi.scan import Events
-
-_NOTE_OFF, _NOTE_ON, _CONTROL = 0x8, 0x9, 0xB
-_PITCHES = 128
-# All sound off, all notes off, and the four modes, which end all notes too (MIDI 1.0, "Channel Mode Messages").
-_SILENCING = (120, 123, 124, 125, 126, 127)
-PEDAL = 64
-"""The sustain pedal's controller."""
-PEDAL_DOWN = 64
-"""Values of the pedal from here on hold it down (MIDI 1.0, "Damper Pedal"); half pedals below do not."""
+from symbolic_music.score.midi.messages import (
+    CONTROL,
+    NOTE_OFF,
+    NOTE_ON,
+    PEDAL,
+    PEDAL_DOWN,
+    PITCHES,
+    SILENCING_CONTROLS,
+)
+from symbolic_music.score.midi.reading.scan import Events
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ def pair_notes(events: Events, channels: np.ndarray) -> Notes:
         events: of all tracks.
         channels: the channel of each message.
     """
-    messages = events.of_kind(_NOTE_OFF, _NOTE_ON)
+    messages = events.of_kind(NOTE_OFF, NOTE_ON)
     number_of_channels = int(channels.max(initial=0)) + 1
-    group = (events.track[messages] * number_of_channels + channels[messages]) * _PITCHES + events.first[messages]
+    group = (events.track[messages] * number_of_channels + channels[messages]) * PITCHES + events.first[messages]
     order = np.argsort(group, kind="stable")
     messages, group = messages[order], group[order]
-    begins = (events.status[messages] >> 4 == _NOTE_ON) & (events.second[messages] > 0)
+    begins = (events.status[messages] >> 4 == NOTE_ON) & (events.second[messages] > 0)
     ends = _effective_ends(group, begins)
     note_ons, note_offs = messages[begins], messages[ends]
     # The k-th note-on of a group is ended by its k-th note-off.
@@ -87,8 +87,8 @@ def _effective_ends(group: np.ndarray, begins: np.ndarray) -> np.ndarray:
 
 def _silence(events: Events, channels: np.ndarray, note_ons: np.ndarray, last: np.ndarray) -> None:
     """End what still sounds at the first message in its track that silences its channel."""
-    controls = events.of_kind(_CONTROL)
-    silencing = controls[np.isin(events.first[controls], _SILENCING)]
+    controls = events.of_kind(CONTROL)
+    silencing = controls[np.isin(events.first[controls], SILENCING_CONTROLS)]
     if not len(silencing):
         return
     number_of_channels = int(channels.max()) + 1
@@ -110,7 +110,7 @@ def pedal_spans(events: Events, channels: np.ndarray) -> dict[int, tuple[np.ndar
 
     A pedal that is never lifted is down until the last track ends.
     """
-    controls = events.of_kind(_CONTROL)
+    controls = events.of_kind(CONTROL)
     pedals = controls[events.first[controls] == PEDAL]
     if not len(pedals):
         return {}

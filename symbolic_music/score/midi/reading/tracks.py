@@ -18,15 +18,19 @@ from symusic.core import (
     TrackTick,
 )
 
-from symbolic_music.score.midi.channels import PROGRAMS, ChannelStates
-from symbolic_music.score.midi.meta import LYRIC, TRACK_NAME, decode_text
-from symbolic_music.score.midi.notes import Notes, pedal_spans
-from symbolic_music.score.midi.scan import Events, Meta
-
-_CONTROL, _PITCH_BEND = 0xB, 0xE
-_PITCH_BEND_CENTRE = 8192
-# Data entry, and the parameter that it is for (MIDI 1.0, "Registered Parameter Numbers").
-_PARAMETER_CONTROLS = (6, 38, 96, 97, 98, 99, 100, 101)
+from symbolic_music.score.midi.messages import (
+    CONTROL,
+    LYRIC,
+    PARAMETER_CONTROLS,
+    PITCH_BEND,
+    PITCH_BEND_CENTRE,
+    PROGRAMS,
+    TRACK_NAME,
+)
+from symbolic_music.score.midi.reading.channels import ChannelStates
+from symbolic_music.score.midi.reading.meta import decode_text
+from symbolic_music.score.midi.reading.notes import Notes, pedal_spans
+from symbolic_music.score.midi.reading.scan import Events, Meta
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def _add_controls(
     events: Events, channels: np.ndarray, states: ChannelStates, groups: list[_Group], tracks: list[TrackTick]
 ) -> None:
     """Give controllers and pitch bends to the tracks that they sound on."""
-    messages = events.of_kind(_CONTROL, _PITCH_BEND)
+    messages = events.of_kind(CONTROL, PITCH_BEND)
     places: dict[tuple[int, int], list[int]] = {}
     first_on_channel: dict[int, int] = {}
     for number, group in enumerate(groups):
@@ -149,15 +153,15 @@ def _last_settings(events: Events, messages: np.ndarray) -> np.ndarray:
 
     Not of those that set parameters, which mean something in their sequence only.
     """
-    bend = events.status[messages] >> 4 == _PITCH_BEND
+    bend = events.status[messages] >> 4 == PITCH_BEND
     number = np.where(bend, -1, events.first[messages].astype(np.int64))
-    kept = ~np.isin(number, _PARAMETER_CONTROLS)
+    kept = ~np.isin(number, PARAMETER_CONTROLS)
     _, last = np.unique(number[kept][::-1], return_index=True)
     return messages[kept][::-1][last]
 
 
 def _set_controls(track: TrackTick, events: Events, messages: np.ndarray) -> None:
-    bend = events.status[messages] >> 4 == _PITCH_BEND
+    bend = events.status[messages] >> 4 == PITCH_BEND
     controls, bends = messages[~bend], messages[bend]
     if len(controls):
         columns = (events.tick[controls].astype(np.int32), events.first[controls], events.second[controls])
@@ -165,7 +169,7 @@ def _set_controls(track: TrackTick, events: Events, messages: np.ndarray) -> Non
     if len(bends):
         value = events.first[bends].astype(np.int32) + (events.second[bends].astype(np.int32) << 7)
         track.pitch_bends = PitchBendTickList.from_numpy(
-            events.tick[bends].astype(np.int32), value - _PITCH_BEND_CENTRE
+            events.tick[bends].astype(np.int32), value - PITCH_BEND_CENTRE
         )
 
 

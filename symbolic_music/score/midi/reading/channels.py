@@ -13,16 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.score.midi.scan import SYSTEM_EXCLUSIVE, Events
+from symbolic_music.score.midi.messages import (
+    BANK_SELECT,
+    CHANNELS_PER_PORT,
+    CONTROL,
+    DRUM_CHANNEL,
+    PORT,
+    PROGRAM,
+    PROGRAMS,
+)
+from symbolic_music.score.midi.reading.scan import SYSTEM_EXCLUSIVE, Events
 
-DRUM_CHANNEL = 9
-"""The tenth channel, counted from 0, plays drums unless a file says otherwise."""
-CHANNELS_PER_PORT = 16
-PROGRAMS = 128
-
-_PORT = 0x21
-_CONTROL, _PROGRAM = 0xB, 0xC
-_BANK_SELECT = 0
 # Of the three answers to "drums?" the first leaves it to the channel's number.
 _UNSAID, _DRUMS, _MELODY = 0, 1, 2
 _XG_ON = re.compile(rb"\x43[\x10-\x1f]\x4c\x00\x00\x7e\x00", re.DOTALL)
@@ -38,7 +39,7 @@ _PLACE_BITS = 25
 def channel_numbers(events: Events) -> np.ndarray:
     """The channel of each message, 16 for each port: (messages,) int64, 0 to 15 where a file names no port."""
     numbers = (events.status & 0x0F).astype(np.int64)
-    ports = [meta for meta in events.metas if meta.kind == _PORT and len(meta.data) == 1]
+    ports = [meta for meta in events.metas if meta.kind == PORT and len(meta.data) == 1]
     if not any(meta.data[0] for meta in ports):
         return numbers
     last = np.searchsorted([meta.place for meta in ports], events.place) - 1
@@ -98,7 +99,7 @@ class ChannelStates:
 
 def _program_changes(events: Events, channels: np.ndarray) -> dict[int, _Changes]:
     """The program changes of each channel; the value is the program and 128 times what its bank says of drums."""
-    found = events.of_kind(_PROGRAM)
+    found = events.of_kind(PROGRAM)
     value = events.first[found].astype(np.int64)
     value += PROGRAMS * _said_by_banks(events, channels, found)
     order = np.lexsort((events.place[found], events.track[found], events.tick[found]))
@@ -113,8 +114,8 @@ def _program_changes(events: Events, channels: np.ndarray) -> dict[int, _Changes
 def _said_by_banks(events: Events, channels: np.ndarray, programs: np.ndarray) -> np.ndarray:
     """For each program change, whether the bank chosen for it holds drums."""
     said = np.zeros(len(programs), np.int64)
-    controls = events.of_kind(_CONTROL)
-    banks = controls[events.first[controls] == _BANK_SELECT]
+    controls = events.of_kind(CONTROL)
+    banks = controls[events.first[controls] == BANK_SELECT]
     meaning = _meaning_of_banks(events)
     if not np.isin(events.second[banks], list(meaning)).any():
         return said

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.midi.messages import END_OF_TRACK
 
-END_OF_TRACK = 0x2F
 SYSTEM_EXCLUSIVE = -1
 """Stands for system exclusive messages, where meta events have their type."""
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from symusic.core import KeySignatureTick, ScoreTick, TempoTick, TextMetaTick, TimeSignatureTick
 
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.midi.scan import Meta
+from symbolic_music.score.midi.messages import KEY, MARKER, METER, TEMPO
+from symbolic_music.score.midi.reading.scan import Meta
 
-TRACK_NAME, LYRIC, MARKER, TEMPO, METER, KEY = 0x03, 0x05, 0x06, 0x51, 0x58, 0x59
 ZERO_TEMPOS = "zero_tempos"
 """Tempos of 0 microseconds a quarter note: no music is played at them."""
 INVALID_KEYS = "invalid_keys"

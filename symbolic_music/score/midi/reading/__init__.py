@@ -1,0 +1,1 @@
+"""A MIDI file -> Score."""

@@ -1,0 +1,1 @@
+"""Score -> a MIDI file."""
