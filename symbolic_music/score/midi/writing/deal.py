@@ -144,21 +144,19 @@ def _steered_alike(track: TrackTick, other: TrackTick) -> bool:
 
 def _meet(part: Part, other: Part) -> bool:
     """Whether one strikes a pitch that the other holds, or lets go of at the same tick."""
-    shared = np.intersect1d(part.pitch, other.pitch)
-    if not len(shared):
+    if part.end.max() < other.time.min() or other.end.max() < part.time.min():
         return False
-    own, others = np.isin(part.pitch, shared), np.isin(other.pitch, shared)
-    time = np.concatenate([part.time[own], other.time[others]])
-    end = np.concatenate([part.end[own], other.end[others]])
-    pitch = np.concatenate([part.pitch[own], other.pitch[others]])
-    owner = np.repeat([0, 1], [own.sum(), others.sum()])
-    order = np.lexsort((time, pitch))
+    time, end, pitch = (
+        np.concatenate([getattr(part, name), getattr(other, name)]) for name in ("time", "end", "pitch")
+    )
+    mine = np.arange(len(time)) < len(part.time)
     apart = pitch * (int(end.max()) + 1)
-    time, end, owner = (time + apart)[order], (end + apart)[order], owner[order]
+    order = np.argsort(time + apart, kind="stable")
+    time, end, mine = (time + apart)[order], (end + apart)[order], mine[order]
     # The latest end of each one's notes so far; a note of the other meets it when it begins no later.
-    for who in (0, 1):
-        latest = np.maximum.accumulate(np.where(owner == who, end, -1))
-        if (latest[owner != who] >= time[owner != who]).any():
+    for held, struck in ((mine, ~mine), (~mine, mine)):
+        latest = np.maximum.accumulate(np.where(held, end, -1))
+        if (latest[struck] >= time[struck]).any():
             return True
     return False
 

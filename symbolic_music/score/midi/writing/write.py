@@ -111,12 +111,12 @@ def _track_chunk(texts: list[Text], messages: np.ndarray) -> bytes:
     tick = np.maximum(np.concatenate([said, messages[:, 0]]), 0)
     order = np.lexsort((np.concatenate([np.full(len(said), -1), messages[:, 1]]), tick))
     delta = np.diff(tick[order], prepend=0)
-    texts_at = np.flatnonzero(order < len(said))
-    shown = np.concatenate([np.full((len(said), 3), -1), messages[:, 2:]])[order]
-    columns = np.concatenate([_numbers(delta % _MAX_DELTA), shown], axis=1)
+    numbers = _numbers(delta % _MAX_DELTA)
+    columns = np.concatenate([numbers, np.concatenate([np.full((len(said), 3), -1), messages[:, 2:]])[order]], axis=1)
     kept = columns >= 0
-    stream = columns[kept].astype(np.uint8).tobytes()
-    places = np.append(0, np.cumsum(kept.sum(axis=1)))
+    stream = columns.astype(np.uint8)[kept].tobytes()
+    places = np.append(0, np.cumsum(np.count_nonzero(kept, axis=1)))
+    texts_at = np.flatnonzero(order < len(said)) if len(said) else order[:0]
     fillers = delta // _MAX_DELTA
     pieces, done = [], 0
     for index in sorted({*texts_at.tolist(), *np.flatnonzero(fillers).tolist()}):
@@ -129,7 +129,10 @@ def _track_chunk(texts: list[Text], messages: np.ndarray) -> bytes:
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
-    """Numbers of variable length, a row each, (values, 4); -1 where a byte is not needed."""
-    shifts = np.array([21, 14, 7, 0])
-    digits = values[:, None] >> shifts
-    return np.where((digits > 0) | (shifts == 0), digits & 0x7F | np.where(shifts, 0x80, 0), -1)
+    """Numbers of variable length, a row each, as wide as the longest; -1 where a byte is not needed."""
+    width = max(-(-int(values.max(initial=1)).bit_length() // 7), 1)
+    columns = [values & 0x7F]
+    for place in range(1, width):
+        digits = values >> 7 * place
+        columns.insert(0, np.where(digits > 0, digits & 0x7F | 0x80, -1))
+    return np.stack(columns, axis=1)
