@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from symbolic_music.score.abc.contents import left_out
 from symbolic_music.score.abc.io import abc_title, decode_abc, split_tune_book
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.files import read_bytes, read_pieces
@@ -74,11 +73,8 @@ class TuneUnit(WorkUnit):
     text: str
 
     def read(self) -> Reading:
-        """Parse the tune; what it says besides its notes is counted."""
-        reading = read_bytes(self.text.encode("utf-8", "replace"), "tune.abc")
-        for piece in reading.pieces:
-            piece.left_out |= left_out(self.text)
-        return reading
+        """Parse the tune."""
+        return read_bytes(self.text.encode("utf-8", "replace"), "tune.abc")
 
     def stamp(self) -> str:
         """Name and content."""

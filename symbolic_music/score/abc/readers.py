@@ -90,11 +90,6 @@ def abc2midi_complaints(text: str) -> list[str]:
     return complaints + ([f"abc2midi ended by signal {-done.returncode}"] if done.returncode < 0 else [])
 
 
-def count_uneven_bars(text: str) -> int:
-    """Bars of a tune that, by abc2midi's account, do not last as long as its meter; upbeats and the like allowed."""
-    return sum(bool(_UNEVEN.search(line)) for line in abc2midi_complaints(text))
-
-
 def music21_sound(text: str) -> tuple[float, list[list[float]]]:
     """The lengths in quarter notes of all notes that music21 reads, together, and of each bar of each voice.
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from symbolic_music.score.abc.contents import left_out
+from symbolic_music.score.abc.io import read_abc_tune
 
 HEADER = "X:1\nT:A tune\nM:4/4\nL:1/4\nK:C\n"
 
@@ -16,23 +16,37 @@ HEADER = "X:1\nT:A tune\nM:4/4\nL:1/4\nK:C\n"
         ("U: T = !trill!", {"macros": 1}),
         ("% a remark", {"comments": 1}),
         ("%%MIDI program 40", {}),
-        ('"^slowly"C "Am"D "G7"E F|', {"text": 1, "chord_symbols": 2}),
-        ("{cd}C ~D !p!E vF|", {"grace_notes": 1, "decorations": 3}),
+        ('"^slowly"C "Am"D "G7"E F|', {"text": 1}),
+        ('"Am"C "Bogus"D "4"E "Gxyz7"F|', {"text": 2, "chord_symbols": 1}),
+        ("{cd}C ~D !p!E vF|", {"grace_notes": 1, "decorations": 2}),
         ("C D E F| % the end", {"comments": 1}),
         ("C D [K:G] [CEG] (3DEF z|", {}),
         ("Chorus: sing along", {"broken_lines": 1}),
         ("C D }E F|", {"broken_lines": 1}),
-        ("C2 D2 H|]", {}),
+        ("C2 D2 H|]", {"decorations": 1}),
+        ("%%MIDI drumon", {"accompaniment": 1}),
+        ("%%MIDI control 7 90", {"midi_directives": 1}),
+        ("^/C D _/E F|", {"microtones": 2}),
+        ("[M:x]C [K:?]D E F|", {"unread_fields": 2}),
     ],
 )
 def test_a_line_is_counted_by_what_it_holds(line, expected):
-    found = left_out(HEADER + line + "\n")
+    found = read_abc_tune(f"{HEADER}C4|\n{line}\n").left_out
     assert {kind: count for kind, count in found.items() if kind != "uneven_bars"} == expected
 
 
 def test_words_before_the_key_are_no_music():
-    assert "broken_lines" not in left_out("X:1\nhello there\nK:C\nCDEF|\n")
+    assert "broken_lines" not in read_abc_tune("X:1\nhello there\nK:C\nCDEF|\n").left_out
 
 
-def test_bars_that_disagree_with_their_meter_are_counted():
-    assert left_out(HEADER + "C D E F|C D E F G|C D E F|]\n") == {"uneven_bars": 1}
+@pytest.mark.parametrize(
+    ("music", "expected"),
+    [
+        ("C D E F|G A B c|]", 0),
+        ("C D E F|G A B|C D E F|]", 1),
+        ("C|G A B c|C D E|]", 0),
+        ("C D E F|C D E F G|C D E|C4|]", 2),
+    ],
+)
+def test_uneven_bars_are_counted_upbeats_aside(music, expected):
+    assert read_abc_tune(HEADER + music + "\n").left_out["uneven_bars"] == expected

@@ -1,8 +1,6 @@
 """What abc2midi and music21 make of a tune."""
 
-import pytest
-
-from symbolic_music.score.abc.readers import count_uneven_bars, read_by_others
+from symbolic_music.score.abc.readers import read_by_others
 
 HEADER = "X:1\nT:A tune\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\n"
 
@@ -35,16 +33,3 @@ def test_a_tune_of_two_bars_is_compared_by_its_whole_length():
 
 def test_what_is_no_tune_is_read_by_neither():
     assert not read_by_others("X:1\nno key, no notes\n", 3, [4]).read
-
-
-@pytest.mark.parametrize(
-    ("music", "expected"),
-    [
-        ("C D E F|G A B c|]", 0),
-        ("C D E F|G A B|C D E F|]", 1),
-        ("C|G A B c|C D E|]", 0),
-        ("C D E F|C D E F G|C D E|C4|]", 2),
-    ],
-)
-def test_uneven_bars_are_counted_upbeats_aside(music, expected):
-    assert count_uneven_bars(HEADER + music + "\n") == expected
