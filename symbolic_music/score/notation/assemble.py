@@ -71,7 +71,7 @@ def assemble(written: WrittenScore) -> Piece:
     score.key_signatures = KeySignatureTickList(
         [KeySignatureTick(tick, key.fifths, int(key.minor)) for tick, key in keys]
     )
-    chords = tuple(ChordSymbol(line.starts[place] + onset, text) for place, onset, text in _play(written.chords, line))
+    chords = tuple(ChordSymbol(line.start(place) + onset, text) for place, onset, text in _play(written.chords, line))
     return Piece(score, chords=chords, left_out=left_out)
 
 
@@ -143,6 +143,8 @@ def _tracks(written: WrittenScore, played: tuple[NoteTable, np.ndarray, np.ndarr
 
 def _play(placed: Sequence[Placed[T]], line: Timeline) -> Iterator[Placed[T]]:
     """What is placed in bars, each time that its bar is played; `bar` is then the place among the played bars."""
+    if not placed:
+        return
     by_bar: dict[int, list[Placed[T]]] = {}
     for each in placed:
         by_bar.setdefault(each.bar, []).append(each)
@@ -164,7 +166,13 @@ def _keys(keys: Sequence[Placed[WrittenKey]], line: Timeline) -> Iterator[Placed
             number += 1
         in_force.append(written[number - 1].value if number else None)
     inside = list(_play([each for each in written if each.onset], line))
-    opening = [Placed(place, Fraction(0), key) for place, bar in enumerate(line.order) if (key := in_force[bar])]
+    opening, last = [], None
+    for place, bar in enumerate(line.order):
+        key = in_force[bar]
+        # A key that goes on need not be said again, but for keys that change within bars.
+        if key and (inside or key != last):
+            opening.append(Placed(place, Fraction(0), key))
+        last = key
     yield from sorted([*opening, *inside], key=lambda each: (each.bar, each.onset))
 
 
@@ -173,6 +181,6 @@ def _changes(placed: Iterator[Placed[T]], line: Timeline, tpq: int) -> Iterator[
     last: Placed[T] | None = None
     for each in placed:
         if last is None or last.value != each.value:
-            start = line.starts[each.bar] if each.bar or each.onset else 0
+            start = line.start(each.bar) if each.bar or each.onset else 0
             yield to_ticks(start + each.onset, tpq), each.value
             last = each

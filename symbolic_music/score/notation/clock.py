@@ -59,7 +59,12 @@ def _outermost(values: np.ndarray, most: int) -> str:
 
 
 def _denominators(notes: NoteTable) -> list[int]:
-    """The different denominators of all onsets and ends, as fractions of a quarter note in lowest terms."""
+    """Numbers whose least common multiple is that of the denominators of all onsets and ends in quarter notes."""
+    unit = int(notes.unit[0]) if len(notes) else 1
+    if (notes.unit == unit).all():
+        # What all of them have in common is enough, where they are counted in one unit.
+        common = math.gcd(unit, int(np.gcd.reduce(notes.onset)), int(np.gcd.reduce(notes.duration)))
+        return [unit // common]
     found: set[int] = set()
     for times in (notes.onset, notes.onset + notes.duration):
         found.update(np.unique(notes.unit // np.gcd(times, notes.unit)).tolist())

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 
 import numpy as np
 
@@ -31,21 +32,32 @@ class Timeline:
 
     Args:
         order: the number of the written bar, for each played one.
-        starts: where each begins, in quarter notes from the start of the Score.
-        end: where the last one ends.
+        unit: parts of a quarter note that all bars begin and end on.
+        positions: where each begins, in those, from the start of the Score; where the last one ends.
         meters: each change of meter and where it stands, in quarter notes.
         left_out: bars whose bar line no meter gives, by kind.
     """
 
     order: list[int]
-    starts: list[Fraction]
-    end: Fraction
+    unit: int
+    positions: list[int]
     meters: list[tuple[Fraction, Meter]] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def end(self) -> Fraction:
+        """Where the last bar ends, in quarter notes."""
+        return Fraction(self.positions[-1], self.unit)
+
+    def start(self, place: int) -> Fraction:
+        """Where a played bar begins, in quarter notes."""
+        return Fraction(self.positions[place], self.unit)
+
     def start_ticks(self, ticks_per_quarter: int) -> np.ndarray:
         """Where each played bar begins, shape (played bars,), int64; each is rounded by itself: no error adds up."""
-        return np.array([to_ticks(start, ticks_per_quarter) for start in self.starts], dtype=np.int64)
+        fits = 4 * (self.positions[-1] + self.unit) * ticks_per_quarter < 2**63
+        positions = np.array(self.positions[:-1], np.int64 if fits else object)
+        return ((2 * positions * ticks_per_quarter + self.unit) // (2 * self.unit)).astype(np.int64)
 
 
 def to_ticks(quarters: Fraction, ticks_per_quarter: int) -> int:
@@ -55,19 +67,14 @@ def to_ticks(quarters: Fraction, ticks_per_quarter: int) -> int:
 
 def timeline(bars: Sequence[WrittenBar], order: list[int]) -> Timeline:
     """Lay the bars out in the order they are played."""
-    lengths = [bars[number].length for number in order]
-    unit = math.lcm(*(length.denominator for length in lengths))
     first = bars[order[0]]
     whole = meter_quarters(first.meter) if first.meter else first.length
-    now = max(Fraction(0), whole - first.length)
-    unit = math.lcm(unit, now.denominator)
+    delay = max(Fraction(0), whole - first.length)
     # Whole numbers of one unit: a sum of fractions would be reduced at every bar.
-    position = now.numerator * (unit // now.denominator)
-    starts = []
-    for length in lengths:
-        starts.append(Fraction(position, unit))
-        position += length.numerator * (unit // length.denominator)
-    line = Timeline(order, starts, Fraction(position, unit))
+    fractions = [length.as_integer_ratio() for length in (delay, *(bar.length for bar in bars))]
+    unit = math.lcm(*{denominator for _, denominator in fractions})
+    now, *steps = (numerator * (unit // denominator) for numerator, denominator in fractions)
+    line = Timeline(order, unit, list(accumulate((steps[number] for number in order), initial=now)))
     _place_meters(line, [bars[number] for number in order])
     return line
 
@@ -80,14 +87,24 @@ def meter_quarters(meter: Meter) -> Fraction:
 def _place_meters(line: Timeline, played: list[WrittenBar]) -> None:
     number = 0
     while number < len(played):
+        bar = played[number]
+        if line.meters and bar.meter == line.meters[-1][1] and _is_whole(bar):
+            number += 1
+            continue
         count, meters = _meters_of_bar(played, number)
         for offset, meter in meters:
             if meter is None:
                 line.left_out[UNMETERED_BARS] += 1
             elif not line.meters or line.meters[-1][1] != meter:
                 # The first meter holds from the beginning, before an upbeat.
-                line.meters.append((line.starts[number] + offset if line.meters else Fraction(0), meter))
+                line.meters.append((line.start(number) + offset if line.meters else Fraction(0), meter))
         number += count
+
+
+def _is_whole(bar: WrittenBar) -> bool:
+    """Whether a bar is as long as its meter; most are, so that no fraction is made for it."""
+    numerator, denominator = bar.length.as_integer_ratio()
+    return bar.meter is not None and numerator * bar.meter[1] == 4 * bar.meter[0] * denominator
 
 
 def _meters_of_bar(played: list[WrittenBar], number: int) -> tuple[int, list[tuple[Fraction, Meter | None]]]:
