@@ -1,6 +1,5 @@
 """New pieces from a model: from nothing, or continuing a given Score. Knows nothing of files or training."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,6 +43,14 @@ class Composition:
         return self.score is not None
 
 
+class OptionError(ValueError):
+    """How to sample was said with a value out of range; the message is one line that names both."""
+
+
+# Beyond these, logits in float32 become infinite or all alike.
+_LOWEST_TEMPERATURE, _HIGHEST_TEMPERATURE = 1e-4, 1e4
+
+
 @dataclass(frozen=True)
 class SamplingOptions:
     """How to sample.
@@ -68,16 +75,18 @@ class SamplingOptions:
 
     def __post_init__(self):
         # Written so that NaN is refused too.
-        if self.temperature is not None and not 0 <= self.temperature < math.inf:
-            raise ValueError(f"temperature is {self.temperature}; expected a number from 0")
+        if self.temperature and not _LOWEST_TEMPERATURE <= self.temperature <= _HIGHEST_TEMPERATURE:
+            raise OptionError(
+                f"temperature is {self.temperature}; expected 0 or {_LOWEST_TEMPERATURE:g} to {_HIGHEST_TEMPERATURE:g}"
+            )
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p is {self.top_p}; expected more than 0 and at most 1")
+            raise OptionError(f"top_p is {self.top_p}; expected more than 0 and at most 1")
         for name in ("batch_size", "num_bars", "max_length"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; expected 1 or more")
+                raise OptionError(f"{name} is {value}; expected 1 or more")
         if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed is {self.seed}; expected 0 to {2**32 - 1}")
+            raise OptionError(f"seed is {self.seed}; expected 0 to {2**32 - 1}")
 
     def for_model(self, model: PreTrainedModel) -> "SamplingOptions":
         """With nothing left to the model."""

@@ -21,6 +21,8 @@ from transformers.utils import logging
 from symbolic_music._extras import MissingExtraError
 from symbolic_music.data.blocks.augment import AugmentationError
 from symbolic_music.data.blocks.pack import PackError
+from symbolic_music.generation.compose import OptionError
+from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.generation.kept_batches import KeptBatchesError
 from symbolic_music.generation.loading import LoadError
 from symbolic_music.metrics.memorisation_index import IndexFileError
@@ -271,6 +273,9 @@ def parse_as(kinds: Sequence[type], description: str, flags: Sequence[str] | Non
     known, _ = parser.parse_known_args(flags)
     if known.config is not None:
         flags = [*_flags_of_file(Path(known.config), parser), *flags]
+    _, unknown = parser.parse_known_args(flags)
+    if unknown:
+        raise TrainingError(f"unknown flags: {' '.join(unknown)} (see --help)")
     return parser.parse_args_into_dataclasses(flags, look_for_args_file=False)[: len(kinds)]
 
 
@@ -305,6 +310,8 @@ def one_line_errors() -> Iterator[None]:
         PackError,
         AugmentationError,
         LoadError,
+        OptionError,
+        GrammarError,
         IndexFileError,
         KeptBatchesError,
         MissingExtraError,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict, load_dataset
-from datasets.exceptions import DatasetNotFoundError
+from datasets.exceptions import DatasetsError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -24,6 +24,7 @@ from transformers.utils import logging
 
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.models import auto
+from symbolic_music.models.hub_code import is_own
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.text import add_music_tokens
 from symbolic_music.training.arguments import ModelArguments, MusicTrainingArguments, TrainingError
@@ -43,15 +44,17 @@ def load_processor(name: str) -> MusicProcessor:
     """A processor from a folder or the Hub."""
     try:
         return MusicProcessor.from_pretrained(name)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # what a broken file raises is up to its reader: tokenizers raises a bare Exception
         raise TrainingError(f"{name}: no music processor could be loaded ({_one_line(error)})") from error
 
 
 def load_splits(name: str) -> DatasetDict:
     """The splits of a dataset folder or Hub dataset, with the columns of CONTRIBUTING.md."""
+    if not name.strip():
+        raise TrainingError("no dataset is named: give a folder or a Hub id")
     try:
         return load_dataset(name)
-    except (OSError, DatasetNotFoundError, ValueError) as error:
+    except (OSError, DatasetsError, ValueError, LookupError) as error:
         raise TrainingError(f"{name}: no dataset could be loaded ({_one_line(error)})") from error
 
 
@@ -185,8 +188,10 @@ def load_text_model(
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, gguf_file=gguf_file)
         model = kind.from_pretrained(name, gguf_file=gguf_file, dtype=torch.float32)
+        if is_own(model):
+            raise ValueError("it is a model of music already")
         processor = add_music_tokens(tokenizer, TrackTextCodec(settings))
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # as in load_processor
         raise TrainingError(f"{name}: no text model could be loaded ({_one_line(error)})") from error
     rows = grow_vocabulary(model, processor)
     if encoder_decoder:

@@ -151,7 +151,11 @@ class Spelling:
     """Events as text, which a model's own tokenizer spells."""
 
     def __init__(self, settings: RecipeSettings):
-        self.tokenizer = AutoTokenizer.from_pretrained(settings.base_model, gguf_file=settings.gguf_file)
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(settings.base_model, gguf_file=settings.gguf_file)
+        except Exception as error:  # what a broken file raises is up to its reader
+            reason = " ".join(str(error).split())
+            raise TrainingError(f"{settings.base_model}: no tokenizer of text could be loaded ({reason})") from error
         self.codec = TrackTextCodec(TrackTextSettings(max_bars=settings.window_bars))
         self.event_of = {self.codec.text(event): event for event in self.codec.events}
         self.opening = self.ids(MUSIC_SPECIAL_TOKENS["bos_token"])
