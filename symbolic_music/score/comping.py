@@ -46,7 +46,7 @@ def comping_track(score: Score, chords: Sequence[ChordSymbol]) -> TrackTick:
     track = TrackTick(COMPING_TRACK, _PIANO, False)
     end, bar_starts = last_note_end(score), bar_table(score).starts
     onsets = [round(chord.onset * score.ticks_per_quarter) for chord in chords]
-    for chord, start, stop in zip(chords, onsets, [*onsets[1:], end], strict=True):
+    for chord, start, stop in zip(chords, onsets, [*onsets, end][1:], strict=True):
         pitches = voicing(chord.text)
         inside = bar_starts[(bar_starts > start) & (bar_starts < min(stop, end))]
         strikes = [start, *inside.tolist(), min(stop, end)]

@@ -1,11 +1,14 @@
 """train/prepare_dataset.py as a user runs it: real corpora, hostile files, a kill in the middle, clear errors."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 from datasets import load_dataset
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
-from symbolic_music.score.midi.io import read_midi, write_midi
+from symbolic_music.score.midi.io import midi_bytes, read_midi, write_midi
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "train" / "prepare_dataset.py")]
@@ -88,6 +91,135 @@ def test_hostile_files_neither_crash_nor_hang(tmp_path, shared_data):
     for rows in loaded(tmp_path / "out", tmp_path).values():
         for midi, notes in zip(rows["midi"], rows["notes"], strict=True):
             assert read_midi(midi).note_num() == notes
+
+
+KERN = "!!!COM: Anon, A.\n!!!OTL: A Song\n!!!YEM: CC BY 4.0\n**kern\n*M4/4\n{}*-\n"
+ABC = 'X:{0}\nT:Tune {0}\nM:4/4\nL:1/4\nK:Ador\n"Am"A{1}cd|"G7"e{1}fg|"Am"a{1}ge|"G"d{1}BG|]\n\n'
+
+
+def melody_bytes(seed, length=32):
+    track = TrackTick("", 0, False)
+    for step, pitch in enumerate(np.random.default_rng(seed).integers(50, 80, length)):
+        track.notes.append(NoteTick(step * 240, 240, int(pitch), 80))
+    score = ScoreTick(480)
+    score.tracks.append(track)
+    return midi_bytes(score)
+
+
+def kern_bytes(seed):
+    notes = np.random.default_rng(seed).choice(list("cdefgab"), 16)
+    bars = ["".join(f"4{note}\n" for note in notes[start : start + 4]) for start in range(0, 16, 4)]
+    return KERN.format("=\n".join(bars)).encode()
+
+
+def mixed_files(count):
+    """Music in several formats, names of several kinds, and what is to be refused."""
+    files = {f"midi/{seed}.mid": melody_bytes(100 + seed) for seed in range(count)}
+    files |= {f"kern/{seed}.krn": kern_bytes(1_000 + seed) for seed in range(count)}
+    files |= {
+        "books/book.abc": "".join(ABC.format(number, "ABcdefg"[number]) for number in range(1, 7)).encode(),
+        "/abs/../b\udcff.mid": melody_bytes(9_001),
+        "midi/broken.mid": b"no music",
+        "info.csv": b"a,b",
+        "LICENSE": b"CC0 1.0 Universal",
+        "inner.zip": b"PK",
+        "__MACOSX/midi/._0.mid": b"fork",
+    }
+    return files
+
+
+def write_tar(path, files):
+    with tarfile.open(path, "w:xz", encoding="utf-8", errors="surrogateescape") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def write_zip(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return path
+
+
+def test_archives_and_folders_become_one_dataset(tmp_path):
+    write_melodies(tmp_path / "music", 6)
+    archive = write_tar(tmp_path / "scores.tar.xz", mixed_files(6))
+    other = write_zip(tmp_path / "more.zip", {f"{seed}.mid": melody_bytes(500 + seed) for seed in range(6)})
+    arguments = ("--music-dir", tmp_path / "music", "--archive", archive, "--archive", other, "--license", "more=mine")
+    result = run(*arguments, "--output", tmp_path / "out", "--num-workers", 2, "--timeout", 120)
+    assert result.returncode == 0, result.stderr
+    assert "scores.tar.xz: 3 files of other types: .csv (1), macOS resource forks (1), no suffix (1)" in result.stdout
+    lines = [json.loads(line) for line in (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()]
+    assert {(line["name"], line["refusal"]) for line in lines} == {
+        ("midi/broken.mid", "not_music"),
+        ("inner.zip", "nested_archive"),
+    }
+    rows = {(row["source"], row["name"]): row for part in loaded(tmp_path / "out", tmp_path).values() for row in part}
+    assert len(rows) == 6 + 6 + 6 + 6 + 6 + 1
+    assert ("scores", "abs/b\\xff.mid") in rows
+    assert rows["scores", "midi/0.mid"]["license"] == "CC0 1.0 Universal (as LICENSE in scores.tar.xz says)"
+    assert rows["more", "0.mid"]["license"] == "mine"
+    kern = rows["scores", "kern/0.krn"]
+    assert (kern["composer"], kern["title"], kern["license"]) == ("Anon, A.", "A Song", "CC BY 4.0")
+    tune = rows["scores", "books/book.abc#1 Tune 1"]
+    assert tune["key"] == "Ador"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "more.zip", "music", "out", "scores.tar.xz"]
+
+
+@pytest.mark.slow
+def test_a_run_over_archives_killed_at_any_moment_ends_with_the_same_bytes(tmp_path):
+    archive = write_tar(tmp_path / "scores.tar.xz", mixed_files(700))
+    arguments = ("--archive", archive, "--num-workers", 2, "--timeout", 120, "--output")
+    straight = run(*arguments, tmp_path / "straight")
+    assert straight.returncode == 0, straight.stderr
+    killed = tmp_path / "killed"
+    for moment in (".work", ".work/shard-000000000.parquet", ".work/shard-000000512.parquet", ".work/assembled"):
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments), str(killed)], cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        until = time.monotonic() + 200
+        while not (killed / moment).exists() and process.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.002)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    resumed = run(*arguments, killed)
+    assert resumed.returncode == 0, resumed.stderr
+    assert content(killed) == content(tmp_path / "straight")
+
+
+def test_a_run_that_cannot_deal_its_splits_says_what_was_skipped(tmp_path):
+    write_melodies(tmp_path / "music", 2)
+    for number in range(38):
+        (tmp_path / "music" / f"z{number}.mid").write_text("no MIDI")
+    result = run("--music-dir", tmp_path / "music", "--output", tmp_path / "out", "--num-workers", 2)
+    assert result.returncode == 2
+    line = result.stderr.strip().splitlines()[-1]
+    assert "2 near-duplicate groups cannot fill 3 splits" in line
+    assert "38 skipped: not_music (38); see " in line
+    assert len((tmp_path / "out" / "skipped.jsonl").read_text().splitlines()) == 38
+
+
+@pytest.mark.parametrize("kind", ["cut off", "no archive", "rar", "absent", "no music"])
+def test_an_archive_that_cannot_be_read_is_one_line_and_exit_code_2(tmp_path, kind):
+    path = write_tar(tmp_path / "x.tar.xz", {"a.mid": melody_bytes(0), "b.mid": melody_bytes(1, 2_000)})
+    if kind == "cut off":
+        path.write_bytes(path.read_bytes()[:-200])
+    elif kind == "absent":
+        path.unlink()
+    elif kind == "no music":
+        write_tar(path, {"a.txt": b"words"})
+    else:
+        path.write_bytes({"no archive": b"words " * 500, "rar": b"Rar!\x1a"}[kind])
+    result = run("--archive", path, "--output", tmp_path / "out")
+    assert result.returncode == 2
+    (line,) = [line for line in result.stderr.splitlines() if line]
+    assert line.startswith(f"prepare_dataset: {path}: ")
+    assert "x.tar.xz" in line
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

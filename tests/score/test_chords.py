@@ -1,10 +1,19 @@
 """Chord symbols: what people write, in one normal form, and the notes it stands for."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symbolic_music.score.chords import QUALITIES, chord_pitch_classes, chord_text, normal_chord
+from symbolic_music.score.chords import (
+    QUALITIES,
+    ChordSymbol,
+    chord_pitch_classes,
+    chord_text,
+    cut_chords,
+    normal_chord,
+)
 
 ROOTS = [letter + accidental for letter in "ABCDEFG" for accidental in ("", "#", "b", "##", "bb")]
 
@@ -65,3 +74,17 @@ def test_the_normal_form_is_its_own_normal_form(root, quality, bass):
 def test_an_unknown_quality_is_named():
     with pytest.raises(ValueError, match="'alt'"):
         chord_text("C", "alt")
+
+
+def test_a_part_of_a_piece_keeps_the_chords_that_hold_in_it():
+    chords = tuple(ChordSymbol(Fraction(onset), text) for onset, text in ((0, "C"), (4, "F"), (6, "G"), (12, "Am")))
+
+    def cut(start, end):
+        return [(float(chord.onset), chord.text) for chord in cut_chords(chords, Fraction(start), Fraction(end))]
+
+    assert cut(0, 8) == [(0, "C"), (4, "F"), (6, "G")]
+    assert cut(4, 8) == [(0, "F"), (2, "G")]
+    assert cut(8, 16) == [(0, "G"), (4, "Am")]
+    assert cut(16, 20) == [(0, "Am")]
+    assert cut_chords((), Fraction(0), Fraction(4)) == ()
+    assert cut_chords(chords[1:], Fraction(0), Fraction(4)) == ()

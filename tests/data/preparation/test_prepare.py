@@ -3,6 +3,7 @@ import json
 import os
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -19,18 +20,23 @@ from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFra
 from symbolic_music.data.sources.folders import list_directory
 from symbolic_music.data.sources.rows import RowUnit, list_dataset
 from symbolic_music.data.sources.units import WorkUnit
-from symbolic_music.score.midi.io import read_midi, write_midi
+from symbolic_music.score.chords import ChordSymbol
+from symbolic_music.score.errors import Refusal, ScoreError
+from symbolic_music.score.midi.io import midi_bytes, read_midi, write_midi
+from symbolic_music.score.piece import Piece, Reading
 
 
 @dataclass(frozen=True)
 class HostileUnit(WorkUnit):
-    """A file whose parser hangs, dies, or raises what nobody expects."""
+    """A file whose parser hangs, dies, raises what nobody expects, or fills the memory."""
 
     def read(self):
         if self.name == "hang":
             time.sleep(600)
         if self.name == "die":
             os._exit(11)
+        if self.name == "fill":
+            return len(bytearray(2**30))
         raise RuntimeError("a parser's surprise")
 
     def stamp(self):
@@ -114,16 +120,17 @@ def test_every_skipped_file_is_counted_and_named_by_its_reason(midi_folder, tmp_
     assert lines[-1]["detail"] == "same music as music/piece0000.mid"
 
 
-def test_hanging_and_dying_parsers_cost_one_file_each(midi_folder, tmp_path):
-    hostile = [HostileUnit("made up", name, "none") for name in ("hang", "die", "raise")]
+def test_hanging_dying_and_greedy_parsers_cost_one_file_each(midi_folder, tmp_path):
+    hostile = [HostileUnit("made up", name, "none") for name in ("hang", "die", "raise", "fill")]
     units = [*hostile, *list_directory(midi_folder(6))]
     summary = prepare_dataset(units, tmp_path / "out", PrepareSettings(timeout=2), num_workers=2, progress=False)
-    assert summary["skipped"] == {"crashed": 2, "timed_out": 1}
+    assert summary["skipped"] == {"crashed": 2, "out_of_memory": 1, "timed_out": 1}
     lines = [json.loads(line) for line in (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()]
     assert [line["detail"] for line in lines] == [
         "not read within 2 s",
         "the reader's process died with exit code 11",
         "RuntimeError: a parser's surprise",
+        "reading it takes more memory than allowed",
     ]
     assert sum(count["pieces"] for count in summary["splits"].values()) == 6
 
@@ -219,8 +226,27 @@ def test_nothing_usable_says_why(tmp_path):
     (tmp_path / "music" / "a.mid").write_bytes(b"")
     with pytest.raises(SplitError, match=r"not one usable piece; 1 skipped: empty_file \(1\)"):
         prepared(tmp_path / "music", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "skipped.jsonl").read_text())["refusal"] == "empty_file"
     with pytest.raises(PrepareError, match="nothing to read"):
         prepare_dataset([], tmp_path / "out", PrepareSettings())
+
+
+def test_a_run_that_cannot_deal_its_splits_lists_what_it_skipped(midi_folder, tmp_path):
+    folder = midi_folder(2)
+    for number in range(38):
+        (folder / f"z{number}.mid").write_text("no MIDI")
+    with pytest.raises(
+        SplitError, match=r"2 near-duplicate groups cannot fill 3 splits.*; 38 skipped: not_music \(38\)"
+    ):
+        prepared(folder, tmp_path / "out")
+    lines = [json.loads(line) for line in (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()]
+    assert [line["name"] for line in lines] == sorted(f"z{number}.mid" for number in range(38))
+    # The same run once more says the same; with other fractions and --overwrite it ends well.
+    with pytest.raises(SplitError, match="38 skipped"):
+        prepared(folder, tmp_path / "out")
+    settings = PrepareSettings(fractions=SplitFractions(0, 0))
+    summary = prepare_dataset(list_directory(folder), tmp_path / "out", settings, overwrite=True, progress=False)
+    assert summary["skipped"] == {"not_music": 38}
 
 
 def test_too_little_music_for_the_splits_is_one_clear_line(midi_folder, tmp_path):
@@ -307,3 +333,94 @@ def test_what_tunes_say_besides_their_notes_is_counted_in_summary_and_card(tmp_p
     assert summary["left_out"]["lyrics"] == summary["left_out"]["decorations"] == {"count": 4, "units": 4}
     assert summary["left_out"]["uneven_bars"]["units"] == 4
     assert "| lyrics | 4 | 4 |" in (tmp_path / "out" / "README.md").read_text()
+
+
+@dataclass(frozen=True)
+class StatedUnit(WorkUnit):
+    """A file that states everything a file can state."""
+
+    seed: int
+
+    def read(self):
+        chords = tuple(ChordSymbol(Fraction(onset, 3), text) for onset, text in ((0, "C"), (25, "G7/B"), (48, "N")))
+        piece = Piece(melody_score(random_melody(self.seed)), chords, "A Title", "Anon, A.", "CC0", "Ador")
+        piece.left_out["lyrics"] = 2
+        return Reading([piece], [ScoreError(Refusal.UNREADABLE, "book.x", "tune 2 is broken")])
+
+    def stamp(self):
+        return self.name
+
+
+def stated(output, **settings):
+    units = [StatedUnit("made up", f"{seed}.x", "not asked for", seed) for seed in range(4)]
+    pieces = PieceSettings(**settings)
+    chosen = PrepareSettings(pieces=pieces, fractions=SplitFractions(0, 0))
+    summary = prepare_dataset(units, output, chosen, progress=False)
+    return summary, load_dataset(str(output), split="train", cache_dir=str(output.parent / "cache"))
+
+
+def test_what_a_file_states_becomes_columns_and_counts(tmp_path):
+    summary, rows = stated(tmp_path / "out")
+    assert rows.features == COLUMNS
+    row = rows[0]
+    assert (row["title"], row["composer"], row["license"], row["key"]) == ("A Title", "Anon, A.", "CC0", "Ador")
+    assert row["name"] == "0.x#1 A Title", "the file holds another piece, which was skipped"
+    assert row["chords"] == [
+        {"onset": 0.0, "symbol": "C"},
+        {"onset": 25 / 3, "symbol": "G7/B"},
+        {"onset": 16.0, "symbol": "N"},
+    ]
+    assert row["notes"] == 48
+    assert summary["skipped"] == {"unreadable": 4}
+    assert summary["composers"] == {"Anon, A.": 4}
+    assert summary["chords"] == {"pieces": 4, "symbols": 12}
+    assert summary["left_out"] == {"lyrics": {"count": 8, "units": 4}}
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "4 pieces have 12 chord symbols" in card
+    assert "| Anon, A. | 4 |" in card
+    assert "They are not among the notes" in card
+
+
+def test_chord_symbols_may_be_played(tmp_path):
+    _, kept = stated(tmp_path / "kept")
+    summary, played = stated(tmp_path / "played", sound_chords=True)
+    assert played["chords"] == kept["chords"]
+    # C is struck in three bars, G7/B at its symbol and one bar line; "no chord" is silent.
+    assert played[0]["notes"] == 48 + 3 * 4 + 2 * 5
+    assert "They are also played" in (tmp_path / "played" / "README.md").read_text()
+    assert summary["plan"]["settings"]["pieces"]["sound_chords"]
+
+
+def test_parts_carry_the_chords_that_hold_in_them(tmp_path):
+    _, rows = stated(tmp_path / "out", max_bars=2)
+    assert [(row["name"].rpartition(", ")[2], row["chords"]) for row in rows.select(range(3))] == [
+        ("bars 1 to 2", [{"onset": 0.0, "symbol": "C"}]),
+        ("bars 3 to 4", [{"onset": 0.0, "symbol": "C"}, {"onset": pytest.approx(1 / 3), "symbol": "G7/B"}]),
+        ("bars 5 to 6", [{"onset": 0.0, "symbol": "N"}]),
+    ]
+
+
+def test_a_dataset_keeps_its_columns_when_prepared_again(tmp_path):
+    _, before = stated(tmp_path / "first")
+    units = list_dataset(str(tmp_path / "first"))
+    prepare_dataset(units, tmp_path / "second", PrepareSettings(fractions=SplitFractions(0, 0)), progress=False)
+    after = load_dataset(str(tmp_path / "second"), split="train", cache_dir=str(tmp_path / "cache"))
+    for column in ("title", "composer", "license", "key", "chords", "midi", "name"):
+        assert after[column] == before[column]
+
+
+def test_a_dataset_of_before_these_columns_can_be_prepared_again(tmp_path):
+    from datasets import Dataset
+
+    midi = [midi_bytes(melody_score(random_melody(seed))) for seed in range(3)]
+    (tmp_path / "old" / "data").mkdir(parents=True)
+    columns = {"midi": midi, "source": ["a"] * 3, "name": list("xyz"), "license": ["l"] * 3, "key": ["", "Em", ""]}
+    Dataset.from_dict(columns).to_parquet(tmp_path / "old" / "data" / "train-00000-of-00001.parquet")
+    units = list_dataset(str(tmp_path / "old"))
+    prepare_dataset(units, tmp_path / "new", PrepareSettings(fractions=SplitFractions(0, 0)), progress=False)
+    rows = load_dataset(str(tmp_path / "new"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert [(row["title"], row["composer"], row["chords"], row["key"]) for row in rows] == [
+        ("", "", [], ""),
+        ("", "", [], "Em"),
+        ("", "", [], ""),
+    ]
