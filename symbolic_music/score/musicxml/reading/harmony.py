@@ -6,6 +6,7 @@ All 33 kinds of MusicXML 4.0 (data type `kind-value`) are known. "other" is read
 from lxml.etree import _Element
 
 from symbolic_music.score.chords import NO_CHORD, chord_text, normal_chord
+from symbolic_music.score.musicxml.reading.header import MAX_TEXT
 
 QUALITY_OF_KIND = {
     "major": "",
@@ -90,7 +91,7 @@ def harmony_text(harmony: _Element) -> str | None:
         return chord_text(root, "", (), bass)
     quality = QUALITY_OF_KIND.get(written)
     if quality is None:
-        text = kind.get("text", "") if kind is not None else ""
+        text = kind.get("text", "")[:MAX_TEXT] if kind is not None else ""
         return normal_chord(f"{root}{text}{f'/{bass}' if bass else ''}")
     changes = _changes(harmony)
     if changes is None:

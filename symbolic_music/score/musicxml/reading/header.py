@@ -16,6 +16,8 @@ from symbolic_music.score.musicxml.reading.instruments import (
 from symbolic_music.score.programs import DRUMS
 
 DRUM_CHANNEL = 10
+MAX_TEXT = 1_000
+"""Characters of a name or title; more is no name."""
 
 
 @dataclass
@@ -71,7 +73,7 @@ def _credit(root: _Element, kind: str) -> str:
 
 
 def _text(element: _Element | None) -> str:
-    return " ".join((element.text or "").split()) if element is not None else ""
+    return " ".join((element.text or "")[:MAX_TEXT].split()) if element is not None else ""
 
 
 def read_parts(root: _Element) -> dict[str, PartHeader]:

@@ -21,7 +21,7 @@ from lxml.etree import _Element
 
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.musicxml.reading.harmony import harmony_text
-from symbolic_music.score.musicxml.reading.header import Instrument, PartHeader, set_midi, whole
+from symbolic_music.score.musicxml.reading.header import MAX_TEXT, Instrument, PartHeader, set_midi, whole
 from symbolic_music.score.musicxml.reading.instruments import BOWED_STRINGS, PIZZICATO, drum_of_place, program_of_sound
 from symbolic_music.score.musicxml.reading.signs import Signs
 from symbolic_music.score.musicxml.reading.tempo import (
@@ -38,7 +38,6 @@ from symbolic_music.score.notation.written import Placed, WrittenKey
 from symbolic_music.score.programs import DRUMS
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_LEFT_OUT_OF_NOTES = {"lyric": "lyrics"}
 _LEFT_OUT_OF_NOTATIONS = {
     "ornaments": "ornaments",
     "articulations": "articulations",
@@ -219,16 +218,26 @@ class _PartReader:
         if text is not None and text.isdecimal() and len(text) < 10:
             units = int(text) * self.scale
         else:
-            number = _number(text) or Fraction(0)
-            if number < 0:
-                self.left_out["durations below 0"] += 1
-            units = max(0, round(number * self.scale))
+            units = self._odd_length(text)
         if units > MAX_QUARTERS * self.part.unit:
             detail = (
                 f"expected durations of at most {MAX_QUARTERS:,} quarter notes, found {units / self.part.unit:.3g}"
             )
             raise ScoreError(Refusal.CORRUPT_TIMING, None, detail)
         return units
+
+    def _odd_length(self, text: str | None) -> int:
+        """A <duration> that is no plain whole number: decimals are allowed, what is no number or below 0 is 0."""
+        number = _number(text)
+        if number is None and (text or "").strip().isdecimal():
+            detail = (
+                f"expected durations of at most {MAX_QUARTERS:,} quarter notes, found {(text or '').strip()[:20]}…"
+            )
+            raise ScoreError(Refusal.CORRUPT_TIMING, None, detail)
+        if number is None or number < 0:
+            self.left_out["durations that cannot be"] += 1
+            return 0
+        return round(number * self.scale)
 
     def _backup(self, element: _Element) -> None:
         self.position -= self._length(element.findtext("duration"))
@@ -526,16 +535,19 @@ class _PartReader:
                 elif child.tag == "wedge":
                     self._wedge(child)
                 elif child.tag in ("segno", "coda") and not jumps:
-                    self.signs.add_sign(child.tag, self._bar_ahead())
+                    self.signs.add_sign(child.tag, *self._bars_around())
                 elif child.tag in _LEFT_OUT_OF_DIRECTIONS and child.get("type") != "stop":
                     self.left_out[_LEFT_OUT_OF_DIRECTIONS[child.tag]] += 1
 
-    def _bar_ahead(self) -> int:
-        """The bar at whose beginning a sign stands: the next one for what is written behind this one's notes."""
-        return self.bar + (self.position > 0 and self.position >= self.facts.end and self.bar + 1 < len(self.measures))
+    def _bars_around(self) -> tuple[int, int]:
+        """The bar that begins where the cursor is and the one that ends there; within a bar both are that bar."""
+        if self.position == 0:
+            return self.bar, max(0, self.bar - 1)
+        at_end = self.position >= self.facts.end and self.bar + 1 < len(self.measures)
+        return self.bar + at_end, self.bar
 
     def _words(self, words: _Element, jumps: bool, tempo: bool) -> None:
-        text = " ".join((words.text or "").split())
+        text = " ".join((words.text or "")[:MAX_TEXT].split())
         if not text:
             return
         mark = None if tempo else words_mark(text)
@@ -585,7 +597,7 @@ class _PartReader:
                 self._change_instrument(child)
             elif child.tag == "midi-instrument":
                 self._change_program(child)
-        return self.signs.add_sound(sound, self.bar), tempo is not None
+        return self.signs.add_sound(sound, *self._bars_around()), tempo is not None
 
     def _change_instrument(self, change: _Element) -> None:
         name = change.get("id", "")

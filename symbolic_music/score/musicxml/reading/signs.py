@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from lxml.etree import _Element
 
+from symbolic_music.score.musicxml.reading.header import MAX_TEXT
 from symbolic_music.score.notation.playback import BarMarks
 
 MAX_TIMES = 10**6
@@ -33,7 +34,6 @@ class BarSigns:
     ending_stop: bool = False
     segno: str = ""
     coda: str = ""
-    coda_signs: int = 0
     da_capo: bool = False
     dal_segno: str = ""
     to_coda: str = ""
@@ -48,6 +48,8 @@ class Signs:
     """The signs of a whole score, bar by bar; parts add theirs, and what several parts write counts once."""
 
     bars: dict[int, BarSigns] = field(default_factory=dict)
+    coda_signs: set[tuple[int, int]] = field(default_factory=set)
+    """Coda signs that nothing explains: the bar that begins at each, and the one at whose end it would be left."""
 
     def at(self, bar: int) -> BarSigns:
         """The signs of a bar, to be added to."""
@@ -67,7 +69,8 @@ class Signs:
             elif child.tag == "segno":
                 self.at(bar if location == "left" else bar + 1).segno = _NAMELESS
             elif child.tag == "coda":
-                self._add_coda_sign(bar if location == "left" else bar + 1)
+                ahead = bar if location == "left" else bar + 1
+                self.coda_signs.add((ahead, max(0, ahead - 1)))
 
     def _add_repeat(self, repeat: _Element, bar: int, location: str) -> None:
         if repeat.get("direction") == "forward":
@@ -81,34 +84,39 @@ class Signs:
     def _add_ending(self, ending: _Element, bar: int) -> None:
         if ending.get("type") == "start":
             text = ending.get("number") or ending.text or ""
-            numbers = tuple(int(number) for number in re.findall(r"\d{1,4}", text))
+            numbers = tuple(int(number) for number in re.findall(r"\d{1,4}", text[:MAX_TEXT]))
             self.at(bar).ending_start = self.at(bar).ending_start or numbers
         else:
             self.at(bar).ending_stop = True
 
-    def _add_coda_sign(self, bar: int) -> None:
-        self.at(bar).coda_signs += 1
+    def add_sound(self, sound: _Element, ahead: int, behind: int) -> bool:
+        """Take the jumps of a <sound>; False where it has none.
 
-    def add_sound(self, sound: _Element, bar: int) -> bool:
-        """Take the jumps of a <sound>; False where it has none."""
+        Args:
+            sound: the element.
+            ahead: the bar that begins where it stands.
+            behind: the bar that ends there; where it stands within a bar, both are that bar.
+        """
         given = {name: sound.get(name) for name in _JUMP_ATTRIBUTES if sound.get(name)}
         if not given:
             return False
-        signs = self.at(bar)
-        signs.da_capo = signs.da_capo or given.get("dacapo") == "yes"
-        signs.fine = signs.fine or "fine" in given
-        signs.dal_segno = given.get("dalsegno") or signs.dal_segno
-        signs.segno = given.get("segno") or signs.segno
-        signs.to_coda = given.get("tocoda") or signs.to_coda
-        signs.coda = given.get("coda") or signs.coda
+        if "segno" in given or "coda" in given:
+            target = self.at(ahead)
+            target.segno = given.get("segno") or target.segno
+            target.coda = given.get("coda") or target.coda
+        origin = self.at(behind)
+        origin.da_capo = origin.da_capo or given.get("dacapo") == "yes"
+        origin.fine = origin.fine or "fine" in given
+        origin.dal_segno = given.get("dalsegno") or origin.dal_segno
+        origin.to_coda = given.get("tocoda") or origin.to_coda
         return True
 
-    def add_sign(self, tag: str, bar: int) -> None:
-        """Take a <segno> or <coda> that no <sound> explains."""
+    def add_sign(self, tag: str, ahead: int, behind: int) -> None:
+        """Take a <segno> or <coda> that no <sound> explains; arguments as of `add_sound`."""
         if tag == "segno":
-            self.at(bar).segno = self.at(bar).segno or _NAMELESS
+            self.at(ahead).segno = self.at(ahead).segno or _NAMELESS
         else:
-            self._add_coda_sign(bar)
+            self.coda_signs.add((ahead, behind))
 
     def add_words(self, text: str, bar: int) -> bool:
         """Take words such as "D.S. al Coda"; False where they say nothing of the kind."""
@@ -173,12 +181,12 @@ class Signs:
 
     def _explain_coda_signs(self) -> None:
         """Give coda signs their meaning where no <sound> or word does: the last is the coda, to which others lead."""
-        signed = sorted(number for number, signs in self.bars.items() if signs.coda_signs)
-        if not signed:
+        if not self.coda_signs:
             return
+        *leaving, (arrival, _) = sorted(self.coda_signs)
         if not any(signs.coda for signs in self.bars.values()):
-            self.bars[signed[-1]].coda = _NAMELESS
-        leaves = any(signs.to_coda for signs in self.bars.values())
-        for number in signed[:-1]:
-            if not leaves and not self.bars[number].coda:
-                self.bars[number].to_coda = _NAMELESS
+            self.at(arrival).coda = _NAMELESS
+        if not any(signs.to_coda for signs in self.bars.values()):
+            for ahead, behind in leaving:
+                if not self.at(ahead).coda:
+                    self.at(behind).to_coda = _NAMELESS

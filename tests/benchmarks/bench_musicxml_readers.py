@@ -1,0 +1,387 @@
+"""MusicXML: our notes against those of partitura, music21 and verovio, file by file; and how fast we read.
+
+    python tests/benchmarks/bench_musicxml_readers.py --cache FOLDER [--corpora shared/data/corpora] [--minutes 60]
+
+What is compared are the notes before repeats are played out, at sounding pitch, as (onset, duration, pitch) in quarter
+notes from the first bar line of the file: first as written, each note head for itself, then with ties joined. Grace
+notes and notes without pitch are left out on all sides: readers give them no length, or none that is written. music21
+is asked for its object tree at sounding pitch (`toSoundingPitch`), never for MIDI, and for ties for `stripTies`;
+partitura for its parts' notes, with the transposition that it read; verovio, which never transposes what is not asked
+for and crashes on some files, in a process of its own, for MIDI without repeats. Times match within 1/40 quarter note.
+
+Every other reader's answer is kept in the cache folder, so an interrupted run goes on where it stopped; a file that
+takes a reader longer than `--seconds` counts as not read by it. The smallest files are read first, and after
+`--minutes` no more are begun.
+
+Speed: the string quartets, all of them, one by one, reading included; music21 reads the first `--speed-sample` of them
+by size in the same run, as far as it gets in its time.
+"""
+
+import argparse
+import base64
+import io
+import json
+import multiprocessing
+import re
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _report import report
+from pebble import ProcessExpired, ProcessPool
+
+from symbolic_music.data.sources.corpora import music21_corpus_folder
+from symbolic_music.score.errors import ScoreError
+from symbolic_music.score.musicxml.read import read_musicxml_pieces, read_written
+from symbolic_music.score.notation.assemble import assemble
+from symbolic_music.score.notation.timeline import timeline
+
+LIEDER = 300
+GRID = 0.0231
+"""Times are counted in these steps, twice, shifted by half a step; no usual note value lies at a border of both."""
+AGREE = 0.999
+Notes = np.ndarray
+Answer = dict[str, Notes]
+File = tuple[str, bytes]
+
+
+def zipped(path: Path) -> Iterator[File]:
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(archive.namelist()):
+            if name.lower().endswith((".mxl", ".xml", ".musicxml")):
+                yield name, archive.read(name)
+
+
+def music21_files() -> Iterator[File]:
+    folder = music21_corpus_folder()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".mxl", ".xml", ".musicxml"):
+            yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def corpora(folder: Path) -> dict[str, list[File]]:
+    lieder = list(zipped(folder / "openscore-lieder.zip"))
+    every = len(lieder) / LIEDER
+    return {
+        "music21": list(music21_files()),
+        "OpenEWLD": list(zipped(folder / "openewld.zip")),
+        "Lieder": [lieder[int(number * every)] for number in range(LIEDER)],
+    }
+
+
+# The readers; each gives an array of (onset, duration, pitch) rows, "heads" as written and "joined" with ties.
+
+
+def table(rows: list[tuple[float, float, float]]) -> Notes:
+    return np.array(rows, np.float64).reshape(-1, 3)
+
+
+def ours(name: str, data: bytes) -> Answer:
+    score = read_written(data, Path(name)).score
+    order = list(range(len(score.bars)))
+    line = timeline(score.bars, order)
+    starts = np.array([float(start - line.starts[0]) for start in line.starts])
+    notes = score.notes
+    programs = np.array([track.program for track in score.tracks], np.int64)
+    plain = (notes.grace == 0) & (programs[notes.track] >= 0) if len(notes) else np.zeros(0, bool)
+    heads = np.column_stack(
+        [starts[notes.bar] + notes.onset / notes.unit, notes.duration / notes.unit, notes.pitch.astype(float)]
+    )[plain]
+    if not plain.any():
+        return {"heads": heads, "joined": heads}
+    played = assemble(replace(score, notes=notes.take(plain), play_order=order)).score
+    delay = float(line.starts[0])
+    joined = [
+        (note.time / played.tpq - delay, note.duration / played.tpq, note.pitch)
+        for track in played.tracks
+        for note in track.notes
+    ]
+    return {"heads": heads, "joined": table(joined)}
+
+
+def by_partitura(name: str, data: bytes) -> Answer:
+    import partitura
+    from partitura.score import GraceNote, Note, Transposition
+
+    heads, joined = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "score.musicxml"
+        path.write_text(unzipped(name, data), "utf-8")
+        score = partitura.load_musicxml(path, quiet=True)
+    for part in score.parts:
+        quarter, first = part.quarter_map, float(part.quarter_map(0))
+        shifts = [(each.start.t, each.chromatic or 0) for each in part.iter_all(Transposition)]
+        for note in part.iter_all(Note, include_subclasses=False):
+            if isinstance(note, GraceNote):
+                continue
+            shift = next((chromatic for start, chromatic in reversed(shifts) if start <= note.start.t), 0)
+            onset, end = float(quarter(note.start.t)) - first, float(quarter(note.end.t)) - first
+            heads.append((onset, end - onset, note.midi_pitch + shift))
+            if note.tie_prev is None:
+                until = float(quarter(note.end_tied.t)) - first
+                joined.append((onset, until - onset, note.midi_pitch + shift))
+    return {"heads": table(heads), "joined": table(joined)}
+
+
+def by_music21(name: str, data: bytes) -> Answer:
+    import warnings
+
+    from music21 import chord, converter, harmony, note
+
+    warnings.simplefilter("ignore")
+    text = unzipped(name, data)
+    score = converter.parseData(text, format="musicxml")
+    score.toSoundingPitch(inPlace=True)
+
+    def rows(parts: Any) -> Notes:
+        found = []
+        for part in parts:
+            for each in part.recurse().notes:
+                if isinstance(each, harmony.ChordSymbol) or each.duration.isGrace:
+                    continue
+                if not isinstance(each, note.Note | chord.Chord):
+                    continue
+                onset = float(each.getOffsetInHierarchy(part))
+                found += [(onset, float(each.quarterLength), pitch.midi) for pitch in each.pitches]
+        return table(found)
+
+    heads = rows(score.parts)
+    return {"heads": heads, "joined": rows([part.stripTies() for part in score.parts])}
+
+
+def by_verovio(name: str, data: bytes) -> Answer:
+    import verovio
+    from symusic import Score
+
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setInputFrom("musicxml")
+    toolkit.setOptions({"expandNever": True, "midiNoCue": True})
+    if not toolkit.loadData(unzipped(name, data)):
+        raise ValueError("not loaded")
+    score = Score.from_midi(base64.b64decode(toolkit.renderToMIDI()))
+    rows = [
+        (note.time / score.tpq, note.duration / score.tpq, note.pitch)
+        for track in score.tracks
+        if not track.is_drum
+        for note in track.notes
+    ]
+    return {"heads": table([]), "joined": table(rows)}
+
+
+def unzipped(name: str, data: bytes) -> str:
+    """The XML as text, for readers that take no zip archive from memory."""
+    if data[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            scores = [each for each in archive.namelist() if each.endswith((".xml", ".musicxml"))]
+            data = archive.read(next(each for each in scores if not each.startswith("META-INF")))
+    text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", "replace")
+    return re.sub(r"^<\?xml.*?\?>", "", text)
+
+
+READERS: dict[str, Callable[[str, bytes], Answer]] = {
+    "partitura": by_partitura,
+    "music21": by_music21,
+    "verovio": by_verovio,
+}
+
+
+class Cache:
+    """Answers of other readers, one file for each; a failure is kept too, with its reason."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, reader: str, corpus: str, name: str) -> Path:
+        return self.folder / reader / corpus / f"{name.replace('/', '~')[-150:]}.npz"
+
+    def load(self, reader: str, corpus: str, name: str) -> Answer | None:
+        path = self.path(reader, corpus, name)
+        if not path.exists():
+            return None
+        with np.load(path) as stored:
+            return None if "failed" in stored else dict(stored)
+
+    def known(self, reader: str, corpus: str, name: str) -> bool:
+        return self.path(reader, corpus, name).exists()
+
+    def save(self, reader: str, corpus: str, name: str, **arrays: Any) -> None:
+        path = self.path(reader, corpus, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".part").open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        path.with_suffix(".part").rename(path)
+
+
+def ask_others(files: dict[str, list[File]], cache: Cache, readers: list[str], seconds: float, until: float) -> None:
+    """Let every other reader read what it has not read yet, the smallest files first."""
+    waiting = [
+        (len(data), reader, corpus, name, data)
+        for corpus, found in files.items()
+        for name, data in found
+        for reader in readers
+        if not cache.known(reader, corpus, name)
+    ]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(max_workers=1, context=context) as pool:
+        for _, reader, corpus, name, data in sorted(waiting, key=lambda each: each[:4]):
+            if time.monotonic() > until:
+                break
+            future = pool.schedule(READERS[reader], args=(name, data), timeout=seconds)
+            try:
+                cache.save(reader, corpus, name, **future.result())
+            except (TimeoutError, ProcessExpired, Exception) as error:
+                cache.save(reader, corpus, name, failed=np.array(f"{type(error).__name__}: {error}"[:200]))
+
+
+def keys(notes: Notes, shift: float) -> list[tuple[int, int, int]]:
+    times = np.floor(notes[:, :2] / GRID + shift).astype(int)
+    return list(map(tuple, np.column_stack([times, notes[:, 2].astype(int)]).tolist()))
+
+
+def common(one: Notes, other: Notes) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of the notes that both have."""
+    masks = np.zeros(len(one), bool), np.zeros(len(other), bool)
+    for shift in (0.0, 0.5):
+        left = [np.flatnonzero(~mask) for mask in masks]
+        waiting: dict[tuple[int, int, int], list[int]] = {}
+        for index, key in zip(left[0].tolist(), keys(one[left[0]], shift), strict=True):
+            waiting.setdefault(key, []).append(index)
+        for index, key in zip(left[1].tolist(), keys(other[left[1]], shift), strict=True):
+            if waiting.get(key):
+                masks[0][waiting[key].pop()] = masks[1][index] = True
+    return masks
+
+
+def agreement(one: Notes, other: Notes) -> float:
+    """Notes that both have, of the notes that either has on average."""
+    if not len(one) and not len(other):
+        return 1.0
+    return 2 * int(common(one, other)[0].sum()) / (len(one) + len(other))
+
+
+def compare(corpus: str, files: list[File], cache: Cache, level: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """One row of the table, and what is to be said of each file on which we differ."""
+    row: dict[str, Any] = Counter()
+    differing = []
+    for name, data in files:
+        first, second = cache.load("partitura", corpus, name), cache.load("music21", corpus, name)
+        row["files"] += 1
+        try:
+            mine = ours(name, data)[level]
+        except ScoreError as error:
+            row["refused by us"] += 1
+            differing.append({"corpus": corpus, "level": level, "file": name, "refused": str(error.refusal)})
+            continue
+        row["our notes"] += len(mine)
+        if first is None or second is None:
+            continue
+        row["read by both"] += 1
+        agreed = first[level][common(first[level], second[level])[0]]
+        found = int(common(agreed, mine)[0].sum())
+        both = agreement(first[level], second[level])
+        row["notes both have"] += len(agreed)
+        row["of these ours"] += found
+        if both >= AGREE:
+            row["files both agree on"] += 1
+            alike = min(agreement(mine, first[level]), agreement(mine, second[level]))
+            row["of these we agree"] += alike >= AGREE
+        if found < len(agreed) * AGREE or (both >= AGREE and alike < AGREE):
+            third = cache.load("verovio", corpus, name) if level == "joined" else None
+            differing.append(
+                {
+                    "corpus": corpus,
+                    "level": level,
+                    "file": name,
+                    "both agree": round(both, 4),
+                    "of agreed notes ours": round(found / max(1, len(agreed)), 4),
+                    "ours and partitura": round(agreement(mine, first[level]), 4),
+                    "ours and music21": round(agreement(mine, second[level]), 4),
+                    "ours and verovio": round(agreement(mine, third["joined"]), 4)
+                    if third and level == "joined"
+                    else None,
+                }
+            )
+    names = ["files", "refused by us", "read by both", "our notes", "notes both have", "of these ours"]
+    names += ["files both agree on", "of these we agree"]
+    counts = {name: row[name] for name in names}
+    share = row["of these ours"] / max(1, row["notes both have"])
+    return {"corpus": corpus, "notes are": level, **counts, "share": round(share, 6)}, differing
+
+
+def speed(folder: Path, sample: int, seconds: float) -> dict[str, Any]:
+    """Files a second of both readers on the quartets, and our longest."""
+    files = sorted(zipped(folder / "openscore-quartets.zip"), key=lambda each: len(each[1]))
+    taken = []
+    for name, data in files:
+        began = time.perf_counter()
+        read_musicxml_pieces(data, Path(name))
+        taken.append(time.perf_counter() - began)
+    theirs, read = 0.0, 0
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(max_workers=1, context=context) as pool:
+        pool.schedule(by_music21, args=("warm.musicxml", WARM)).result()
+        for name, data in files[:sample]:
+            began = time.perf_counter()
+            try:
+                pool.schedule(by_music21, args=(name, data), timeout=seconds).result()
+                read += 1
+            except TimeoutError:
+                pass
+            theirs += time.perf_counter() - began
+    ours_per_second, theirs_per_second = len(files) / sum(taken), read / theirs
+    return {
+        "quartets read": len(files),
+        "our longest s": max(taken),
+        "our files/s": ours_per_second,
+        "music21 files": f"{read} of the {sample} smallest",
+        "music21 files/s": theirs_per_second,
+        "ours on the same files/s": sample / sum(taken[:sample]),
+        "times, same files": sample / sum(taken[:sample]) / theirs_per_second,
+    }
+
+
+WARM = (
+    b'<score-partwise version="3.1"><part-list><score-part id="P1"><part-name>P</part-name></score-part></part-list>'
+    b'<part id="P1"><measure number="1"><attributes><divisions>1</divisions></attributes><note><pitch><step>C</step>'
+    b"<octave>4</octave></pitch><duration>4</duration></note></measure></part></score-partwise>"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--corpora", type=Path, default=Path("shared/data/corpora"))
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--readers", nargs="*", default=list(READERS))
+    parser.add_argument("--speed-sample", type=int, default=3)
+    parser.add_argument("--skip-speed", action="store_true")
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    files, cache = corpora(arguments.corpora), Cache(arguments.cache)
+    ask_others(files, cache, arguments.readers, arguments.seconds, time.monotonic() + 60 * arguments.minutes)
+    rows, differing = [], []
+    for corpus, found in files.items():
+        for level in ("heads", "joined"):
+            row, others = compare(corpus, found, cache, level)
+            rows.append(row)
+            differing += others
+    facts = {} if arguments.skip_speed else {"speed": speed(arguments.corpora, arguments.speed_sample, 600.0)}
+    path = report("musicxml_readers", rows, arguments.output, **facts)
+    document = json.loads(path.read_text())
+    document["differing"] = differing
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    for each in differing[:40]:
+        print(each)
+
+
+if __name__ == "__main__":
+    main()
