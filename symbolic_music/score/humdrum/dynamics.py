@@ -5,6 +5,7 @@ and `[` ends it, `>` begins a diminuendo and `]` ends it (humdrum.org/rep/dynam)
 """
 
 import re
+from functools import lru_cache
 
 import numpy as np
 
@@ -50,9 +51,9 @@ def read_velocities(
 def _read_dynamics(tokens: list[tuple[int, bytes]], row_quarters: np.ndarray) -> Dynamics:
     dynamics = Dynamics()
     begun: dict[int, float] = {}
-    for row, token in tokens:
-        time = float(row_quarters[row])
-        for sign in _SIGN.findall(token.decode("latin-1")):
+    times = row_quarters[[row for row, _ in tokens]].tolist()
+    for time, (_, token) in zip(times, tokens, strict=True):
+        for sign in _read_signs(token):
             if sign in _BEGINS:
                 begun[_BEGINS[sign]] = time
             elif sign in "[]":
@@ -62,6 +63,11 @@ def _read_dynamics(tokens: list[tuple[int, bytes]], row_quarters: np.ndarray) ->
             elif sign in _KNOWN:
                 dynamics.add_sign(time, sign)
     return dynamics
+
+
+@lru_cache(maxsize=2**10)
+def _read_signs(token: bytes) -> list[str]:
+    return _SIGN.findall(token.decode("latin-1"))
 
 
 def _parts_of(dynam: int, staves: Staves) -> set[int]:

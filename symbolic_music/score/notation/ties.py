@@ -55,11 +55,17 @@ def _equal_rows(left: list[np.ndarray], right: list[np.ndarray]) -> tuple[np.nda
     split = len(left[0])
     if not split or not len(right[0]):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    key = np.zeros(split + len(right[0]), np.int64)
+    key, most = np.zeros(split + len(right[0]), np.int64), 1
     for one, other in zip(left, right, strict=True):
-        # Numbered anew at each column, so that the products stay small.
-        values = np.unique(np.concatenate([one, other]), return_inverse=True)[1]
-        key = np.unique(key * (values.max() + 1) + values, return_inverse=True)[1]
+        values = np.concatenate([one, other])
+        values -= values.min()
+        span = int(values.max()) + 1
+        if most * span >= 2**62:
+            # Numbered anew, so that the products stay small.
+            key = np.unique(key, return_inverse=True)[1]
+            most = len(key)
+        key, most = key * span + values, most * span
+    key = np.unique(key, return_inverse=True)[1]
     left_key = _numbered(key[:split], len(key))
     right_key = _numbered(key[split:], len(key))
     _, found_left, found_right = np.intersect1d(left_key, right_key, assume_unique=True, return_indices=True)

@@ -217,30 +217,32 @@ def _follow_path(spines: Spines, lanes: list[int], tokens: list[bytes], record: 
     """The lanes behind a record that says where spines go."""
     followed: list[int] = []
     known = len(spines.lane_spine)
-    column = 0
-    while column < len(tokens):
+    done = 0
+    for column in [column for column, token in enumerate(tokens) if token != b"*"]:
+        if column < done:
+            # A neighbour that was joined or exchanged already.
+            continue
         token, lane = tokens[column], lanes[column]
-        if token == b"*":
-            followed.append(lane)
-        elif token == b"*^":
+        followed += lanes[done:column]
+        done = column + 1
+        if token == b"*^":
             spine = spines.lane_spine[lane]
             followed += [spines.add_lane(spine, 0, (lane,)), spines.add_lane(spine, 1, (lane,))]
         elif token == b"*v":
-            joined = _run(tokens, column, b"*v")
-            followed += _join(spines, lanes[column : column + joined], record)
-            column += joined - 1
+            done = column + _run(tokens, column, b"*v")
+            followed += _join(spines, lanes[column:done], record)
         elif token == b"*x":
             if _run(tokens, column, b"*x") < 2:
                 raise SpineError(record, "expected *x on two neighbouring spines, found one")
             followed += [lanes[column + 1], lane]
-            column += 1
+            done = column + 2
         elif token == b"*+":
             followed += [lane, spines.add_spine(b"")]
         elif token[:2] == b"**":
             followed.append(_renamed(spines, lane, token))
         elif token != b"*-":
             followed.append(lane)
-        column += 1
+    followed += lanes[done:]
     _check_width(record, len(followed))
     _number_voices(spines, followed, known)
     return followed
@@ -279,13 +281,16 @@ def _renamed(spines: Spines, lane: int, kind: bytes) -> int:
 
 def _number_voices(spines: Spines, lanes: list[int], known: int) -> None:
     """Number the lanes from `known` on within their spine, from the left; a lane keeps its number while it lasts."""
-    places: dict[int, int] = {}
+    lane_spine = spines.lane_spine
+    places = dict.fromkeys(lane_spine[known:], 0)
+    if not places:
+        return
     for lane in lanes:
-        spine = spines.lane_spine[lane]
-        place = places.get(spine, 0)
-        if lane >= known:
-            spines.lane_voice[lane] = place
-        places[spine] = place + 1
+        spine = lane_spine[lane]
+        if spine in places:
+            if lane >= known:
+                spines.lane_voice[lane] = places[spine]
+            places[spine] += 1
 
 
 @dataclass
@@ -322,23 +327,23 @@ def read_cells(records: Records, data_records: np.ndarray, wanted: Container[int
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     sparse: dict[int, list[tuple[int, bytes]]] = {}
     spine_of = records.spines.lane_spine
+    is_wanted = bytes(spine in wanted for spine in spine_of)
+    sought = {lane for lane, spine in enumerate(spine_of) if spine in others}
     for first_row, height, layout in _rectangles(records, data_records):
         width = len(layout.lanes)
         lines = [records.lines[record] for record in data_records[first_row : first_row + height].tolist()]
         tokens = b"\t".join(lines).split(b"\t")
-        columns = [column for column, lane in enumerate(layout.lanes) if spine_of[lane] in wanted]
-        for column, lane in enumerate(layout.lanes):
-            if spine_of[lane] in others:
-                _add_cells(sparse.setdefault(spine_of[lane], []), first_row, tokens[column::width])
+        for lane in sought.intersection(layout.lanes):
+            _add_cells(sparse.setdefault(spine_of[lane], []), first_row, tokens[layout.lanes.index(lane) :: width])
+        mask = bytes(map(is_wanted.__getitem__, layout.lanes))
+        columns = mask.count(1)
         if not columns:
             continue
-        if len(columns) < width:
-            mask = bytes(spine_of[lane] in wanted for lane in layout.lanes)
-            tokens = list(compress(tokens, mask * height))
-        ids = np.fromiter(map(numbers.__getitem__, tokens), np.int64, height * len(columns))
+        chosen = tokens if columns == width else compress(tokens, mask * height)
+        ids = np.fromiter(map(numbers.__getitem__, chosen), np.int64, height * columns)
         cells = ids.nonzero()[0]
-        below, place = np.divmod(cells, len(columns))
-        lanes = np.array(layout.lanes)[columns]
+        below, place = np.divmod(cells, columns)
+        lanes = np.fromiter(compress(layout.lanes, mask), np.int64, columns)
         parts.append((below + first_row, lanes[place], ids[cells]))
     nothing = np.empty(0, np.int64)
     rows, lanes, ids = map(np.concatenate, zip((nothing, nothing, nothing), *parts, strict=True))

@@ -103,8 +103,8 @@ def parse_tokens(tokens: list[bytes]) -> TokenTable:
     )
 
 
-# The Polish Scores have 100,000 different ones, of 23,000 different notes; those of a few hundred scores are kept.
-@lru_cache(maxsize=2**16)
+# The Polish Scores have 100,000 different ones, of 23,000 different notes: some 50 MB where all are kept.
+@lru_cache(maxsize=2**17)
 def parse_token(token: bytes) -> KernToken:
     """The meaning of a token of a `**kern` spine, once the signs that change nothing are left out."""
     if len(token) > MAX_TOKEN_BYTES:
