@@ -15,7 +15,7 @@ from symbolic_music._extras import MissingExtraError
 from symbolic_music.data.preparation.assemble import SKIPPED_FILE
 from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD
 from symbolic_music.data.preparation.pieces import PieceSettings
-from symbolic_music.data.preparation.prepare import MEMORY, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.preparation.prepare import MEMORY, TIMEOUT, PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
 from symbolic_music.data.sources.archives import archive_source, list_archive
 from symbolic_music.data.sources.corpora import NAMED_CORPORA, list_corpus
@@ -51,7 +51,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--private", action="store_true", help="make the repository of --push-to-hub a private one")
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset made with other arguments")
     parser.add_argument("--num-workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--timeout", type=float, default=20.0, help="seconds to read one file")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds to read one file")
     parser.add_argument("--memory", type=int, default=MEMORY, help="MiB to read one file")
     parser.add_argument("--limit", type=int, help="read only the first N files, tunes or rows")
     parser.add_argument("--seed", type=int, default=0)

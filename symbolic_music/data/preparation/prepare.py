@@ -46,6 +46,8 @@ _ASSEMBLED = "assembled"
 _OWN_FILES = (CARD_FILE, SUMMARY_FILE, SKIPPED_FILE, DATA_FOLDER, WORK_FOLDER)
 
 UNITS_PER_SHARD = 512
+TIMEOUT = 60.0
+"""Seconds to read one file: an orchestral movement of 46,000 notes takes 10 on a busy processor."""
 MEMORY = 384
 """MiB that reading one file may take: two readers and the process that waits for them stay below 1.5 GiB."""
 
@@ -73,7 +75,7 @@ class PrepareSettings:
     """
 
     pieces: PieceSettings = field(default_factory=PieceSettings)
-    timeout: float = 20.0
+    timeout: float = TIMEOUT
     memory: int = MEMORY
     split_by: SplitBy = SplitBy.GROUP
     fractions: SplitFractions = field(default_factory=SplitFractions)
