@@ -15,10 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from symbolic_music._command import shown_command
 from symbolic_music.metrics.intervals import in_brackets
+from symbolic_music.training.arguments import TrainingError, one_line_errors, read_mapping
 
 RESULT_FILE = "result.json"
 
@@ -40,12 +39,23 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def read_grid(path: Path) -> dict[str, Any]:
+    """The study: `base`, `flags` and `runs`, each run a mapping of flags that it changes."""
+    grid = read_mapping(path, "base, flags and runs")
+    missing = [name for name in ("base", "flags", "runs") if name not in grid]
+    if missing or not isinstance(grid["runs"], dict) or not grid["runs"]:
+        raise TrainingError(f"{path}: expected a study with base, flags and at least one of runs")
+    return grid
+
+
 def script(name: str, **flags: Any) -> None:
     """Run one of the training scripts; its errors end this one."""
     command = [sys.executable, str(Path(__file__).parent / f"{name}.py")]
     for flag, value in flags.items():
         command += [f"--{flag.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
-    subprocess.run(command, check=True)
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        raise TrainingError(f"{name}.py ended with exit code {code}; its own line says why")
 
 
 def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -58,7 +68,7 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
     datasets = {None: arguments.dataset} | dict(text.split("=", 1) for text in arguments.other_dataset)
     wanted = changes.pop("dataset", None)
     if wanted not in datasets:
-        sys.exit(f"{name}: needs --other-dataset {wanted}=DATASET")
+        raise TrainingError(f"{name}: needs --other-dataset {wanted}=DATASET")
     dataset = datasets[wanted]
     flags = grid["flags"] | changes
     resume = {"resume": True} if folder.exists() else {}
@@ -117,7 +127,7 @@ def table_row(row: dict[str, Any]) -> dict[str, str]:
 def main() -> None:
     """Every row of the grid, then the table."""
     arguments = parse_arguments()
-    grid = yaml.safe_load(arguments.grid.read_text())
+    grid = read_grid(arguments.grid)
     arguments.output.mkdir(parents=True, exist_ok=True)
     rows = [run(name, changes, grid, arguments) for name, changes in grid["runs"].items()]
     table = [table_row(row) for row in rows]
@@ -129,4 +139,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors():
+        main()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from symbolic_music._command import shown_command
 from symbolic_music.report.comparison import comparison_text, read_reports
-from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.report.errors import ReportError
+from symbolic_music.training.arguments import TrainingError, one_line_errors
 
 
 def main() -> None:
@@ -17,8 +18,15 @@ def main() -> None:
     parser.add_argument("--reports", type=Path, nargs="+", required=True, help="folders with a report.json each")
     parser.add_argument("--output", type=Path, required=True, help="the Markdown page to write")
     arguments = parser.parse_args()
-    reports = read_reports(sorted(folder for folder in arguments.reports if folder.is_dir()))
-    arguments.output.write_text(comparison_text(reports, shown_command()), encoding="utf-8")
+    folders = sorted(folder for folder in arguments.reports if folder.is_dir())
+    if not folders:
+        raise TrainingError("--reports: expected folders with a report.json each, found no folder")
+    try:
+        reports = read_reports(folders)
+        text = comparison_text(reports, shown_command())
+    except (ReportError, KeyError, TypeError) as error:
+        raise TrainingError(f"--reports: {error} ({type(error).__name__})") from error
+    arguments.output.write_text(text, encoding="utf-8")
     print(f"written to {arguments.output}: {len(reports)} models")
 
 

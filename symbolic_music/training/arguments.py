@@ -5,6 +5,7 @@ mean, not how they are acted on.
 """
 
 import difflib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from symbolic_music.generation.kept_batches import KeptBatchesError
 from symbolic_music.generation.loading import LoadError
 from symbolic_music.metrics.memorisation_index import IndexFileError
 from symbolic_music.models.device_precision import fast_bf16_available
+from symbolic_music.score.errors import ScoreError
 
 logger = logging.get_logger(__name__)
 
@@ -42,6 +44,39 @@ _SIZES_OF_FAMILY: dict[str, dict[str, Any]] = {
     "music_transformer": {"num_attention_heads": 6, "intermediate_size": None, "position_encoding": "rotary"},
     "music_lstm": {"embedding_size": None},
 }
+
+
+# Least and greatest values, and how they are said, of numbers that transformers and torch take as they come, to fail
+# on later or to train nonsense with.
+_COUNT = (1, math.inf, "1 or more")
+_NOT_NEGATIVE = (0, math.inf, "0 or more")
+_POSITIVE = (math.nextafter(0, 1), math.inf, "more than 0")
+_DECAY = (0, math.nextafter(1, 0), "0 or more and less than 1")
+_RANGES: dict[str, tuple[float, float, str]] = {
+    **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "save_total_limit"), _COUNT),
+    **dict.fromkeys(
+        ("gradient_accumulation_steps", "max_train_pieces", "max_validation_pieces", "sample_bars"), _COUNT
+    ),
+    **dict.fromkeys(("learning_rate", "warmup_steps", "weight_decay", "max_grad_norm"), _NOT_NEGATIVE),
+    **dict.fromkeys(("num_train_epochs", "dataloader_num_workers", "sample_every"), _NOT_NEGATIVE),
+    **dict.fromkeys(("eval_steps", "save_steps", "logging_steps", "adam_epsilon"), _POSITIVE),
+    **dict.fromkeys(("adam_beta1", "adam_beta2"), _DECAY),
+    "max_steps": (-1, math.inf, "1 or more, or -1 for no limit"),
+    "seed": (0, 2**32 - 1, f"0 to {2**32 - 1}"),
+}
+
+
+def _check_numbers(arguments: Any) -> None:
+    """Refuse numbers out of range; what the arguments do not have, or leave out, is not looked at.
+
+    Raises:
+        TrainingError: names the first one, what was given and what was expected.
+    """
+    given = vars(arguments)
+    for name, (least, most, expected) in _RANGES.items():
+        value = given.get(name)
+        if value is not None and not (math.isfinite(value) and least <= value <= most):
+            raise TrainingError(f"--{name} is {value}; expected {expected}")
 
 
 @dataclass
@@ -104,6 +139,7 @@ class DataArguments:
         for name in ("dataset", "tokenizer"):
             if not getattr(self, name):
                 raise TrainingError(f"--{name} is missing: give a folder or a Hub id")
+        _check_numbers(self)
         if self.block_size < 2:
             raise TrainingError(
                 f"--block_size must be at least 2 (one token to read, one to predict): {self.block_size}"
@@ -179,6 +215,7 @@ class MusicTrainingArguments(TrainingArguments):
     def __post_init__(self) -> None:
         if not self.output_dir:
             raise TrainingError("--output is missing: give the folder for the model and its reports")
+        _check_numbers(self)
         if not 0 <= self.label_smoothing < 1:
             raise TrainingError(f"--label_smoothing must be in [0, 1): {self.label_smoothing}")
         if self.structural_loss_weight < 0:
@@ -193,17 +230,26 @@ class MusicTrainingArguments(TrainingArguments):
             raise TrainingError(f"--max_minutes fits a cosine schedule only, not {self.lr_scheduler_type!r}")
         self._choose_device()
         self.report_to = _installed_trackers() if self.report_to == "auto" else self.report_to  # type: ignore[assignment]
-        if self.compile:
-            self.torch_compile = self.torch_compile or compiler_available(self._device_type)
+        self._choose_compiler()
         try:
             super().__post_init__()
-        except ValueError as error:
+        except (ValueError, ImportError, OSError, RuntimeError) as error:
             raise TrainingError(" ".join(str(error).split())) from error
+
+    def _choose_compiler(self) -> None:
+        """Compile where it was asked for, by whichever flag, and where a compiler is found."""
+        by_transformers = self.torch_compile or self.torch_compile_backend or self.torch_compile_mode
+        if self.compile or by_transformers:
+            self.torch_compile = compiler_available(self._device_type, self.torch_compile_backend or "inductor")
+            if not self.torch_compile:
+                self.torch_compile_backend = self.torch_compile_mode = None
 
     def _choose_device(self) -> None:
         """Fill in `use_cpu` and `bf16` where they were left open; warn when bf16 is asked for where it is slow."""
         if self.use_cpu is None:
             self.use_cpu = not torch.accelerator.is_available()
+        elif not self.use_cpu and not torch.accelerator.is_available():
+            raise TrainingError("--use_cpu is false, but no GPU is found here: leave it out")
         self._device_type = "cpu" if self.use_cpu else str(torch.accelerator.current_accelerator())
         fast = fast_bf16_available(torch.device(self._device_type))
         if self.bf16 is None:
@@ -223,10 +269,10 @@ def _installed_trackers() -> list[str]:
     ]
 
 
-def compiler_available(device_type: str) -> bool:
+def compiler_available(device_type: str, backend: str = "inductor") -> bool:
     """Whether torch.compile works here; warns with the reason when it does not (no C++ compiler, most often)."""
     try:
-        torch.compile(torch.sin)(torch.zeros(2, device=device_type))
+        torch.compile(torch.sin, backend=backend)(torch.zeros(2, device=device_type))
     except Exception as error:  # whatever the back end raises, the answer is to train without it
         reason = str(error).strip().splitlines()[0]
         logger.warning(f"torch.compile does not work here and is left out ({type(error).__name__}: {reason})")
@@ -279,16 +325,30 @@ def parse_as(kinds: Sequence[type], description: str, flags: Sequence[str] | Non
     return parser.parse_args_into_dataclasses(flags, look_for_args_file=False)[: len(kinds)]
 
 
-def _flags_of_file(path: Path, parser: HfArgumentParser) -> list[str]:
-    """A YAML file as flags, so that its values pass the same checks as the command line's."""
+def read_mapping(path: Path, what: str) -> dict[Any, Any]:
+    """The mapping that a YAML file holds.
+
+    Args:
+        path: the file.
+        what: what is mapped to what, for the message.
+
+    Raises:
+        TrainingError: when it is missing, no YAML or no mapping.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TrainingError(f"{path}: no such file; --config wants a YAML file") from None
+        raise TrainingError(f"{path}: no such file; expected a YAML file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TrainingError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
-        raise TrainingError(f"{path}: expected one mapping of flags to values, found {type(content).__name__}")
+        raise TrainingError(f"{path}: expected one mapping of {what}, found {type(content).__name__}")
+    return content
+
+
+def _flags_of_file(path: Path, parser: HfArgumentParser) -> list[str]:
+    """A YAML file as flags, so that its values pass the same checks as the command line's."""
+    content = read_mapping(path, "flags to values")
     names = {action.dest for action in parser._actions} - {"help", "config"}
     flags = []
     for key, value in content.items():
@@ -315,6 +375,8 @@ def one_line_errors() -> Iterator[None]:
         IndexFileError,
         KeptBatchesError,
         MissingExtraError,
+        ScoreError,  # a dataset's row that is no music
+        OSError,  # a folder that cannot be written, a file that is none
     ) as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         raise SystemExit(USER_ERROR_EXIT_CODE) from None

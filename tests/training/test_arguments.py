@@ -7,6 +7,7 @@ import torch
 from tiny_run import flags
 
 from symbolic_music.models.device_precision import fast_bf16_available
+from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.training.arguments import TrainingError, one_line_errors, parse_arguments
 
 NAMES = ["--dataset=d", "--tokenizer=t", "--report_to=none"]
@@ -86,6 +87,18 @@ def test_the_processor_is_told_which_file_key_is_unknown(tmp_path):
         ("label_smoothing_factor: 0.1\n", "use --label_smoothing"),
         ("block_size: 1\n", "block_size must be at least 2"),
         ("eval_steps: 10\nsave_steps: 15\n", "multiple"),
+        ("per_device_eval_batch_size: 0\n", "--per_device_eval_batch_size is 0; expected 1 or more"),
+        ("gradient_accumulation_steps: -1\n", "--gradient_accumulation_steps is -1; expected 1 or more"),
+        ("max_train_pieces: -3\n", "--max_train_pieces is -3; expected 1 or more"),
+        ("learning_rate: .nan\n", "--learning_rate is nan; expected 0 or more"),
+        ("warmup_steps: .inf\n", "--warmup_steps is inf; expected 0 or more"),
+        ("logging_steps: 0\n", "--logging_steps is 0.0; expected more than 0"),
+        ("adam_beta2: 1\n", "--adam_beta2 is 1.0; expected 0 or more and less than 1"),
+        ("seed: -1\n", "--seed is -1; expected 0 to 4294967295"),
+        ("dataloader_num_workers: -1\n", "--dataloader_num_workers is -1; expected 0 or more"),
+        ("sample_bars: 0\n", "--sample_bars is 0; expected 1 or more"),
+        ("optim: nonsense\n", "nonsense"),
+        ("deepspeed: x.json\n", "deepspeed"),
     ],
 )
 def test_a_wrong_value_is_one_line(tmp_path, text, complaint):
@@ -101,8 +114,14 @@ def test_a_missing_name_is_said(tmp_path, missing):
         parse_arguments(given)
 
 
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU, so asking for one is no mistake")
+def test_asking_for_a_gpu_where_none_is_found_is_said(tmp_path):
+    with pytest.raises(TrainingError, match="--use_cpu is false, but no GPU is found here: leave it out"):
+        parse(tmp_path, "use_cpu: false\n")
+
+
 def test_an_unknown_flag_is_said():
-    with pytest.raises(ValueError, match="--widht"):
+    with pytest.raises(TrainingError, match=r"^unknown flags: --widht=3"):
         parse_arguments([*NAMES, "--output=o", "--widht=3"])
 
 
@@ -115,8 +134,19 @@ def test_user_errors_end_with_code_2_and_bugs_do_not(capsys):
         _ = 1 / 0
 
 
-def test_compiling_is_left_out_with_a_warning_where_no_compiler_is(tmp_path, monkeypatch, caplog):
-    def compile_nothing(function):
+@pytest.mark.parametrize(
+    "error", [NotADirectoryError(20, "Not a directory", "a/b"), ScoreError(Refusal.NOT_MUSIC, "row", "no notes")]
+)
+def test_a_folder_or_a_row_that_cannot_be_used_is_one_line(error, capsys):
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        raise error
+    assert end.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("flag", ["compile: true", "torch_compile: true", "torch_compile_mode: default"])
+def test_compiling_is_left_out_with_a_warning_where_no_compiler_is(flag, tmp_path, monkeypatch, caplog):
+    def compile_nothing(function, backend):
         def fail(*arguments):
             raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
 
@@ -124,6 +154,6 @@ def test_compiling_is_left_out_with_a_warning_where_no_compiler_is(tmp_path, mon
 
     monkeypatch.setattr(torch, "compile", compile_nothing)
     monkeypatch.setattr(logging.getLogger("symbolic_music"), "propagate", True)
-    _, _, training = parse(tmp_path, "compile: true\nuse_cpu: true\n")
+    _, _, training = parse(tmp_path, f"{flag}\nuse_cpu: true\n")
     assert training.torch_compile is False
     assert "No working C++ compiler found" in caplog.text
