@@ -33,6 +33,9 @@ def add_convert(commands: Any) -> None:
         "output", type=Path, metavar="OUT", help=".mid, .abc, .musicxml, .wav …; or a folder for a folder"
     )
     parser.add_argument("--to", metavar="FORMAT", help="what to write into a folder: mid, abc, musicxml, mxl, wav …")
+    parser.add_argument(
+        "--readable", action="store_true", help="move played rhythm to note values, to be read rather than heard"
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default 1)")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one file (default 60)")
     parser.set_defaults(run=run_convert)
@@ -89,7 +92,7 @@ def run_convert(options: argparse.Namespace) -> None:
             f"expected --workers of 1 or more and --timeout above 0, got {options.workers}, {options.timeout}"
         )
     if not options.source.is_dir():
-        _convert_one(options.source, options.output)
+        _convert_one(options.source, options.output, options.readable)
         return
     if options.to not in OUTPUT_FORMATS:
         found = f"; got {options.to!r}" if options.to else ""
@@ -99,7 +102,7 @@ def run_convert(options: argparse.Namespace) -> None:
     if options.output.exists() and not options.output.is_dir():
         raise UserError(f"{options.output} is a file; expected a folder, as {options.source} is one")
     try:
-        jobs = folder_jobs(options.source, options.output, f".{options.to}")
+        jobs = folder_jobs(options.source, options.output, f".{options.to}", options.readable)
     except ConvertError as error:
         raise UserError(str(error)) from error
     summary = convert_files(jobs, options.workers, options.timeout, progress=sys.stderr.isatty())
@@ -111,11 +114,11 @@ def run_convert(options: argparse.Namespace) -> None:
         print(f"skipped files are listed in {options.output / SKIPPED_FILE}")
 
 
-def _convert_one(source: Path, output: Path) -> None:
+def _convert_one(source: Path, output: Path, readable: bool) -> None:
     from symbolic_music.data.convert import Job, convert_file
 
     writable_suffix(output)
-    refused = convert_file(Job(source, output))
+    refused = convert_file(Job(source, output, readable))
     if refused:
         raise UserError(f"{source}: {': '.join(refused)}")
     print(f"written {output}")

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -17,6 +17,7 @@ from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.score.abc.write import abc_text
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_pieces
+from symbolic_music.score.layout.readable import readable_rhythm
 from symbolic_music.score.output import write_piece
 from symbolic_music.score.piece import Piece
 from symbolic_music.score.storage import write_atomically
@@ -26,10 +27,17 @@ SKIPPED_FILE = "skipped.jsonl"
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read and the name to write it under; a book's second tune goes to `NAME_2.mid`, and so on."""
+    """One file to read and the name to write it under; a book's second tune goes to `NAME_2.mid`, and so on.
+
+    Args:
+        source: the file to read.
+        target: the file to write.
+        readable: whether played rhythm is moved to note values (`score.layout.readable`).
+    """
 
     source: Path
     target: Path
+    readable: bool = False
 
 
 @dataclass
@@ -55,7 +63,7 @@ class ConvertError(ValueError):
     """A conversion that cannot be done as asked; the message is one line for the user."""
 
 
-def folder_jobs(folder: Path, output: Path, suffix: str) -> list[Job]:
+def folder_jobs(folder: Path, output: Path, suffix: str, readable: bool = False) -> list[Job]:
     """A job for each music file below a folder, in order; the output keeps the subfolders.
 
     Files that differ in nothing but their suffix ("a.mid", "a.abc") keep it in their new name, so that none is lost.
@@ -74,7 +82,7 @@ def folder_jobs(folder: Path, output: Path, suffix: str) -> list[Job]:
     jobs = []
     for source in sources:
         name = source.stem if named[source.with_suffix("")] == 1 else source.name
-        jobs.append(Job(source, output / source.relative_to(folder).parent / f"{name}{suffix}"))
+        jobs.append(Job(source, output / source.relative_to(folder).parent / f"{name}{suffix}", readable))
     return jobs
 
 
@@ -114,6 +122,8 @@ def convert_file(job: Job) -> tuple[str, str] | None:
     """Convert one file; the reason and its detail where that cannot be done, else None."""
     try:
         pieces = read_pieces(job.source).pieces
+        if job.readable:
+            pieces = [replace(piece, score=readable_rhythm(piece.score)) for piece in pieces]
         # The file that marks the job as done is written last.
         for target, written in reversed(list(_targets(job.target, pieces))):
             _write(written, target, job.source.stem)

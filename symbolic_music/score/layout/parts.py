@@ -3,6 +3,7 @@
 Times are in units of `note_values.CLOCK`. Knows nothing of what stands within a bar, or of files.
 """
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from symbolic_music.score.programs import DRUMS, program_name
 _UNITS_PER_TICK = CLOCK // TICKS_PER_QUARTER
 _DRUM_VOICES = 2
 """Voices for hands, and as many for feet."""
+_NUMBERED = re.compile(r"((midi|track|part|staff|channel|instrument|untitled)[ _-]*)*(#? ?\d+)?", re.IGNORECASE)
+_LONGEST_NAME = 32
 _LAST_UNIT = 2**31 * _UNITS_PER_TICK
 
 
@@ -160,7 +163,7 @@ def _fits(silence: int, unit: int) -> bool:
 
 def _part(track: TrackTick, notes: list[PlayedNote], start: int, end: int) -> Part:
     program = DRUMS if track.is_drum else min(max(track.program, 0), 127)
-    name = " ".join(track.name.split()) or program_name(program)
+    name = _part_name(track.name, program)
     if program == DRUMS:
         feet = [note for note in notes if drum_sound(note.pitch).is_foot]
         hands = [note for note in notes if not drum_sound(note.pitch).is_foot]
@@ -176,6 +179,14 @@ def _part(track: TrackTick, notes: list[PlayedNote], start: int, end: int) -> Pa
         clef = choose_clef(pitches[hands_of == number])
         staves.append(_staff(clef, deal_voices(hand), start, end))
     return Part(name, program, staves)
+
+
+def _part_name(track_name: str, program: int) -> str:
+    """A track's name, cut to what fits beside a staff; the instrument's where the track is only numbered."""
+    name = " ".join(track_name.split())
+    if _NUMBERED.fullmatch(name):
+        return program_name(program)
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
 
 
 def _staff(clef: Clef, voices: list[list[PlayedNote]], start: int, end: int) -> Staff:

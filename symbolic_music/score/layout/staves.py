@@ -33,8 +33,9 @@ _CLEFS_OF_PROGRAM: dict[int, tuple[Clef, ...]] = {
     **dict.fromkeys(range(52, 55), (TREBLE, TREBLE_8, BASS)),  # choirs: tenors sing from a treble clef an octave up
 }
 _USUAL_CLEFS = (TREBLE, BASS)
-# Keyboards, harp and mallets with two staves, and sounds of whole sections, which no single player's clef fits.
-_TWO_STAFF_PROGRAMS = frozenset({*range(9), 12, *range(16, 22), 46, *range(48, 53), *range(88, 104)})
+# Keyboards and harp; those and sounds of whole sections, which no single player's clef fits, may have two staves.
+_KEYBOARDS = frozenset({*range(9), *range(16, 22), 46})
+_TWO_STAFF_PROGRAMS = _KEYBOARDS | {12, *range(48, 53), *range(88, 104)}
 _MIDDLE_C = 60
 _ENOUGH = 0.08
 """The part of a track's notes that must lie on either side of the middle for a second staff to be worth while."""
@@ -42,6 +43,11 @@ _TENTH = 16
 """Semitones that a hand spans."""
 _REACH = 5
 """Semitones below middle C (above it, for the left hand) that still lie well on a hand's own staff."""
+
+
+def has_keyboard(program: int) -> bool:
+    """Whether a General MIDI program (from 0) is played by two hands that read a staff each."""
+    return program in _KEYBOARDS
 
 
 def needs_two_staves(program: int, pitches: np.ndarray) -> bool:

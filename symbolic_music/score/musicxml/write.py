@@ -8,6 +8,7 @@ velocities (as the notes' `dynamics`) and chord symbols are kept; lyrics, contro
 import io
 import zipfile
 from bisect import bisect_right
+from itertools import groupby
 from math import gcd
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -19,6 +20,7 @@ from symbolic_music.score.layout.bar_content import PartBars, VoiceBar
 from symbolic_music.score.layout.note_values import CLOCK
 from symbolic_music.score.layout.parts import Layout, Part, WrittenBar, lay_out, to_clock
 from symbolic_music.score.layout.percussion import drum_sound
+from symbolic_music.score.layout.staves import has_keyboard
 from symbolic_music.score.musicxml.write_harmony import harmony_xml
 from symbolic_music.score.musicxml.write_measures import Mark, PartStyle, measure_xml
 from symbolic_music.score.piece import Piece
@@ -37,8 +39,8 @@ _CONTAINER = (
 )
 _DRUM_CHANNEL = 10
 _MELODIC_CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16)
-_LOWEST_PITCH = 12
-"""C of MusicXML's octave 0."""
+_LOWEST_PITCH = 13
+"""The C below, of MusicXML's octave 0, may be a B sharp of the octave that it does not have."""
 _VISIBLE_CHANGE = 0.04
 """A tempo is shown when it differs by so much from the one shown last; each that sounds is written all the same."""
 
@@ -76,7 +78,7 @@ def musicxml_text(music: Piece | Score, title: str = "") -> str:
             for place, bar in enumerate(layout.bars)
         ]
         parts.append(f'<part id="P{number}">\n' + "\n".join(measures) + "\n</part>")
-    header = _header(piece, title) + _part_list(layout.parts)
+    header = _header(piece, title) + _part_list(layout.parts, piece.title or title)
     return f'{_DECLARATION}<score-partwise version="4.0">\n{header}' + "\n".join(parts) + "\n</score-partwise>\n"
 
 
@@ -101,43 +103,65 @@ def _compressed(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Text for an element: one line, without the characters that XML cannot hold."""
     return escape(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
 
 
 def _header(piece: Piece, title: str) -> str:
-    title = _text(piece.title or title)
+    title = xml_text(piece.title or title)
     lines = [f"<work><work-title>{title}</work-title></work>"] if title else []
     identification = []
     if piece.composer:
-        identification.append(f'<creator type="composer">{_text(piece.composer)}</creator>')
+        identification.append(f'<creator type="composer">{xml_text(piece.composer)}</creator>')
     if piece.license:
-        identification.append(f"<rights>{_text(piece.license)}</rights>")
+        identification.append(f"<rights>{xml_text(piece.license)}</rights>")
     supports = "".join(f'<supports element="{element}" type="yes"/>' for element in ("accidental", "beam"))
     identification.append(f"<encoding><software>symbolic-music</software>{supports}</encoding>")
     lines.append(f"<identification>{''.join(identification)}</identification>")
     return "\n".join(lines) + "\n"
 
 
-def _part_list(parts: list[Part]) -> str:
+def _part_list(parts: list[Part], title: str) -> str:
     channels: dict[int, int] = {}
     lines = ["<part-list>"]
+    braced = _braced_pairs(parts)
     for number, part in enumerate(parts, start=1):
-        lines.append(f'<score-part id="P{number}"><part-name>{_text(part.name)}</part-name>')
+        if number in braced:
+            lines.append(
+                '<part-group type="start" number="1"><group-symbol>brace</group-symbol>'
+                "<group-barline>yes</group-barline></part-group>"
+            )
+        # Many a file calls its only track by the piece's title.
+        name = xml_text(program_name(part.program) if part.name == title else part.name)
+        lines.append(f'<score-part id="P{number}"><part-name>{name}</part-name>')
         if part.is_drum:
             lines += _drum_instruments(part, PartStyle(number, 1))
         else:
             free = _MELODIC_CHANNELS[len(channels) % len(_MELODIC_CHANNELS)]
             channel = channels.setdefault(part.program, free)
-            name = _text(program_name(part.program))
+            instrument = xml_text(program_name(part.program))
             lines.append(
-                f'<score-instrument id="P{number}-I1"><instrument-name>{name}</instrument-name></score-instrument>'
+                f'<score-instrument id="P{number}-I1"><instrument-name>{instrument}</instrument-name>'
+                "</score-instrument>"
                 f'<midi-instrument id="P{number}-I1"><midi-channel>{channel}</midi-channel>'
                 f"<midi-program>{part.program + 1}</midi-program></midi-instrument>"
             )
         lines.append("</score-part>")
+        if number - 1 in braced:
+            lines.append('<part-group type="stop" number="1"/>')
     return "\n".join([*lines, "</part-list>"]) + "\n"
+
+
+def _braced_pairs(parts: list[Part]) -> set[int]:
+    """Numbers of the parts, from 1, that are the right hand of a keyboard whose left hand is the part after it."""
+    pairs: set[int] = set()
+    keyboards = [part.program if has_keyboard(part.program) and len(part.staves) == 1 else None for part in parts]
+    for program, run in groupby(enumerate(keyboards, start=1), key=lambda pair: pair[1]):
+        numbers = [number for number, _ in run]
+        if program is not None and len(numbers) == 2:
+            pairs.add(numbers[0])
+    return pairs
 
 
 def _drum_instruments(part: Part, style: PartStyle) -> list[str]:

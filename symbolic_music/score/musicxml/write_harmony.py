@@ -23,13 +23,13 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dim7": ("diminished-seventh", ()),
     "m7b5": ("half-diminished", ()),
     "aug7": ("augmented-seventh", ()),
-    "augmaj7": ("augmented", ("addmaj7",)),
-    "7sus4": ("suspended-fourth", ("add7",)),
+    "augmaj7": ("major-seventh", ("#5",)),
+    "7sus4": ("dominant", ("add4", "no3")),
     "9": ("dominant-ninth", ()),
     "maj9": ("major-ninth", ()),
     "m9": ("minor-ninth", ()),
     "mmaj9": ("major-minor", ("add9",)),
-    "9sus4": ("suspended-fourth", ("add7", "add9")),
+    "9sus4": ("dominant-ninth", ("add4", "no3")),
     "11": ("dominant-11th", ()),
     "maj11": ("major-11th", ()),
     "m11": ("minor-11th", ()),
@@ -41,7 +41,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Ger6": ("German", ()),
 }
 _SYMBOL = re.compile(r"(?P<root>[A-G][#b]*)(?P<quality>[^(/]*)(?:\((?P<changes>[^)]*)\))?(?:/(?P<bass>[A-G][#b]*))?$")
-_DEGREE = re.compile(r"(?P<kind>add|no)?(?P<alteration>#|b|maj)?(?P<degree>\d+)$")
+_DEGREE = re.compile(r"(?P<kind>add|no)?(?P<alteration>[#b])?(?P<degree>\d+)$")
 _ALTERED_IN_PLACE = (5, 9, 11, 13)
 
 
@@ -77,8 +77,7 @@ def _degree_xml(change: str) -> str:
     if not match:
         raise ValueError(f"expected a changed note such as b9, add9 or no3, got {change!r}")
     degree = int(match["degree"])
-    # The degrees of a chord are those above a dominant seventh: a major seventh is raised.
-    alteration = {"#": 1, "maj": 1, "b": -1, None: 0}[match["alteration"]]
+    alteration = {"#": 1, "b": -1, None: 0}[match["alteration"]]
     if match["kind"] == "no":
         kind = "subtract"
     else:

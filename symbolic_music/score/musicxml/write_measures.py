@@ -179,11 +179,12 @@ def _event_xml(
 
 
 def _pitch_xml(note: WrittenNote, part: Part, style: PartStyle) -> tuple[str, str, str]:
-    """The pitch, the instrument and the note head of a note."""
+    """The pitch, the instrument, and stem and note head of a note; stems go up for hands and down for feet."""
     if part.is_drum:
         sound = drum_sound(note.note.pitch)
         place = f"<display-step>{sound.step}</display-step><display-octave>{sound.octave}</display-octave>"
-        head = "" if sound.head == "normal" else f"<notehead>{sound.head}</notehead>"
+        head = f"<stem>{'down' if sound.is_foot else 'up'}</stem>"
+        head += "" if sound.head == "normal" else f"<notehead>{sound.head}</notehead>"
         instrument = f'<instrument id="{style.instrument(note.note.pitch)}"/>'
         return f"<unpitched>{place}</unpitched>", instrument, head
     alter = f"<alter>{note.alteration}</alter>" if note.alteration else ""

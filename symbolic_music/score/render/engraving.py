@@ -1,13 +1,15 @@
 """A piece as engraved notation: SVG pages, one PDF, or PNG pages. Needs the pip extra "engrave".
 
-The piece is written as MusicXML and engraved by verovio in a child process; typst makes PDF and PNG of its pages, with
-the fonts that verovio brings, so that they look the same on every machine. Knows nothing of the command line.
+Played rhythm is made readable (`layout.readable`), the piece is written as MusicXML, and verovio engraves it in a
+child process; typst makes PDF and PNG of its pages, with the fonts that verovio brings, so that they look the same on
+every machine. Knows nothing of the command line.
 """
 
 import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from symusic.core import ScoreTick as Score
 
 from symbolic_music._extras import require
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.musicxml.write import musicxml_text
+from symbolic_music.score.layout.readable import readable_rhythm
+from symbolic_music.score.musicxml.write import musicxml_text, xml_text
 from symbolic_music.score.piece import Piece
 from symbolic_music.score.storage import write_atomically
 
@@ -26,9 +29,11 @@ TIMEOUT = 300.0
 _PAGE_WIDTH, _PAGE_HEIGHT = 2100, 2970
 """A4 in tenths of a millimetre, at which verovio draws staves of 7.2 mm."""
 _MARGIN = 120
-_STAVES_AT_FULL_SIZE = 8
-_SMALLEST = 2.4
-"""How much smaller than full size staves are drawn at most; 3 mm are what a pocket score has."""
+_STAVES_AT_FULL_SIZE = 5
+_SMALLER, _SMALLEST = 1.15, 2.4
+"""How much smaller than verovio's staves ours are at least and at most: 6.3 mm for few, 3 mm as in a pocket score."""
+_TEXT_SIZE, _TITLE_SIZE = 405, 640
+"""Letters of verovio's texts as they stand in its pages, and of our titles."""
 _CHILD = Path(__file__).with_name("verovio_pages.py")
 
 
@@ -86,15 +91,40 @@ def engrave_pages(
         MissingExtraError: verovio is not installed.
     """
     require("verovio")
-    text = musicxml_text(music, title)
-    request = json.dumps({"options": _options(text, has_own_fonts), "music": text})
-    return json.loads(_run_verovio(request.encode(), timeout))
+    piece = music if isinstance(music, Piece) else Piece(music)
+    if piece.score.ticks_per_quarter > 0:
+        piece = replace(piece, score=readable_rhythm(piece.score))
+    text = musicxml_text(piece, title)
+    heading = _heading(piece.title or title, piece.composer)
+    request = {
+        "options": _options(text, has_own_fonts),
+        "music": text.replace("<part-list>", f"{heading}<part-list>", 1),
+    }
+    pages = json.loads(_run_verovio(json.dumps(request).encode(), timeout))
+    return [_with_large_title(pages[0]), *pages[1:]] if piece.title or title else pages
+
+
+def _heading(title: str, composer: str) -> str:
+    """The credits of the first page: verovio shows a composer in no other way."""
+    lines = ((title, "center", "top"), (composer, "right", "bottom"))
+    words = [
+        f'<credit-words justify="{justify}" valign="{valign}">{xml_text(text)}</credit-words>'
+        for text, justify, valign in lines
+        if text
+    ]
+    return "".join(f'<credit page="1">{each}</credit>' for each in words)
+
+
+def _with_large_title(page: str) -> str:
+    """The first page with its title in large letters, for verovio sets all credits in one size."""
+    before, heading, after = page.partition('class="pgHead')
+    return before + heading + after.replace(f'font-size="{_TEXT_SIZE}px"', f'font-size="{_TITLE_SIZE}px"', 1)
 
 
 def _options(text: str, has_own_fonts: bool) -> dict[str, Any]:
     """Verovio's options; the more staves, the smaller they are, so that a system fits on a page."""
     staves = text.count("<clef")
-    smaller = min(max(staves / _STAVES_AT_FULL_SIZE, 1), _SMALLEST)
+    smaller = min(max(staves / _STAVES_AT_FULL_SIZE, _SMALLER), _SMALLEST)
     return {
         "breaks": "auto",
         "fontTextLiberation": has_own_fonts,
@@ -110,6 +140,7 @@ def _options(text: str, has_own_fonts: bool) -> dict[str, Any]:
         "pageWidth": round(_PAGE_WIDTH * smaller),
         "scale": 40,
         "shrinkToFit": True,
+        "spacingStaff": 9,
         "smuflTextFont": "none" if has_own_fonts else "embedded",
         "svgViewBox": True,
         # Without a seed every run gives other ids.

@@ -96,7 +96,7 @@ def harmony_text(harmony: _Element) -> str | None:
     changes = _changes(harmony)
     if changes is None:
         return None
-    quality, changes = _suspended(quality, changes)
+    quality, changes = _named(quality, changes)
     return chord_text(root, quality, (*extra, *changes), bass)
 
 
@@ -130,12 +130,17 @@ def _changes(harmony: _Element) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(changes))
 
 
-def _suspended(quality: str, changes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Sevenths that are written as a suspension and more: "add 4, no 3" and the like have a quality of their own."""
+# Kinds that MusicXML has no name for, written as another with one degree changed.
+_NAMED_WITH_CHANGE = {("sus4", "b7"): "7sus4", ("maj7", "#5"): "augmaj7", ("mmaj7", "add9"): "mmaj9"}
+
+
+def _named(quality: str, changes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """A quality of its own for what MusicXML writes as another and more: "dominant, add 4, no 3" is a 7sus4."""
     if quality in ("7", "9") and {"add4", "no3"} <= set(changes):
         return f"{quality}sus4", tuple(change for change in changes if change not in ("add4", "no3"))
-    if quality == "sus4" and "b7" in changes:
-        return "7sus4", tuple(change for change in changes if change != "b7")
+    for (written, change), named in _NAMED_WITH_CHANGE.items():
+        if quality == written and change in changes:
+            return named, tuple(each for each in changes if each != change)
     return quality, changes
 
 
