@@ -12,7 +12,7 @@ from pathlib import Path
 from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.build import build_remi_tokenizer, build_word_level_tokenizer, save_processor
 from symbolic_music.tokenization.processing_music import CODECS, MusicProcessor
-from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import tokenizer_hash
 
@@ -22,9 +22,11 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--codec", choices=sorted(CODECS), default="remi")
     parser.add_argument("--dataset", help="dataset folder or Hub id with a training split, for BPE")
-    parser.add_argument("--vocab-size", type=int, help="ids in all, for BPE over REMI; left out: an id for each event")
+    parser.add_argument(
+        "--vocab-size", type=at_least(1), help="ids in all, for BPE over REMI; left out: an id for each event"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--max-pieces", type=int, help="train on the first N pieces only")
+    parser.add_argument("--max-pieces", type=at_least(1), help="train on the first N pieces only")
     return parser.parse_args()
 
 

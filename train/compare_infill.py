@@ -12,7 +12,7 @@ from symbolic_music._command import shown_command
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.filler_card import INFILLING_FILE
 from symbolic_music.metrics.intervals import in_brackets
-from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
 from symbolic_music.training.evaluation import PieceScores, bootstrap_difference, summarise_scores
 from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
 from symbolic_music.training.infill_trainer import score_examples
@@ -29,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", required=True, help="dataset folder or Hub id")
     parser.add_argument("--split", default="test")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     return parser.parse_args()
 

@@ -30,7 +30,7 @@ from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.score.midi.io import read_midi
-from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors, positive
 from symbolic_music.training.lora import count_parameters
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.recipe_report import judge_windows, recipe_table
@@ -54,16 +54,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--gguf-file", help="its weights, if they are GGUF")
     parser.add_argument("--dataset", required=True, help="folder or Hub id with all three splits")
     parser.add_argument("--recipe", action="append", choices=RECIPES, help="may be repeated; all when left out")
-    parser.add_argument("--window-bars", type=int, default=4)
-    parser.add_argument("--max-tokens", type=int, default=1024, help="longest window, spelled")
-    parser.add_argument("--steps", type=int, default=250)
-    parser.add_argument("--batch-size", type=int, default=4, help="windows per step")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--num-samples", type=int, default=500, help="windows sampled with the grammar; 0 for none")
-    parser.add_argument("--num-free", type=int, default=500, help="windows sampled without it")
-    parser.add_argument("--sampling-batch-size", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--window-bars", type=at_least(1), default=4)
+    parser.add_argument("--max-tokens", type=at_least(1), default=1024, help="longest window, spelled")
+    parser.add_argument("--steps", type=at_least(1), default=250)
+    parser.add_argument("--batch-size", type=at_least(1), default=4, help="windows per step")
+    parser.add_argument("--learning-rate", type=positive, default=1e-3)
+    parser.add_argument("--rank", type=at_least(1), default=16)
+    parser.add_argument(
+        "--num-samples", type=at_least(0), default=500, help="windows sampled with the grammar; 0 for none"
+    )
+    parser.add_argument("--num-free", type=at_least(0), default=500, help="windows sampled without it")
+    parser.add_argument("--sampling-batch-size", type=at_least(1), default=50)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--output", type=Path, required=True)
     return parser.parse_args()
 

@@ -17,7 +17,7 @@ from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.intervals import from_to
 from symbolic_music.metrics.memorisation_index import MemorisationIndex
-from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.training.arguments import at_least, one_line_errors
 from symbolic_music.training.infill_evaluation import compare_with_human, describe_fills, fill_pieces
 from symbolic_music.training.memorisation_evaluation import TRAINING_SPLIT, split_pieces
 from symbolic_music.training.preparation import load_splits
@@ -30,10 +30,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="folder or Hub id of a model that fills")
     parser.add_argument("--dataset", required=True, help="dataset folder or Hub id")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--num-samples", type=int, default=200)
+    parser.add_argument("--num-samples", type=at_least(1), default=200)
     parser.add_argument("--temperature", type=float, help="default: the model's")
     parser.add_argument("--top-p", type=float, help="default: the model's")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     return parser.parse_args()

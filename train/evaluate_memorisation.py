@@ -19,7 +19,7 @@ from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.memorisation import ALARM_NOTES, COVER_NOTES, CopyLimits
 from symbolic_music.metrics.memorisation_report import compare_copies, copies_table
-from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
 from symbolic_music.training.memorisation_evaluation import folder_pieces, split_pieces, training_index
 from symbolic_music.training.preparation import load_processor, load_splits
 from symbolic_music.training.summary import dataset_hash, git_commit
@@ -36,17 +36,21 @@ def parse_arguments() -> argparse.Namespace:
         help="folder or Hub id; writes the samples where --samples names none, and says "
         "on which grid all pieces are compared",
     )
-    parser.add_argument("--num-samples", type=int, default=1000)
-    parser.add_argument("--max-tokens", type=int, default=512, help="longest sample")
+    parser.add_argument("--num-samples", type=at_least(1), default=1000)
+    parser.add_argument("--max-tokens", type=at_least(1), default=512, help="longest sample")
     parser.add_argument("--temperature", type=float, help="default: the model's")
     parser.add_argument("--top-p", type=float, help="default: the model's")
-    parser.add_argument("--batch-size", type=int, default=20)
+    parser.add_argument("--batch-size", type=at_least(1), default=20)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--ignore-before", type=float, default=0.0, help="quarter notes of prompt in every sample")
-    parser.add_argument("--cover-notes", type=int, default=COVER_NOTES, help="fresh notes of a copy that covers")
-    parser.add_argument("--alarm-notes", type=int, default=ALARM_NOTES, help="fresh notes of a copy that alarms")
+    parser.add_argument(
+        "--cover-notes", type=at_least(1), default=COVER_NOTES, help="fresh notes of a copy that covers"
+    )
+    parser.add_argument(
+        "--alarm-notes", type=at_least(1), default=ALARM_NOTES, help="fresh notes of a copy that alarms"
+    )
     parser.add_argument("--index", type=Path, help="file of the index, made where it is missing; in the output")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples and the bootstrap")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the samples and the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="folder for memorisation.json and the index")
     return parser.parse_args()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.intervals import in_brackets
-from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.training.arguments import at_least, one_line_errors
 from symbolic_music.training.evaluation import evaluate_split, write_evaluation
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
@@ -21,11 +21,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", required=True, help="dataset folder or Hub id")
     parser.add_argument("--split", default="test", help="the split to score")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--max-pieces", type=int, help="score the first N pieces only")
-    parser.add_argument("--context-length", type=int, help="tokens read at once; the model's own when left out")
-    parser.add_argument("--batch-size", type=int, default=8, help="windows per forward pass")
+    parser.add_argument("--max-pieces", type=at_least(1), help="score the first N pieces only")
+    parser.add_argument(
+        "--context-length", type=at_least(2), help="tokens read at once; the model's own when left out"
+    )
+    parser.add_argument("--batch-size", type=at_least(1), default=8, help="windows per forward pass")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the bootstrap")
     return parser.parse_args()
 
 

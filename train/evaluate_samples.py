@@ -15,7 +15,7 @@ from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.intervals import from_to, in_brackets
-from symbolic_music.training.arguments import one_line_errors
+from symbolic_music.training.arguments import at_least, one_line_errors
 from symbolic_music.training.memorisation_evaluation import split_pieces
 from symbolic_music.training.preparation import load_splits
 from symbolic_music.training.sampling_evaluation import evaluate_sampling
@@ -27,12 +27,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="folder or Hub id of model and processor")
     parser.add_argument("--dataset", required=True, help="dataset folder or Hub id, for the human pieces")
     parser.add_argument("--split", default="test", help="the split of the human pieces")
-    parser.add_argument("--num-samples", type=int, default=1000)
-    parser.add_argument("--max-tokens", type=int, default=512, help="longest piece")
+    parser.add_argument("--num-samples", type=at_least(1), default=1000)
+    parser.add_argument("--max-tokens", type=at_least(1), default=512, help="longest piece")
     parser.add_argument("--temperature", type=float, help="default: the model's")
     parser.add_argument("--top-p", type=float, help="default: the model's")
-    parser.add_argument("--batch-size", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch-size", type=at_least(1), default=20)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--read-as-abc", action="store_true", help="have abc2midi and music21 read every piece as ABC")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")

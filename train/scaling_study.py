@@ -23,7 +23,13 @@ from symbolic_music.scaling.conduct import OnProgress, conduct
 from symbolic_music.scaling.report import COUNTS, write_report
 from symbolic_music.scaling.runs import RUNS_FILE, PlannedRun, StudyData, plan_run, read_runs
 from symbolic_music.scaling.study import StudyError, StudySettings, read_settings
-from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors
+from symbolic_music.training.arguments import (
+    MusicTrainingArguments,
+    TrainingError,
+    at_least,
+    one_line_errors,
+    positive,
+)
 from symbolic_music.training.one_epoch import free_memory, one_epoch_arguments, train_one_epoch
 from symbolic_music.training.preparation import choose_split, load_processor, load_splits
 from symbolic_music.training.summary import dataset_hash, tokenizer_hash
@@ -36,12 +42,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", help="dataset folder or Hub id")
     parser.add_argument("--tokenizer", help="folder or Hub id of the music processor")
     parser.add_argument("--output", type=Path, required=True, help="folder of the log, the report and the plots")
-    parser.add_argument("--max-runs", type=int, help="stop after so many new runs")
-    parser.add_argument("--rate-scale", type=float, default=1.0, help="factor of all learning rates, to search them")
+    parser.add_argument("--max-runs", type=at_least(0), help="stop after so many new runs")
+    parser.add_argument(
+        "--rate-scale", type=positive, default=1.0, help="factor of all learning rates, to search them"
+    )
     parser.add_argument("--plan", action="store_true", help="list the runs and train nothing")
     parser.add_argument("--report-only", action="store_true", help="report the runs that are there")
     parser.add_argument("--count", choices=COUNTS, default=COUNTS[0], help="what the fits take for a model's size")
-    parser.add_argument("--bootstrap", type=int, default=1000, help="replicates for the intervals")
+    parser.add_argument("--bootstrap", type=at_least(1), default=1000, help="replicates for the intervals")
     return parser.parse_args()
 
 

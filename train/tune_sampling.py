@@ -23,7 +23,7 @@ from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.statistics import compare_measured, measure_pieces
-from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
 from symbolic_music.training.memorisation_evaluation import split_pieces
 from symbolic_music.training.preparation import load_splits
 from symbolic_music.training.summary import dataset_hash
@@ -39,10 +39,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--split", default="validation", help="the split of the human pieces")
     parser.add_argument("--top-p", type=float, nargs="+", default=[0.85, 0.9, 0.95, 1.0])
     parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--num-samples", type=int, default=300, help="of each kind")
-    parser.add_argument("--max-tokens", type=int, default=512, help="longest piece")
-    parser.add_argument("--batch-size", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--num-samples", type=at_least(1), default=300, help="of each kind")
+    parser.add_argument("--max-tokens", type=at_least(1), default=512, help="longest piece")
+    parser.add_argument("--batch-size", type=at_least(1), default=50)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     return parser.parse_args()

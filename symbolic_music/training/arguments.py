@@ -4,10 +4,11 @@ A YAML file's keys are the flags' names; flags given on the command line win ove
 mean, not how they are acted on.
 """
 
+import argparse
 import difflib
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -278,6 +279,26 @@ def compiler_available(device_type: str, backend: str = "inductor") -> bool:
         logger.warning(f"torch.compile does not work here and is left out ({type(error).__name__}: {reason})")
         return False
     return True
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number that is so large."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is too small; expected {least} or more")
+        return value
+
+    return number
+
+
+def positive(text: str) -> float:
+    """A type for argparse: a finite number above zero."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}; expected a number above 0")
+    return value
 
 
 class _OneLineErrorParser(HfArgumentParser):

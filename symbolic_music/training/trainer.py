@@ -73,7 +73,10 @@ class MusicTrainer(Trainer):
         **kwargs: Any,
     ):
         check_push(args, model)
-        super().__init__(model=model, args=args, processing_class=processing_class, **kwargs)
+        try:
+            super().__init__(model=model, args=args, processing_class=processing_class, **kwargs)
+        except (ValueError, ImportError) as error:  # arguments that contradict each other, trackers that are not there
+            raise TrainingError(" ".join(str(error).split())) from error
         # The batch's number of predicted tokens is always wanted, whatever the model's forward accepts, and position 0
         # of a block is never predicted.
         self.model_accepts_loss_kwargs = True

@@ -271,6 +271,14 @@ def test_a_kernel_is_found_in_whatever_mode_of_gradients(mode):
         assert modeling_music_lstm.has_cpu_kernel(torch.float32, None)
 
 
+def test_a_kernel_tried_within_activation_checkpointing_leaves_no_trace():
+    modeling_music_lstm.has_cpu_kernel.cache_clear()
+    model, ids = tiny().train(), random_ids(2, 9)
+    model.activation_checkpointing_enable()
+    model(ids, labels=ids, use_cache=False).loss.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
 def test_trying_a_kernel_takes_no_random_number():
     modeling_music_lstm.has_cpu_kernel.cache_clear()
     torch.manual_seed(0)

@@ -5,6 +5,7 @@ Every layer is a one-layer `nn.LSTM`, so that cuDNN's and oneDNN's kernels run o
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
 from typing import Any
@@ -49,27 +50,32 @@ def has_cpu_kernel(weights: torch.dtype, autocast: torch.dtype | None) -> bool:
 
     oneDNN has no mixed-precision LSTM for processors without AVX-512, but autocast goes there on all of them; and
     where an instruction set is masked (`ONEDNN_MAX_CPU_ISA`), torch does not know that oneDNN does without. So it is
-    tried, without taking a random number.
+    tried: in a thread of its own, because the modes of the first caller are its thread's (no gradients, inference,
+    what activation checkpointing watches).
 
     Args:
         weights: the type of the weights.
         autocast: the type that autocast computes in, None where it is off.
     """
-    # The first caller may be generating, in either of the modes without gradients.
-    with torch.inference_mode(False), torch.enable_grad():
-        zeros = torch.zeros(1, 1, 1, dtype=weights, device="cpu")
-        matrix = zeros.new_zeros(NUM_GATES, 1).requires_grad_()
-        parameters = [matrix, matrix, zeros.new_zeros(NUM_GATES), zeros.new_zeros(NUM_GATES)]
-        try:
-            with torch.autocast("cpu", dtype=autocast, enabled=autocast is not None):
-                # has_biases, num_layers, dropout, train, bidirectional, batch_first
-                outputs = torch.lstm(zeros, (zeros, zeros), parameters, True, 1, 0.0, True, False, True)[0]
-            outputs.float().sum().backward()
-        except RuntimeError:
-            instead = f"in {weights}, outside autocast" if autocast else "in torch's own kernel"
-            logger.warning(f"This processor has no LSTM kernel for {autocast or weights}: LSTM layers run {instead}.")
-            return False
+    try:
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            thread.submit(_train_on_zeros, weights, autocast).result()
+    except RuntimeError:
+        instead = f"in {weights}, outside autocast" if autocast else "in torch's own kernel"
+        logger.warning(f"This processor has no LSTM kernel for {autocast or weights}: LSTM layers run {instead}.")
+        return False
     return True
+
+
+def _train_on_zeros(weights: torch.dtype, autocast: torch.dtype | None) -> None:
+    """One step through the smallest LSTM; takes no random number."""
+    zeros = torch.zeros(1, 1, 1, dtype=weights, device="cpu")
+    matrix = zeros.new_zeros(NUM_GATES, 1).requires_grad_()
+    parameters = [matrix, matrix, zeros.new_zeros(NUM_GATES), zeros.new_zeros(NUM_GATES)]
+    with torch.autocast("cpu", dtype=autocast, enabled=autocast is not None):
+        # has_biases, num_layers, dropout, train, bidirectional, batch_first
+        outputs = torch.lstm(zeros, (zeros, zeros), parameters, True, 1, 0.0, True, False, True)[0]
+    outputs.float().sum().backward()
 
 
 def run_padded(
