@@ -41,7 +41,7 @@ def steps(arguments: argparse.Namespace) -> list[tuple[str, list[str]]]:
         ("prepare folk", script("prepare_dataset.py", "--corpus", "folk", "--output", dataset, *limit)),
         (
             "train a tokenizer",
-            script("build_tokenizer.py", "--dataset", dataset, "--vocab-size", "1024", "--output", tokenizer),
+            script("build_tokenizer.py", "--dataset", dataset, "--vocab-size", "1600", "--output", tokenizer),
         ),
         (
             "train a small model",

@@ -1,6 +1,8 @@
 """`symbolic-music info`: what a file or a model holds."""
 
 import argparse
+import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,24 +11,31 @@ from symbolic_music.cli.shared import UserError, load_model
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
+    from symbolic_music.events.codec import ScoreCodec
+
 
 def add_info(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("info", help="what a music file or a model folder holds")
     parser.add_argument("target", metavar="FILE_OR_MODEL")
+    parser.add_argument(
+        "--codec",
+        metavar="NAME_OR_FOLDER",
+        help="also say what writing the pieces of a file loses: remi, abc_notes, track_text, or a tokenizer's folder",
+    )
     parser.set_defaults(run=run_info)
 
 
 def run_info(options: argparse.Namespace) -> None:
     """`symbolic-music info`."""
     path = Path(options.target)
-    rows = _file_rows(path) if path.is_file() else _model_rows(options.target)
+    rows = _file_rows(path, options.codec) if path.is_file() else _model_rows(options.target)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:<{width}}  {value}")
 
 
-def _file_rows(path: Path) -> list[tuple[str, str]]:
+def _file_rows(path: Path, codec_name: str | None) -> list[tuple[str, str]]:
     from symbolic_music.score.checks import ScoreError
     from symbolic_music.score.files import read_scores
 
@@ -37,7 +46,42 @@ def _file_rows(path: Path) -> list[tuple[str, str]]:
     rows = [("file", str(path)), ("pieces", str(len(pieces)))]
     for number, piece in enumerate(pieces, 1):
         rows.append((f"piece {number}", _describe(piece)))
+        if codec_name:
+            rows.append((f"  as {codec_name}", _describe_losses(piece, codec_name)))
     return rows
+
+
+def _describe_losses(score: "ScoreTick", codec_name: str) -> str:
+    from symbolic_music.events.codec import EncodingError
+    from symbolic_music.events.losses import losses
+
+    try:
+        lost = losses(_find_codec(codec_name), score)
+    except EncodingError as error:
+        return f"refused: {error}"
+    counts = [
+        (lost.left_out, "notes left out"),
+        (lost.merged, "notes merged with another"),
+        (lost.shortened, "notes shortened"),
+        (lost.moved, "notes moved to the grid"),
+        (lost.bars_changed, "bars of another meter"),
+        (lost.refused, f"parts refused ({lost.reason})"),
+    ]
+    parts = [f"{count} {what}" for count, what in counts if count]
+    return ", ".join([*(parts or ["nothing lost"]), f"{lost.drift:+.2f} s at the end"])
+
+
+@cache
+def _find_codec(name: str) -> "ScoreCodec":
+    from symbolic_music.tokenization.processing_music import CODECS, build_codec
+
+    if name in CODECS:
+        return CODECS[name]()
+    settings = Path(name) / "processor_config.json"
+    try:
+        return build_codec(json.loads(settings.read_text())["codec"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--codec {name}: expected {', '.join(sorted(CODECS))} or a tokenizer's folder") from error
 
 
 def _describe(score: "ScoreTick") -> str:

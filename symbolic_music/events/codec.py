@@ -1,7 +1,9 @@
 """The contract that every representation of a Score as named events keeps. Knows nothing of ids or models."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import Field, asdict, field, fields
+from fractions import Fraction
+from typing import Any, Protocol, TypeVar
 
 from symusic.core import ScoreTick
 
@@ -9,6 +11,30 @@ from symbolic_music.events.grammar import EventGrammar
 
 MAX_BARS = 100_000
 """A piece with more has a corrupt clock; each bar costs two events, so one late note could fill the memory."""
+
+
+EDITION = 2
+"""Of the rules by which a Score is moved to what a vocabulary can write. Files that do not name one are of the first.
+
+1. Each tempo is rounded by itself. Meters outside the vocabulary are passed over, notes beyond the longest duration
+   shortened. A Score with pitches or more voices than there are is refused.
+2. Tempos keep the piece on the clock. Meters outside the vocabulary are cut into bars that it has, long notes held on
+   by further durations. Tracks of one instrument share voices where there are too many; single notes that still find
+   no place are left out, and counted by `events.losses`.
+"""
+Settings = TypeVar("Settings")
+_BEFORE = "before"
+_NOT_ADDED = object()
+
+
+def check_edition(edition: int) -> None:
+    """Check that this version of the package knows the rules.
+
+    Raises:
+        ValueError: when it does not.
+    """
+    if not 1 <= edition <= EDITION:
+        raise ValueError(f"expected edition 1 to {EDITION} of a codec's rules, got {edition}; update symbolic_music")
 
 
 class EncodingError(ValueError):
@@ -33,9 +59,32 @@ def check_complete(grammar: EventGrammar, events: Sequence[str]) -> None:
         raise DecodingError(complaint)
 
 
-def settings_from_json(settings: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a codec's settings from what `to_dict` gave and JSON made lists of."""
-    return {name: _to_tuple(value) for name, value in settings.items() if name != "codec_type"}
+def added_field(default: Any, before: Any) -> Any:
+    """A field of a codec's settings that older files lack.
+
+    Args:
+        default: for what is made new.
+        before: what a file without the field means; it never changes.
+    """
+    return field(default=default, metadata={_BEFORE: before})
+
+
+def settings_to_json(settings: Any) -> dict[str, Any]:
+    """A codec's settings for a file; a field that says what its absence means is left out, as in files before it."""
+    values = asdict(settings)
+    return {
+        field.name: values[field.name]
+        for field in fields(settings)
+        if field.metadata.get(_BEFORE, _NOT_ADDED) != getattr(settings, field.name)
+    }
+
+
+def settings_from_json(settings_class: type[Settings], settings: dict[str, Any]) -> Settings:
+    """A codec's settings from what `to_dict` gave and JSON made lists of, in this version or in an older one."""
+    added: list[Field] = [field for field in fields(settings_class) if _BEFORE in field.metadata]  # type: ignore[arg-type]
+    values = {field.name: field.metadata[_BEFORE] for field in added}
+    values |= {name: _to_tuple(value) for name, value in settings.items() if name != "codec_type"}
+    return settings_class(**values)
 
 
 def _to_tuple(value: Any) -> Any:
@@ -59,6 +108,13 @@ class ScoreCodec(Protocol):
     @property
     def events(self) -> list[str]:
         """The vocabulary in a fixed order, without special tokens."""
+
+    @property
+    def ticks_per_quarter(self) -> int:
+        """Ticks per quarter note of every Score that the codec returns."""
+
+    def placed_windows(self, score: ScoreTick) -> list[tuple[Fraction, ScoreTick]]:
+        """The same as `windows`, and where each begins in the Score, in quarter notes."""
 
     def windows(self, score: ScoreTick) -> list[ScoreTick]:
         """The parts in which the codec writes a Score: itself, where the vocabulary has room for whole pieces."""

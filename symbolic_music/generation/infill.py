@@ -195,6 +195,9 @@ def _masked_request(
     num_bars: int,
 ) -> _Request:
     piece = codec.read_window(cut_bars(grid, first_bar, num_bars))
+    if not piece.whole:
+        around = f"{first_bar + 1}-{first_bar + num_bars}"
+        raise EncodingError(f"bars {around} hold more voices or other pitches than this model's vocabulary has")
     piece.fill_up(num_bars)
     playing = {voice.source for voice in piece.voices}
     chosen = playing if tracks is None else set(tracks)

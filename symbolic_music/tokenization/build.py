@@ -17,7 +17,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from symbolic_music.events.codec import ScoreCodec
-from symbolic_music.events.remi.codec import RemiCodec
+from symbolic_music.events.remi.codec import RemiCodec, RemiSettings
 from symbolic_music.score.checks import ScoreError
 from symbolic_music.score.transforms import transpose
 from symbolic_music.tokenization.processing_music import (
@@ -32,7 +32,11 @@ MIDITOK_FIRST_CHARACTER = 33
 
 
 def build_remi_tokenizer(
-    scores: Iterable[ScoreTick], vocab_size: int, spread_keys: bool = True, model_max_length: int = 1_000_000
+    scores: Iterable[ScoreTick],
+    vocab_size: int,
+    spread_keys: bool = True,
+    model_max_length: int = 1_000_000,
+    settings: RemiSettings | None = None,
 ) -> MusicProcessor:
     """Train REMI + BPE on Scores and wrap it.
 
@@ -42,11 +46,12 @@ def build_remi_tokenizer(
         spread_keys: whether to transpose the pieces, each by another interval of -5 to 6 semitones, so that merges
             learn rhythms and intervals rather than the keys a corpus happens to be written in.
         model_max_length: longest sequence the tokenizer accepts without a warning.
+        settings: the vocabulary of events; by default that of `RemiSettings`.
 
     Returns:
         A processor whose `midi_tokenizer` is the trained MidiTok tokenizer; `save_processor` writes both.
     """
-    codec = RemiCodec()
+    codec = RemiCodec(settings)
     base = codec.midi_tokenizer._vocab_base
     if vocab_size <= len(base):
         raise ValueError(f"vocab_size is {vocab_size}; it must exceed the {len(base)} base tokens")

@@ -41,7 +41,7 @@ class MusicProcessor(ProcessorMixin):
         # transformers notes how a tokenizer was loaded; saved again, that would make a copy differ from its original.
         for name in ("is_local", "local_files_only"):
             self.tokenizer.init_kwargs.pop(name, None)
-        self.codec = _build_codec(codec) if isinstance(codec, dict) else codec
+        self.codec = build_codec(codec) if isinstance(codec, dict) else codec
         names = [*SPECIAL_TOKENS.values(), *self.codec.events]
         self._character = {name: chr(FIRST_EVENT_CHARACTER + index) for index, name in enumerate(names)}
         self._word_ids = _event_ids(tokenizer, self.codec)
@@ -163,7 +163,8 @@ class MusicProcessor(ProcessorMixin):
         return {"processor_class": type(self).__name__, "codec": self.codec.to_dict()}
 
 
-def _build_codec(settings: dict[str, Any]) -> ScoreCodec:
+def build_codec(settings: dict[str, Any]) -> ScoreCodec:
+    """The codec whose `to_dict` gave some settings, in this version or in an older one."""
     codec_type = settings.get("codec_type")
     if codec_type not in CODECS:
         raise ValueError(f"codec_type is {codec_type!r}; expected one of {sorted(CODECS)}")

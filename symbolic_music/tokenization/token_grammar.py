@@ -180,9 +180,9 @@ def _lift(transitions: np.ndarray, token_events: Sequence[tuple[int, ...]], offs
     """One automaton over kinds of ids: (states, K) int16 rows counted from `offset`, or `FORBIDDEN`."""
     num_states, num_events = transitions.shape
     # One row per event, and a trap as last state, so that what is forbidden inside a token stays forbidden.
-    by_event = np.full((num_events, num_states + 1), num_states, dtype=np.intp)
+    by_event = np.full((num_events, num_states + 1), num_states, dtype=np.int32)
     by_event[:, :num_states] = np.where(transitions == FORBIDDEN, num_states, transitions).T
-    lifted = np.full((len(token_events), num_states), num_states, dtype=np.intp)
+    lifted = np.full((len(token_events), num_states), num_states, dtype=np.int32)
     for token, events in enumerate(token_events):
         if events:
             states = by_event[events[0]]

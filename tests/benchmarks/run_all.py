@@ -24,6 +24,7 @@ BENCHMARKS = {
     "bench_grammar_cost": ["--model", MODEL],
     "bench_abc_export": [],
     "bench_round_trip": [],
+    "bench_codec_losses": [],
     "bench_kneser_ney": ["--dataset", DATASET, "--model", MODEL],
     "bench_leakage_groups": ["--dataset", DATASET],
     "bench_atoms": ["--dataset", SONGS],

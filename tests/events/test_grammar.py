@@ -10,6 +10,7 @@ from symbolic_music.events.remi.codec import RemiCodec
 OPENING = ["BOS_None", "Bar_None", "TimeSig_3/4", "Position_0", "Tempo_120.0"]
 NOTE = ["Pitch_60", "Velocity_79", "Duration_1.0.24"]
 PIECE = [*OPENING, "Program_0", *NOTE]
+LONGEST = "Duration_32.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,9 @@ def note(pitch):
         [*PIECE, "Position_1", "Tempo_60.0", *note(60), "EOS_None"],
         [*PIECE, "Position_1", "Program_-1", *note(60), "EOS_None"],
         [*PIECE, "Bar_None", "TimeSig_4/4", "Position_95", *note(60), "EOS_None"],
+        [*PIECE, "Bar_None", "TimeSig_21/16", "Position_503", *note(60), "EOS_None"],
+        [*PIECE[:-1], LONGEST, LONGEST, "EOS_None"],
+        [*PIECE[:-1], LONGEST, "Duration_1.0.24", *note(61), "EOS_None"],
         [*PIECE, "Bar_None", "TimeSig_3/4", "Bar_None", "TimeSig_3/4", "Position_0", *note(60), "EOS_None"],
     ],
 )
@@ -62,9 +66,11 @@ BAR, END = ["Bar_None", "TimeSig_3/4"], ["EOS_None"]
         ([*PIECE, "PAD_None"], 9, "order: Duration"),
         ([*PIECE, "EOS_None", "Bar_None"], 10, "order: ended"),
         ([*PIECE, "EOS_None", "EOS_None"], 10, "order: ended"),
-        ([*PIECE, "Position_0"], 9, "meter: 3 beats, after position 0"),
-        ([*PIECE, "Position_72"], 9, "meter: 3 beats, after position 0"),
-        ([*PIECE, "Position_9", *NOTE, "Position_8"], 13, "meter: 3 beats, after position 9"),
+        ([*PIECE, "Position_0"], 9, "position: after position 0"),
+        ([*PIECE, "Position_72"], 9, "meter: 3 beats"),
+        ([*PIECE, "Position_9", *NOTE, "Position_8"], 13, "position: after position 9"),
+        ([*PIECE, "Duration_1.0.24"], 9, "order: Duration"),
+        ([*PIECE[:-1], LONGEST, "Duration_1.0.24", "Duration_1.0.24"], 10, "order: Duration"),
         ([*PIECE, "Pitch_60"], 9, "pitch: above pitch 60"),
         ([*PIECE, "Pitch_59"], 9, "pitch: above pitch 60"),
         ([*PIECE, "Program_-1"], 9, "program: program 0, notes at this onset"),

@@ -68,9 +68,9 @@ def test_without_the_grammar_the_header_is_still_what_was_asked_for(random_model
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        (HeaderFields(tempo=7), "the tempo is 7; expected 20 to 300"),
+        (HeaderFields(tempo=7), "the tempo is 7; expected 16 to 600"),
         (HeaderFields(num_bars=5), "the number of bars is 5; expected 1 to 4"),
-        (HeaderFields(meter="5/16"), "the meter is 5/16; expected 2/2, 3/2"),
+        (HeaderFields(meter="5/32"), "the meter is 5/32; expected 2/2, 3/2"),
         (HeaderFields(key="H"), "the key is H; expected Cb, Gb"),
         (HeaderFields(instruments=("Vioin",)), r"unknown instrument 'Vioin'.*did you mean 'violin'"),
         (

@@ -14,7 +14,7 @@ CONTEXT = 160
 
 @cache
 def tiny_processor():
-    return build_remi_tokenizer([melody_score(random_melody(seed)) for seed in range(3)], vocab_size=860)
+    return build_remi_tokenizer([melody_score(random_melody(seed)) for seed in range(3)], vocab_size=1440)
 
 
 def tiny_model(processor, spare_ids=0, seed=0):

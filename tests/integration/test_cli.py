@@ -174,10 +174,16 @@ def test_info_of_files(music):
     assert "pieces   2" in succeed("info", music / "book.abc")
 
 
+def test_info_says_what_a_codec_loses(music):
+    assert "as remi   nothing lost, +0.00 s at the end" in succeed("info", music / "walk.mid", "--codec", "remi")
+    failed = complain("info", music / "walk.mid", "--codec", "hummed")
+    assert "--codec hummed: expected abc_notes, remi, track_text or a tokenizer's folder" in failed
+
+
 @pytest.mark.slow
 def test_info_of_a_model(checkpoint):
     printed = succeed("info", checkpoint)
-    for row in ("music_transformer", "1 layers of width 16", "160 tokens", "860 tokens over 811 events", "remi"):
+    for row in ("music_transformer", "1 layers of width 16", "160 tokens", "1440 tokens over 1386 events", "remi"):
         assert row in printed
 
 

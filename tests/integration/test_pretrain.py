@@ -194,7 +194,7 @@ def test_a_users_error_is_one_line_and_code_2(folder, tmp_path, changes, complai
 @pytest.mark.slow
 def test_build_tokenizer_trains_on_the_training_split_alone(folder, tmp_path):
     script = ROOT / "train" / "build_tokenizer.py"
-    run(script, "--dataset", folder / "dataset", "--vocab-size", 840, "--output", tmp_path / "tokenizer")
+    run(script, "--dataset", folder / "dataset", "--vocab-size", 1420, "--output", tmp_path / "tokenizer")
     for name in ("tokenizer.json", "processor_config.json", "miditok.json"):
         assert (tmp_path / "tokenizer" / name).read_bytes() == (folder / "tokenizer" / name).read_bytes(), name
     result = run(script, "--dataset", folder / "dataset", "--vocab-size", 3, "--output", tmp_path / "x", expected=2)

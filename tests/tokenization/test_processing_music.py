@@ -123,7 +123,7 @@ def test_what_is_no_piece_is_refused_with_its_place(processor):
         processor.decode(ids[:-1])
     with pytest.raises(DecodingError, match=r"^event 0 is 'Bar_None', which may not follow here \(order: start\)"):
         processor.decode(ids[1:])
-    with pytest.raises(DecodingError, match="id 5000 is outside the vocabulary of 860"):
+    with pytest.raises(DecodingError, match="id 5000 is outside the vocabulary of 1440"):
         processor.decode([ids[0], 5000])
     with pytest.raises(DecodingError, match="stops after 0 events"):
         processor.decode([])
@@ -237,26 +237,26 @@ def test_the_shipped_tokenizer_gives_the_same_ids_over_a_thousand_files(shared_d
 
 
 def test_building_twice_gives_the_same_file(processor):
-    again = build_remi_tokenizer([melody_score(random_melody(seed)) for seed in range(3)], vocab_size=860)
+    again = build_remi_tokenizer([melody_score(random_melody(seed)) for seed in range(3)], vocab_size=1440)
     assert again.tokenizer.backend_tokenizer.to_str() == processor.tokenizer.backend_tokenizer.to_str()
 
 
 def test_keys_are_spread_only_when_asked_for(processor):
     pieces = [melody_score(random_melody(seed)) for seed in range(3)]
-    as_written = build_remi_tokenizer(pieces, vocab_size=860, spread_keys=False)
+    as_written = build_remi_tokenizer(pieces, vocab_size=1440, spread_keys=False)
     assert as_written.tokenizer.get_vocab() != processor.tokenizer.get_vocab()
 
 
 def test_a_piece_at_the_end_of_the_keyboard_is_not_transposed_but_kept():
-    processor = build_remi_tokenizer([melody_score([0, 127] * 12)] * 2, vocab_size=820)
-    assert len(processor.tokenizer) == 820
+    processor = build_remi_tokenizer([melody_score([0, 127] * 12)] * 2, vocab_size=1395)
+    assert len(processor.tokenizer) == 1395
 
 
 def test_building_needs_scores_and_room_for_merges():
     with pytest.raises(ValueError, match="no Scores to train the tokenizer on"):
-        build_remi_tokenizer([], vocab_size=900)
-    with pytest.raises(ValueError, match=r"vocab_size is 814; it must exceed the 814 base tokens"):
-        build_remi_tokenizer([melody_score([60])], vocab_size=814)
+        build_remi_tokenizer([], vocab_size=1500)
+    with pytest.raises(ValueError, match=r"vocab_size is 1389; it must exceed the 1389 base tokens"):
+        build_remi_tokenizer([melody_score([60])], vocab_size=1389)
 
 
 def test_a_split_that_text_cannot_tell_is_refused():
@@ -302,9 +302,10 @@ def test_a_word_that_is_no_event_is_no_id(word_level):
 
 
 def test_the_shipped_abc_tokenizer_is_the_codecs(tmp_path):
-    """Built again from the code, byte for byte; a change of the codec's events asks for a new asset."""
-    save_processor(build_word_level_tokenizer(AbcNotesCodec()), tmp_path)
+    """Built again from its settings, byte for byte."""
     shipped = SHIPPED.parent / "abc-notes"
+    settings = json.loads((shipped / "processor_config.json").read_text())["codec"]
+    save_processor(build_word_level_tokenizer(AbcNotesCodec.from_dict(settings)), tmp_path)
     assert sorted(path.name for path in shipped.iterdir()) == sorted(path.name for path in tmp_path.iterdir())
     for path in tmp_path.iterdir():
         assert (shipped / path.name).read_bytes() == path.read_bytes(), path.name

@@ -66,7 +66,7 @@ def build(folder: Path):
         Dataset.from_list(rows).to_parquet(folder / "dataset" / "data" / f"{split}-00000-of-00001.parquet")
         first += size
     scores = [tune(seed) for seed in range(SPLIT_SIZES["train"])]
-    save_processor(build_remi_tokenizer(scores, vocab_size=840), folder / "tokenizer")
+    save_processor(build_remi_tokenizer(scores, vocab_size=1420), folder / "tokenizer")
     return folder
 
 

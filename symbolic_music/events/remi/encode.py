@@ -11,9 +11,9 @@ from symusic.core import ScoreTick
 
 from symbolic_music.events.remi.quantise import RemiGrid
 
-# Ranks of what stands at one tick; a note takes four ranks from its own number on: Program, Pitch, Velocity, Duration.
+# Ranks of what stands at one tick; behind these come notes, each with a rank for all that it may write.
 _BAR, _METER, _POSITION, _TEMPO, _NOTES = range(5)
-_RANKS_PER_NOTE = 4
+_PROGRAM, _PITCH, _VELOCITY, _DURATIONS = range(4)
 
 
 class RemiWriter:
@@ -88,18 +88,27 @@ class RemiWriter:
         self, notes: dict[str, np.ndarray], starts: np.ndarray, units: list[int]
     ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         ticks, programs = notes["time"], notes["program"]
-        ranks = _NOTES + _RANKS_PER_NOTE * np.arange(len(ticks))
-        changed = np.concatenate([[True], np.diff(programs) != 0])
         unit_of_note = np.array(units)[np.searchsorted(starts, ticks, side="right") - 1]
-        durations = np.empty(len(ticks), dtype=np.int64)
+        longest = np.array([self.grid.durations[unit][-1] for unit in units])[
+            np.searchsorted(starts, ticks, side="right") - 1
+        ]
+        counts = -(-notes["duration"].astype(np.int64) // longest)
+        widths = _DURATIONS + counts
+        ranks = _NOTES + np.cumsum(widths) - widths
+        changed = np.concatenate([[True], np.diff(programs) != 0])
+        last = np.empty(len(ticks), dtype=np.int64)
+        left = notes["duration"] - (counts - 1) * longest
         for unit in set(units):
             here = unit_of_note == unit
-            durations[here] = np.searchsorted(self.grid.durations[unit], notes["duration"][here])
+            last[here] = np.searchsorted(self.grid.durations[unit], left[here])
+        note = np.repeat(np.arange(len(ticks)), counts)
+        place = np.arange(len(note)) - (np.cumsum(counts) - counts)[note]
+        durations = np.where(place == counts[note] - 1, last[note], len(self.grid.durations[units[0]]) - 1)
         return [
-            (ticks[changed], ranks[changed], self.program + programs[changed]),
-            (ticks, ranks + 1, self.pitch + notes["pitch"].astype(np.int64)),
-            (ticks, ranks + 2, self.velocity + np.searchsorted(self.grid.velocities, notes["velocity"])),
-            (ticks, ranks + 3, self.duration + durations),
+            (ticks[changed], ranks[changed] + _PROGRAM, self.program + programs[changed]),
+            (ticks, ranks + _PITCH, self.pitch + notes["pitch"].astype(np.int64)),
+            (ticks, ranks + _VELOCITY, self.velocity + np.searchsorted(self.grid.velocities, notes["velocity"])),
+            (ticks[note], ranks[note] + _DURATIONS + place, self.duration + durations),
         ]
 
 

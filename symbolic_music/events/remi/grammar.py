@@ -1,14 +1,16 @@
-"""The grammar of canonical REMI: five automata whose joint language is exactly what `RemiCodec` writes.
+"""The grammar of canonical REMI: six automata whose joint language is exactly what `RemiCodec` writes.
 
 - `order`:    Bar -> TimeSig -> Position -> (Tempo) -> (Program) -> Pitch -> Velocity -> Duration, and where a piece
-              may end: after a note. A piece opens with its meter and, at position 0, its tempo.
-- `meter`:    positions run forwards within a bar and stay inside its meter.
+              may end: after a note. A piece opens with its meter and, at position 0, its tempo. The longest duration
+              may be followed by another, which goes on.
+- `meter`:    positions stay inside the meter of their bar.
+- `position`: positions run forwards within a bar.
 - `pitch`:    notes of one program at one onset ascend in pitch, so none is there twice.
 - `program`:  programs at one onset ascend, and a `Program` event always changes the program.
 - `tempo`:    a `Tempo` event always changes the tempo.
 
 No state is a dead end: after a complete note a piece may end, and from every other state the shortest way to a
-complete note is open in all five (a new position has room for every pitch, a new program likewise).
+complete note is open in all six (a new position has room for every pitch, a new program likewise).
 """
 
 from collections import defaultdict
@@ -17,20 +19,22 @@ from collections.abc import Sequence
 from symbolic_music.events.grammar import Automaton, AutomatonBuilder, EventGrammar
 
 
-def remi_grammar(events: Sequence[str], positions_per_beat: int) -> EventGrammar:
+def remi_grammar(events: Sequence[str], positions_per_beat: int, held_on_by: str | None = None) -> EventGrammar:
     """The grammar over the events of a REMI vocabulary.
 
     Args:
         events: event names with `PAD_None`, `BOS_None` and `EOS_None`, in the order of the grammar's columns.
         positions_per_beat: positions in one beat, the beat being the note of the meter's denominator.
+        held_on_by: the longest `Duration` event, where another may follow it.
     """
     by_type: dict[str, list[str]] = defaultdict(list)
     for event in events:
         by_type[event.partition("_")[0]].append(event)
-    order = _order_automaton(events, by_type)
+    order = _order_automaton(events, by_type, held_on_by)
     automata = [
         order,
         _meter_automaton(events, by_type, positions_per_beat),
+        _position_automaton(events, by_type),
         _pitch_automaton(events, by_type),
         _program_automaton(events, by_type),
         _tempo_automaton(events, by_type),
@@ -46,13 +50,14 @@ def _others(by_type: dict[str, list[str]], *watched: str) -> list[str]:
     return [event for type_, events in by_type.items() if type_ not in watched for event in events]
 
 
-def _order_automaton(events: Sequence[str], by_type: dict[str, list[str]]) -> Automaton:
+def _order_automaton(events: Sequence[str], by_type: dict[str, list[str]], held_on_by: str | None) -> Automaton:
     opening = ["start", "BOS", "first Bar", "first TimeSig", "first Position"]
     body = ["Bar", "TimeSig", "Position", "Tempo"]
     # No pitch may come before the first program is known, so the states between bars exist twice.
     silent = [f"{state}, no program yet" for state in body]
     note = ["Program", "Pitch", "Velocity", "Duration"]
-    builder = AutomatonBuilder("order", events, [*opening, *silent, *body, *note, "ended"])
+    held = ["longest Duration"] if held_on_by else []
+    builder = AutomatonBuilder("order", events, [*opening, *silent, *body, *note, *held, "ended"])
 
     builder.add("start", by_type["PAD"], "start")  # left padding
     builder.add("start", by_type["BOS"], "BOS")
@@ -68,14 +73,18 @@ def _order_automaton(events: Sequence[str], by_type: dict[str, list[str]]) -> Au
         builder.add(f"Position{suffix}", by_type["Tempo"], f"Tempo{suffix}")
         for state in ("Position", "Tempo"):
             builder.add(f"{state}{suffix}", by_type["Program"], "Program")
-    for state in ("Position", "Tempo", "Program", "Duration"):
+    for state in ("Position", "Tempo", "Program", "Duration", *held):
         builder.add(state, by_type["Pitch"], "Pitch")
     builder.add("Pitch", by_type["Velocity"], "Velocity")
-    builder.add("Velocity", by_type["Duration"], "Duration")
-    builder.add("Duration", by_type["Program"], "Program")
-    builder.add("Duration", by_type["Position"], "Position")
-    builder.add("Duration", by_type["Bar"], "Bar")
-    builder.add("Duration", by_type["EOS"], "ended")
+    for state in ("Velocity", *held):
+        builder.add(state, by_type["Duration"], "Duration")
+        if held_on_by:
+            builder.add(state, [held_on_by], "longest Duration")
+    for state in ("Duration", *held):
+        builder.add(state, by_type["Program"], "Program")
+        builder.add(state, by_type["Position"], "Position")
+        builder.add(state, by_type["Bar"], "Bar")
+        builder.add(state, by_type["EOS"], "ended")
     builder.add("ended", by_type["PAD"], "ended")
     return builder.build()
 
@@ -83,27 +92,28 @@ def _order_automaton(events: Sequence[str], by_type: dict[str, list[str]]) -> Au
 def _meter_automaton(events: Sequence[str], by_type: dict[str, list[str]], positions_per_beat: int) -> Automaton:
     # Bars with the same number of beats have the same positions, whatever the beat.
     beats = {event: int(_value(event).split("/")[0]) for event in by_type["TimeSig"]}
-
-    def state(num_beats: int, position: int) -> str:
-        return f"{num_beats} beats, after position {position}"
-
-    states = [
-        state(num_beats, position)
-        for num_beats in sorted(set(beats.values()))
-        for position in range(-1, num_beats * positions_per_beat)
-    ]
-    builder = AutomatonBuilder("meter", events, ["before a TimeSig", *states])
+    state = "{} beats".format
+    builder = AutomatonBuilder("meter", events, ["before a TimeSig", *map(state, sorted(set(beats.values())))])
     builder.stay_on(_others(by_type, "Bar", "TimeSig", "Position"))
+    for name in builder.row:
+        builder.add(name, by_type["Bar"], "before a TimeSig")
     for event, num_beats in beats.items():
-        builder.add("before a TimeSig", [event], state(num_beats, -1))
-    for num_beats in sorted(set(beats.values())):
-        num_positions = num_beats * positions_per_beat
-        for last in range(-1, num_positions):
-            builder.add(state(num_beats, last), by_type["Bar"], "before a TimeSig")
-        for position in range(num_positions):
-            earlier = [state(num_beats, last) for last in range(-1, position)]
-            builder.add_all(earlier, f"Position_{position}", state(num_beats, position))
-    builder.add("before a TimeSig", by_type["Bar"], "before a TimeSig")
+        builder.add("before a TimeSig", [event], state(num_beats))
+        positions = [f"Position_{position}" for position in range(num_beats * positions_per_beat)]
+        builder.add(state(num_beats), positions, state(num_beats))
+    return builder.build()
+
+
+def _position_automaton(events: Sequence[str], by_type: dict[str, list[str]]) -> Automaton:
+    after = "after position {}".format
+    positions = by_type["Position"]
+    builder = AutomatonBuilder("position", events, ["no position", *map(after, range(len(positions)))])
+    builder.stay_on(_others(by_type, "Bar", "Position"))
+    for name in builder.row:
+        builder.add(name, by_type["Bar"], "no position")
+    for number in range(len(positions)):
+        earlier = ["no position", *map(after, range(number))]
+        builder.add_all(earlier, f"Position_{number}", after(number))
     return builder.build()
 
 

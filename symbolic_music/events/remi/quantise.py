@@ -5,6 +5,7 @@ meters that follow each other within a bar, and its result is not always its own
 beat unit (all of 4/4 and 3/4, all of 6/8 …) the two agree.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +22,14 @@ from symusic.core import (
 )
 
 from symbolic_music.events.codec import MAX_BARS, EncodingError
+from symbolic_music.events.meters import Meter, written_meters
+from symbolic_music.events.tempos import DEFAULT_MICROSECONDS, Clock, keep_time
+from symbolic_music.score.bars import last_note_end
 
 # What holds before the first one is written (Standard MIDI Files 1.0).
 DEFAULT_METER = (4, 4)
-DEFAULT_MICROSECONDS = 500_000
 # symusic holds ticks in 32 signed bits; the longest note still has room above this.
-_LAST_TICK = 2**31 - 2**20
-
-Meter = tuple[int, int]
+LAST_TICK = 2**31 - 2**20
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class RemiGrid:
         velocities: every velocity, ascending.
         tempos: every tempo in microseconds per quarter note, ascending.
         meters: every meter as (numerator, denominator).
+        edition: of the rules; see `events.codec.EDITION`.
     """
 
     ticks_per_quarter: int
@@ -50,6 +52,7 @@ class RemiGrid:
     velocities: np.ndarray
     tempos: np.ndarray
     meters: frozenset[Meter]
+    edition: int
 
     def bar_length(self, meter: Meter) -> int:
         """Ticks in a bar."""
@@ -89,8 +92,19 @@ class _Sections:
             here = self.units[section] == beat_unit
             unit = self.grid.steps[beat_unit] * ticks_per_quarter
             positions = np.maximum((2 * scaled[here] + unit) // (2 * unit), 1)
-            rounded[here] = _nearest(self.grid.durations[beat_unit], positions * self.grid.steps[beat_unit])
+            rounded[here] = self._nearest_durations(beat_unit, positions * self.grid.steps[beat_unit])
         return rounded
+
+    def _nearest_durations(self, beat_unit: int, ticks: np.ndarray) -> np.ndarray:
+        """The nearest lengths that durations make: one of them, or the longest many times and another behind it."""
+        durations = self.grid.durations[beat_unit]
+        if self.grid.edition == 1:
+            return _nearest(durations, ticks)
+        whole = np.maximum(ticks // durations[-1], 0)
+        rest = np.where(
+            whole > 0, _nearest(np.append(0, durations), ticks % durations[-1]), _nearest(durations, ticks)
+        )
+        return whole * durations[-1] + rest
 
     def bar_number(self, tick: int) -> int:
         """Bars before the one that holds a tick."""
@@ -115,8 +129,12 @@ def quantise_score(score: ScoreTick, grid: RemiGrid) -> ScoreTick:
     quantised = ScoreTick(grid.ticks_per_quarter)
     quantised.tracks = _quantise_tracks(score, sections)
     last_onset = max(track.notes[-1].time for track in quantised.tracks)
-    _check_length(last_onset, sections)
-    quantised.tempos = _quantise_tempos(score, sections, last_onset)
+    _check_length(last_onset, "begins", sections)
+    if grid.edition == 1:
+        quantised.tempos = _quantise_tempos(score, sections, last_onset)
+    else:
+        _check_length(last_note_end(quantised) - 1, "ends", sections)
+        quantised.tempos = _tempos_on_the_clock(score, sections, last_onset)
     quantised.time_signatures = TimeSignatureTickList(
         [
             TimeSignatureTick(start, *meter)
@@ -127,24 +145,31 @@ def quantise_score(score: ScoreTick, grid: RemiGrid) -> ScoreTick:
     return quantised
 
 
-def _check_length(last_onset: int, sections: _Sections) -> None:
-    bars = sections.bar_number(last_onset) + 1
+def _check_length(tick: int, what: str, sections: _Sections) -> None:
+    bars = sections.bar_number(tick) + 1
     if bars > MAX_BARS:
-        raise EncodingError(f"the last note begins in bar {bars:,}; expected at most {MAX_BARS:,} bars")
+        raise EncodingError(f"the last note {what} in bar {bars:,}; expected at most {MAX_BARS:,} bars")
+
+
+def _changes(score: ScoreTick, grid: RemiGrid) -> Iterable[tuple[int, Meter]]:
+    """Changes of meter in the source's ticks, those outside the vocabulary cut into bars or passed over."""
+    if grid.edition > 1:
+        return written_meters(score, grid.meters, last_note_end(score))
+    changes = sorted(score.time_signatures, key=lambda change: change.time)
+    meters = [(change.time, (change.numerator, change.denominator)) for change in changes]
+    return [(time, meter) for time, meter in meters if meter in grid.meters]
 
 
 def _meter_sections(score: ScoreTick, grid: RemiGrid) -> _Sections:
     """The meters in force, each moved to the next bar line of the one before it.
 
-    Of several that come to one bar line the last counts; one that repeats the meter in force changes nothing; meters
-    outside the vocabulary are passed over.
+    Of several that come to one bar line the last counts; one that repeats the meter in force changes nothing.
     """
     starts, meters = [0], [DEFAULT_METER]
-    for change in sorted(score.time_signatures, key=lambda change: change.time):
-        meter = (change.numerator, change.denominator)
-        if meter not in grid.meters or meter == meters[-1]:
+    for time, meter in _changes(score, grid):
+        if meter == meters[-1]:
             continue
-        start = _next_bar_line(change.time, score.ticks_per_quarter, grid, starts[-1], meters[-1])
+        start = _next_bar_line(time, score.ticks_per_quarter, grid, starts[-1], meters[-1])
         if start == starts[-1]:
             starts.pop()
             meters.pop()
@@ -182,9 +207,11 @@ def _quantise_notes(notes: dict[str, np.ndarray], ticks_per_quarter: int, sectio
     if notes["time"].min() < 0:
         raise EncodingError(f"a note begins at tick {notes['time'].min()}; expected 0 or later")
     times = sections.round_times(notes["time"], ticks_per_quarter)
-    if times.max() > _LAST_TICK:
-        raise EncodingError(f"a note begins at tick {times.max():,}; expected at most {_LAST_TICK:,}")
+    if times.max() > LAST_TICK:
+        raise EncodingError(f"a note begins at tick {times.max():,}; expected at most {LAST_TICK:,}")
     durations = sections.round_durations(times, notes["duration"], ticks_per_quarter)
+    if sections.grid.edition > 1 and (times + durations).max() > LAST_TICK:
+        raise EncodingError(f"a note ends at tick {(times + durations).max():,}; expected at most {LAST_TICK:,}")
     velocities = _nearest(sections.grid.velocities, notes["velocity"])
     # Of notes with one onset and pitch the shortest, and of these the softest, is kept.
     order = np.lexsort((velocities, durations, notes["pitch"], times))
@@ -220,6 +247,19 @@ def _quantise_tempos(score: ScoreTick, sections: _Sections, last_onset: int) -> 
         if time <= last_onset and (not tempos or tempos[-1].mspq != tempo):
             tempos.append(TempoTick(time, mspq=tempo))
     return TempoTickList(tempos)
+
+
+def _tempos_on_the_clock(score: ScoreTick, sections: _Sections, last_onset: int) -> TempoTickList:
+    """Tempos where those of the source change, at the nearest positions, so that the piece keeps its time."""
+    unit = score.ticks_per_quarter
+    clock = Clock(score, sections.grid.ticks_per_quarter)
+    times = np.array(clock.places, dtype=np.int64) // sections.grid.ticks_per_quarter
+    places = np.unique(sections.round_times(times, unit))
+    places = places[places <= last_onset].tolist()
+    end = max(last_note_end(score) * clock.parts, (places[-1] + 1) * unit)
+    speeds = keep_time(clock, [*(place * unit for place in places), end], sections.grid.tempos)
+    kept = [index for index, speed in enumerate(speeds) if index == 0 or speed != speeds[index - 1]]
+    return TempoTickList([TempoTick(places[index], mspq=speeds[index]) for index in kept])
 
 
 def _nearest(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:

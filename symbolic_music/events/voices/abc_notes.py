@@ -13,7 +13,7 @@ are named by sharps; `abc_text` spells them by the key. This module knows nothin
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 from symusic.core import ScoreTick
 
-from symbolic_music.events.codec import check_complete, settings_from_json
+from symbolic_music.events.codec import check_complete, settings_from_json, settings_to_json
 from symbolic_music.events.grammar import EventGrammar
+from symbolic_music.events.meters import parse_meter
+from symbolic_music.events.tempos import fine_tempos
 from symbolic_music.events.voices.abc_notes_grammar import abc_notes_grammar
 from symbolic_music.events.voices.bars import VoiceWriter, spans_by_bar
-from symbolic_music.events.voices.codec import VoiceCodec, VoiceSettings, parse_meter
+from symbolic_music.events.voices.codec import VoiceCodec, VoiceSettings
 from symbolic_music.events.voices.quantise import (
     Voice,
     VoicePiece,
@@ -46,16 +48,16 @@ class AbcNotesSettings(VoiceSettings):
 
     Attributes:
         tempo_range: slowest and fastest tempo in quarter notes per minute.
-        num_tempos: evenly spaced tempos.
+        num_tempos: evenly spaced tempos; None takes `events.tempos.fine_tempos`, at most 1.5% apart.
         max_voices: voices in a piece.
 
     Raises:
         ValueError: when these do not fit together.
     """
 
-    tempo_range: tuple[int, int] = (40, 240)
-    num_tempos: int = 41
-    max_voices: int = 8
+    tempo_range: tuple[int, int] = (16, 600)
+    num_tempos: int | None = None
+    max_voices: int = 30
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,7 +90,9 @@ class AbcNotesCodec(VoiceCodec):
         unit = self.settings.steps_per_quarter // 2
         if 2 * unit != self.settings.steps_per_quarter:
             raise ValueError(f"expected an even number of steps per quarter, got {self.settings.steps_per_quarter}")
-        tempos = np.linspace(*self.settings.tempo_range, self.settings.num_tempos)
+        slowest, fastest = self.settings.tempo_range
+        number = self.settings.num_tempos
+        tempos = fine_tempos(slowest, fastest) if number is None else np.linspace(slowest, fastest, number)
         self._tempo = {tempo: f"{tempo:g}" for tempo in tempos.tolist()}
         super().__init__(
             self.settings, lambda steps: _length_name(steps, unit), pitch_name, tempos, self.settings.max_voices
@@ -97,11 +101,11 @@ class AbcNotesCodec(VoiceCodec):
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> "AbcNotesCodec":
         """The codec whose `to_dict` gave `settings`."""
-        return cls(AbcNotesSettings(**settings_from_json(settings)))
+        return cls(settings_from_json(AbcNotesSettings, settings))
 
     def to_dict(self) -> dict[str, Any]:
         """Settings of the codec, for `processor_config.json`."""
-        return {"codec_type": self.codec_type, **asdict(self.settings)}
+        return {"codec_type": self.codec_type, **settings_to_json(self.settings)}
 
     @cached_property
     def events(self) -> list[str]:
@@ -120,17 +124,22 @@ class AbcNotesCodec(VoiceCodec):
         """The Score alone: a piece is written whole."""
         return [score]
 
+    def placed_windows(self, score: ScoreTick) -> list[tuple[Fraction, ScoreTick]]:
+        """The Score alone, from its beginning."""
+        return [(Fraction(0), score)]
+
     def quantise(self, score: ScoreTick) -> ScoreTick:
         """The Score this codec writes for `score`.
 
-        Onsets, durations and tempos move to the nearest value of the vocabulary, changes of meter, key and tempo to
-        the next bar line; notes of a track that overlap without being a chord become tracks of their own; of notes
-        with one onset and pitch in a track the shortest is kept; tracks are ordered by the bar in which they enter;
-        loudness and what is not played are dropped; a Score without a key gets the major key it fits best.
+        Onsets and durations move to the nearest step, changes of meter and key to the next bar line; each bar has the
+        tempo that keeps the piece on the clock; a bar that the vocabulary lacks is cut into bars that it has; notes
+        of a track that overlap without being a chord become tracks of their own, and where these are too many, tracks
+        of one instrument share them and the least busy are left out; of notes with one onset and pitch in a track the
+        shortest is kept; tracks are ordered by the bar in which they enter; loudness and what is not played are
+        dropped; a Score without a key gets the major key it fits best.
 
         Raises:
-            EncodingError: without notes; with a pitch outside the vocabulary, more voices than it has, or more bars
-                than any sensible piece, the bar being named.
+            EncodingError: without notes that it has pitches for, or with more bars than any sensible piece.
         """
         return piece_score(quantise_piece(score, self._grid), self._grid)
 

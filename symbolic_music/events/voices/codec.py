@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from symbolic_music.events.codec import EDITION, added_field, check_edition
+from symbolic_music.events.meters import parse_meter
 from symbolic_music.events.voices.bars import Span, VoiceWriter
 from symbolic_music.events.voices.durations import check_durations
 from symbolic_music.events.voices.quantise import VoiceGrid
@@ -32,6 +34,7 @@ class VoiceSettings:
         lowest_pitch: lowest pitch, 0 to 127.
         highest_pitch: highest pitch, 0 to 127.
         meters: every meter; 4/4 must be one, for it holds where a Score says nothing.
+        edition: of the rules of rounding; see `events.codec.EDITION`.
 
     Raises:
         ValueError: when these do not fit together.
@@ -39,14 +42,19 @@ class VoiceSettings:
 
     steps_per_quarter: int = 24
     durations: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 96)
-    lowest_pitch: int = 21
-    highest_pitch: int = 108
+    lowest_pitch: int = 0
+    highest_pitch: int = 127
     meters: tuple[str, ...] = (
-        *("2/2", "3/2", "1/4", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4"),
-        *("2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "9/8", "12/8"),
+        *("2/2", "3/2", "4/2"),
+        *("1/4", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4", "8/4", "9/4", "10/4", "12/4"),
+        *("1/8", "2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "8/8", "9/8", "10/8", "11/8", "12/8"),
+        *("13/8", "14/8", "15/8", "16/8", "18/8", "21/8"),
+        *("1/16", "3/16", "5/16", "6/16", "7/16", "9/16", "11/16", "12/16", "13/16", "15/16", "21/16"),
     )
+    edition: int = added_field(EDITION, before=1)
 
     def __post_init__(self) -> None:
+        check_edition(self.edition)
         check_durations(self.durations, 8 * self.steps_per_quarter)
         if not 0 <= self.lowest_pitch < self.highest_pitch <= 127:
             raise ValueError(f"expected pitches within 0 to 127, got {self.lowest_pitch} to {self.highest_pitch}")
@@ -94,6 +102,7 @@ class VoiceCodec:
             meters=frozenset(map(parse_meter, settings.meters)),
             tempos=tempos,
             max_voices=max_voices,
+            edition=settings.edition,
         )
         self._bar_steps = {f"Meter_{meter}": self._grid.bar_steps(parse_meter(meter)) for meter in settings.meters}
 
@@ -156,9 +165,3 @@ class VoiceCodec:
 
 def _inverse(names: Mapping[Any, str]) -> dict[str, Any]:
     return {name: value for value, name in names.items()}
-
-
-def parse_meter(text: str) -> tuple[int, int]:
-    """The numerator and denominator of "3/4"."""
-    numerator, _, denominator = text.partition("/")
-    return int(numerator), int(denominator)

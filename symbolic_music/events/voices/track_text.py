@@ -14,22 +14,24 @@ A piece is cut into windows before it comes here. This module knows nothing of i
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
-from symusic.core import ScoreTick
+from symusic.core import ScoreTick, TimeSignatureTick, TimeSignatureTickList
 
-from symbolic_music.events.codec import EncodingError, check_complete, settings_from_json
+from symbolic_music.events.codec import EncodingError, check_complete, settings_from_json, settings_to_json
 from symbolic_music.events.grammar import EventGrammar
+from symbolic_music.events.meters import Meter, parse_meter, written_meters
+from symbolic_music.events.tempos import fine_tempos
 from symbolic_music.events.voices.bars import Span, VoiceWriter, rests, spans_by_bar
-from symbolic_music.events.voices.codec import DRUMS_VALUE, VoiceCodec, VoiceSettings, parse_meter
-from symbolic_music.events.voices.quantise import Meter, Voice, VoicePiece, piece_score, quantise_piece
+from symbolic_music.events.voices.codec import DRUMS_VALUE, VoiceCodec, VoiceSettings
+from symbolic_music.events.voices.quantise import Voice, VoicePiece, bar_tempos, piece_score, quantise_piece
 from symbolic_music.events.voices.track_text_grammar import track_text_grammar
-from symbolic_music.score.bars import bar_table, equal_parts
+from symbolic_music.score.bars import bar_table, equal_parts, last_note_end
 from symbolic_music.score.programs import PROGRAM_NAMES
 from symbolic_music.score.transforms import cut_bars
 
@@ -46,7 +48,8 @@ class TrackTextSettings(VoiceSettings):
     """What a vocabulary of track text can say.
 
     Attributes:
-        tempo_range: slowest and fastest tempo in quarter notes per minute; every whole number between is a tempo.
+        tempo_range: slowest and fastest tempo in quarter notes per minute; those between are at most 1.5% apart (see
+            `events.tempos.fine_tempos`), in the first edition all whole numbers.
         max_bars: bars in a window.
         max_tracks: lines in a window.
         max_masks: bars of lines that may be masked at once, for models that fill them in; see `events.infilling`.
@@ -55,9 +58,9 @@ class TrackTextSettings(VoiceSettings):
         ValueError: when these do not fit together.
     """
 
-    tempo_range: tuple[int, int] = (20, 300)
+    tempo_range: tuple[int, int] = (16, 600)
     max_bars: int = 16
-    max_tracks: int = 16
+    max_tracks: int = 30
     max_masks: int = 0
 
     def __post_init__(self) -> None:
@@ -75,7 +78,7 @@ class HeaderFields:
     """What a header is asked to say; what is left out is left to the model.
 
     Attributes:
-        tempo: quarter notes per minute, a whole number.
+        tempo: quarter notes per minute; the nearest of the vocabulary is taken.
         meter: such as "3/4".
         key: such as "G" or "F#m".
         num_bars: bars of the window.
@@ -136,29 +139,29 @@ class TrackTextCodec(VoiceCodec):
     def __init__(self, settings: TrackTextSettings | None = None):
         self.settings = settings or TrackTextSettings()
         low, high = self.settings.tempo_range
+        whole_tempos = self.settings.edition == 1
         super().__init__(
             self.settings,
             lambda steps: duration_name(steps, self.settings.steps_per_quarter),
             note_name,
-            np.arange(low, high + 1, dtype=np.float64),
+            np.arange(low, high + 1, dtype=np.float64) if whole_tempos else fine_tempos(low, high),
             self.settings.max_tracks,
         )
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> "TrackTextCodec":
         """The codec whose `to_dict` gave `settings`."""
-        return cls(TrackTextSettings(**settings_from_json(settings)))
+        return cls(settings_from_json(TrackTextSettings, settings))
 
     def to_dict(self) -> dict[str, Any]:
         """Settings of the codec, for `processor_config.json`."""
-        return {"codec_type": self.codec_type, **asdict(self.settings)}
+        return {"codec_type": self.codec_type, **settings_to_json(self.settings)}
 
     @cached_property
     def events(self) -> list[str]:
         """Event names in the order of their ids, without special tokens."""
-        low, high = self.settings.tempo_range
         return [
-            *(f"Tempo_{tempo}" for tempo in range(low, high + 1)),
+            *(f"Tempo_{tempo:g}" for tempo in self._grid.tempos.tolist()),
             *(f"Meter_{meter}" for meter in self.settings.meters),
             *(f"Key_{key}" for key in self._key.values()),
             *(f"Bars_{number}" for number in range(1, self.settings.max_bars + 1)),
@@ -187,18 +190,26 @@ class TrackTextCodec(VoiceCodec):
         """A Score cut where the meter changes, and what is longer than a window into parts of about equal length.
 
         Notes are moved to the grid first, so that none leaves its window by that; silent windows are left out. A bar
-        that a change of meter cuts short is filled up with silence.
+        that a change of meter cuts short is filled up with silence. A note ends with its window.
 
         Raises:
             EncodingError: when the clock does not run.
         """
+        return [window for _, window in self.placed_windows(score)]
+
+    def placed_windows(self, score: ScoreTick) -> list[tuple[Fraction, ScoreTick]]:
+        """The same, and where each window begins, in quarter notes."""
         score = self.move_to_grid(score)
+        if self.settings.edition > 1:
+            changes = list(written_meters(score, self._grid.meters, last_note_end(score)))
+            score.time_signatures = TimeSignatureTickList([TimeSignatureTick(at, *meter) for at, meter in changes])
+        starts = bar_table(score).starts.tolist()
         windows = [
-            cut_bars(score, first, end - first)
+            (Fraction(starts[first], self.settings.steps_per_quarter), cut_bars(score, first, end - first))
             for begin, behind in self.stretches(score)
             for first, end in pairwise(equal_parts(begin, behind, self.settings.max_bars))
         ]
-        return [window for window in windows if window.note_num()]
+        return [(start, window) for start, window in windows if window.note_num()]
 
     def move_to_grid(self, score: ScoreTick) -> ScoreTick:
         """The Score with everything at the nearest step; notes keep their order.
@@ -224,14 +235,15 @@ class TrackTextCodec(VoiceCodec):
     def quantise(self, score: ScoreTick) -> ScoreTick:
         """The Score this codec writes for `score`.
 
-        Onsets, durations and tempos move to the nearest value of the vocabulary; the tempo and key of the first bar
-        hold throughout; notes of a track that overlap without being a chord become tracks of their own, behind it; of
-        notes with one onset and pitch in a track the shortest is kept; loudness and what is not played are dropped; a
-        Score without a key gets the major key it fits best.
+        Onsets and durations move to the nearest step; the window lasts as long as it did, to the nearest tempo; the
+        key of the first bar holds throughout; notes of a track that overlap without being a chord become tracks of
+        their own, behind it, and where these are too many, tracks of one instrument share them and the least busy are
+        left out; of notes with one onset and pitch in a track the shortest is kept; loudness and what is not played
+        are dropped; a Score without a key gets the major key it fits best.
 
         Raises:
-            EncodingError: without notes; with a pitch outside the vocabulary, more tracks or bars than it has, or a
-                change of meter, the bar being named.
+            EncodingError: without notes that it has pitches for; with more bars than there may be, or a change of
+                meter, the bar being named.
         """
         return piece_score(self.read_window(score), self._grid)
 
@@ -249,7 +261,8 @@ class TrackTextCodec(VoiceCodec):
             if meter != before:
                 change = f"{before[0]}/{before[1]} to {meter[0]}/{meter[1]}"
                 raise EncodingError(f"bar {bar} changes the meter from {change}; cut the piece there")
-        piece.keys, piece.tempos = piece.keys[:1] * bars, piece.tempos[:1] * bars
+        tempos = piece.tempos if self.settings.edition == 1 else bar_tempos(score, self._grid, [0, piece.end])
+        piece.keys, piece.tempos = piece.keys[:1] * bars, tempos[:1] * bars
         return piece
 
     def encode(self, score: ScoreTick) -> list[str]:
@@ -304,7 +317,8 @@ class TrackTextCodec(VoiceCodec):
         Raises:
             ValueError: for a value outside the vocabulary; the message names it and what there is.
         """
-        asked = {"Tempo": fields.tempo, "Meter": fields.meter, "Key": fields.key, "Bars": fields.num_bars}
+        tempo = None if fields.tempo is None else f"{self._near_tempo(fields.tempo):g}"
+        asked = {"Tempo": tempo, "Meter": fields.meter, "Key": fields.key, "Bars": fields.num_bars}
         places: list[list[str] | None] = [
             None if value is None else [self._asked_event(kind, str(value))] for kind, value in asked.items()
         ]
@@ -314,6 +328,11 @@ class TrackTextCodec(VoiceCodec):
             places += [[f"Instrument_{find_instrument(name)}"] for name in fields.instruments]
             places.append(["Tracks_None"])
         return places
+
+    def _near_tempo(self, tempo: float) -> float:
+        """The nearest tempo of the vocabulary; one beyond its range is given back, to be refused by name."""
+        tempos = self._grid.tempos
+        return float(tempos[np.abs(tempos - tempo).argmin()]) if tempos[0] <= tempo <= tempos[-1] else tempo
 
     def _asked_event(self, kind: str, value: str) -> str:
         if f"{kind}_{value}" in self._event_set:

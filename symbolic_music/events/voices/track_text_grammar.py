@@ -222,17 +222,18 @@ def _presence_automaton(
     states = ["start", *map(silent, lengths), *map(sounding, lengths)]
     states += [must(step, length) for length in lengths for step in range(length)]
     builder = AutomatonBuilder("presence", events, states)
+    notes = builder.columns(by_type["Note"])
     builder.stay_on(all_but(by_type, "Meter", "Track", "Note"))
     for meter, length in bar_steps.items():
         builder.add("start", [meter], silent(length))
     for length in lengths:
         for state in (silent(length), sounding(length)):
             builder.add(state, by_type["Track"], silent(length))
-            builder.add(state, by_type["Note"], sounding(length))
+            builder.add(state, notes, sounding(length))
         builder.add(silent(length), ["Bar_last"], must(0, length))
         _add_last_bar(builder, by_type, durations, [must(step, length) for step in range(length)])
         for step in range(length):
-            builder.add(must(step, length), by_type["Note"], sounding(length))
+            builder.add(must(step, length), notes, sounding(length))
     return builder.build()
 
 
@@ -248,13 +249,13 @@ def _ending_automaton(
     header = "bars of {} steps, {} instruments".format
     line = "bars of {} steps, {} lines to come, no last bar has sounded".format
     last_bar = "bars of {} steps, {} lines to come, in a last bar".format
-    must = "{} of {} steps of the last bar, which has not sounded".format
+    must = "{} steps left of the last bar, which has not sounded".format
+    left = [must(steps) for steps in range(max(lengths), 0, -1)]
     places = [(length, number) for length in lengths for number in range(max_tracks + 1)]
     states = ["start", "sounding", *(header(*place) for place in places), *(line(*place) for place in places)]
     states += [last_bar(*place) for place in places]
-    states += [must(step, length) for length in lengths for step in range(length)]
-    builder = AutomatonBuilder("ending", events, states)
-    sounds = [*by_type["Note"], *by_type["Tie"]]
+    builder = AutomatonBuilder("ending", events, [*states, *left])
+    sounds = builder.columns([*by_type["Note"], *by_type["Tie"]])
     builder.stay_on(all_but(by_type, "Meter", "Instrument", "Tracks", "Track", "EOS"))
     builder.add("sounding", [*by_type["Instrument"], *by_type["Track"], *by_type["EOS"]], "sounding")
     for meter, length in bar_steps.items():
@@ -264,17 +265,16 @@ def _ending_automaton(
         if number < max_tracks:
             builder.add(header(length, number), by_type["Instrument"], header(length, number + 1))
         if not number:
-            builder.add(line(length, 0), ["Bar_last"], must(0, length))
+            builder.add(line(length, 0), ["Bar_last"], must(length))
             continue
         builder.add(header(length, number), by_type["Tracks"], line(length, number))
         for state in (line(length, number), last_bar(length, number)):
             builder.add(state, by_type["Track"], line(length, number - 1))
         builder.add(line(length, number), ["Bar_last"], last_bar(length, number))
         builder.add(last_bar(length, number), sounds, "sounding")
-    for length in lengths:
-        _add_last_bar(builder, by_type, durations, [must(step, length) for step in range(length)])
-        for step in range(length):
-            builder.add(must(step, length), sounds, "sounding")
+    _add_last_bar(builder, by_type, durations, left)
+    for state in left:
+        builder.add(state, sounds, "sounding")
     return builder.build()
 
 
@@ -285,7 +285,8 @@ def _add_last_bar(
     states: Sequence[str],
 ) -> None:
     """Rests go on within a bar that must sound, whose `states` are its steps, and do not fill it."""
-    rests = group_by_duration(by_type["Rest"], durations)
+    grouped = group_by_duration(by_type["Rest"], durations)
+    rests = {steps: builder.columns(group) for steps, group in grouped.items()}
     for step, state in enumerate(states):
         builder.forbid(state, by_type["Rest"])
         for steps, group in rests.items():

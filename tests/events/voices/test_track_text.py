@@ -81,7 +81,6 @@ def test_middle_c_is_c4():
         ),
         ([(0, 3840, 60)], [(0, 4, 4), (1920, 3, 4)], r"^bar 2 changes the meter from 4/4 to 3/4; cut the piece there"),
         ([(480 * place, 2400, 60 + place % 20) for place in range(40)], [], None),
-        ([(0, 480, 20)], [], r"^bar 1 holds pitch 20; expected 21 to 108"),
     ],
 )
 def test_what_is_no_window_is_refused_by_its_bar(codec, notes, meters, complaint):
@@ -185,7 +184,7 @@ def test_a_window_whose_last_bar_is_silent_is_refused(codec):
         .replace("Tie_q Rest_h", "Rest_h.")
         .replace("Rest_h. Bar_last Note_G5:h.", "Note_G5:h. Bar_last Rest_h.")
     )
-    with pytest.raises(DecodingError, match="ending: 0 of 72 steps of the last bar"):
+    with pytest.raises(DecodingError, match="ending: 72 steps left of the last bar"):
         codec.decode(events.split())
 
 
