@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from symbolic_music._extras import require
 from symbolic_music.cli.pieces import writable_suffix
 from symbolic_music.cli.shared import UserError, read_pieces, read_whole_piece
 
@@ -86,6 +87,7 @@ def run_convert(options: argparse.Namespace) -> None:
     """`symbolic-music convert`."""
     from symbolic_music.data.convert import SKIPPED_FILE, ConvertError, convert_files, folder_jobs, write_skipped
     from symbolic_music.score.output import OUTPUT_FORMATS
+    from symbolic_music.score.render.engraving import ENGRAVED_SUFFIXES
 
     if options.workers < 1 or not options.timeout > 0:
         raise UserError(
@@ -99,6 +101,8 @@ def run_convert(options: argparse.Namespace) -> None:
         raise UserError(
             f"{options.source} is a folder; say what to write with --to {', '.join(OUTPUT_FORMATS)}{found}"
         )
+    if f".{options.to}" in ENGRAVED_SUFFIXES and options.to != "png":
+        require("verovio")  # said once rather than for each file
     if options.output.exists() and not options.output.is_dir():
         raise UserError(f"{options.output} is a file; expected a folder, as {options.source} is one")
     try:

@@ -2,7 +2,8 @@
 
 Parts are tracks, with their programs; keyboards have two staves; drums stand on a percussion staff. Keys are spelled,
 bars have note values, ties, tuplets and beams that show their beats; an upbeat is a short first measure. Tempos,
-velocities (as the notes' `dynamics`) and chord symbols are kept; lyrics, controllers and pitch bends are not.
+velocities (as the notes' `dynamics`, and a few signs to read) and chord symbols are kept; lyrics, controllers and
+pitch bends are not.
 """
 
 import io
@@ -17,6 +18,7 @@ import numpy as np
 from symusic.core import ScoreTick as Score
 
 from symbolic_music.score.layout.bar_content import PartBars, VoiceBar
+from symbolic_music.score.layout.dynamics import find_dynamics
 from symbolic_music.score.layout.note_values import CLOCK
 from symbolic_music.score.layout.parts import Layout, Part, WrittenBar, lay_out, to_clock
 from symbolic_music.score.layout.percussion import drum_sound
@@ -58,7 +60,10 @@ def musicxml_text(music: Piece | Score, title: str = "") -> str:
     piece = music if isinstance(music, Piece) else Piece(music)
     layout = lay_out(piece.score)
     content = [list(PartBars(part, layout.bars)) for part in layout.parts]
-    marks = _marks(piece, layout)
+    marks = [_dynamics(part, layout.bars) for part in layout.parts]
+    for first, piece_marks in zip(marks[0], _marks(piece, layout), strict=True):
+        first += piece_marks
+        first.sort(key=lambda mark: mark.at)
     unit = _common_unit(layout, content, marks)
     first_number = 0 if layout.bars[0].is_short and layout.bars[0].start > 0 else 1
     parts = []
@@ -69,7 +74,7 @@ def musicxml_text(music: Piece | Score, title: str = "") -> str:
                 bar,
                 layout.bars[place - 1] if place else None,
                 bars[place],
-                marks[place] if number == 1 else (),
+                marks[number - 1][place],
                 part,
                 style,
                 place + first_number,
@@ -200,6 +205,16 @@ def _marks(piece: Piece, layout: Layout) -> list[list[Mark]]:
     return by_bar
 
 
+def _dynamics(part: Part, bars: list[WrittenBar]) -> list[list[Mark]]:
+    """The dynamics of each bar of a part: between its staves, or below."""
+    by_bar: list[list[Mark]] = [[] for _ in bars]
+    for number, sign in find_dynamics(part, bars):
+        direction = f"<direction-type><dynamics><{sign}/></dynamics></direction-type>"
+        staff = "<staff>1</staff>" if len(part.staves) > 1 else ""
+        by_bar[number].append(Mark(0, f'<direction placement="below">{direction}{staff}</direction>'))
+    return by_bar
+
+
 def _tempo_marks(score: Score, bars: list[WrittenBar]) -> list[tuple[int, str]]:
     tempos = {max(tempo.time, 0): tempo.qpm for tempo in sorted(score.tempos, key=lambda tempo: tempo.time)}
     times = to_clock(np.array(list(tempos), dtype=np.int64), score.ticks_per_quarter).tolist()
@@ -232,11 +247,15 @@ def _chord_marks(piece: Piece) -> list[tuple[int, str]]:
     return [(round(chord.onset * CLOCK), harmony_xml(chord.text)) for chord in piece.chords]
 
 
-def _common_unit(layout: Layout, content: list[list[list[VoiceBar]]], marks: list[list[Mark]]) -> int:
+def _common_unit(layout: Layout, content: list[list[list[VoiceBar]]], marks: list[list[list[Mark]]]) -> int:
     """The longest unit of `CLOCK` of which everything is a whole number: one division."""
-    times = {CLOCK, *(bar.end - bar.start for bar in layout.bars), *(mark.at for bar in marks for mark in bar)}
-    for part in content:
-        for bar in part:
+    times = {
+        CLOCK,
+        *(bar.end - bar.start for bar in layout.bars),
+        *(mark.at for part in marks for bar in part for mark in bar),
+    }
+    for part_bars in content:
+        for bar in part_bars:
             for voice in bar:
                 times.update(event.value.length for event in voice.events)
     return gcd(*times)
