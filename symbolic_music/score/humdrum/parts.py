@@ -2,7 +2,8 @@
 
 Staves of one instrument are one track: spines of one `*part` on a keyboard or harp, and where no part is given,
 neighbouring spines of one such instrument. Every other spine has a track of its own; where its instrument changes, one
-for each. Tracks are in the order of the score: the first spine is the lowest staff. Knows nothing of notes.
+for each. Where no code is known, its name tells the program, or else its class. Tracks are in the order of the score:
+the first spine is the lowest staff. Knows nothing of notes.
 """
 
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 
 from symbolic_music.score.humdrum.instruments import KEYBOARDS, find_program
 from symbolic_music.score.humdrum.syntax.interpretations import Interpretations, SpineFacts
+from symbolic_music.score.musicxml.reading.instruments import program_of_name
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ def _tracks_of_spine(facts: SpineFacts) -> list[tuple[int, Track]]:
             if not tracks or tracks[-1][1] != track:
                 tracks.append((record, track))
     if not tracks:
-        program, _ = find_program("", facts.family)
+        program = program_of_name(name)
+        if program is None:
+            program, _ = find_program("", facts.family)
         tracks.append((0, Track(name, program or 0)))
     return tracks
 

@@ -9,7 +9,7 @@ from symbolic_music.score.humdrum.syntax.spines import Records, read_records
 from symbolic_music.score.humdrum.written import KERN, write_score
 from symbolic_music.score.notation.assemble import assemble
 from symbolic_music.score.notation.written import WrittenScore
-from symbolic_music.score.piece import Piece, Reading
+from symbolic_music.score.piece import Reading
 
 # Begins with what can be searched for at once; comments are a fifth of a file.
 _REFERENCE = re.compile(rb"\n!!!(COM|OTL|OPR|GTL|OTP|YEM|YEC)(?:@{1,2}[A-Za-z]+)?\d*:([^\r\n]*)")
@@ -27,39 +27,42 @@ def read_humdrum_pieces(data: bytes, path: Path) -> Reading:
             no_notes, too_long or corrupt_timing for what is written in them.
     """
     reading = Reading([])
-    written = [(records, *write_score(records)) for records in _read_kern(data, path)]
+    data = _as_utf8(data)
+    pieces = _read_kern(data, path)
     references = _read_references(data)
-    for number, (_, score, said) in enumerate(written, 1):
-        piece = _assemble(score, path)
+    for number, records in enumerate(pieces, 1):
+        try:
+            score, said = write_score(records)
+            piece = assemble(score)
+        except ScoreError as error:
+            # What music is written knows nothing of files.
+            raise ScoreError(error.refusal, path, error.detail) from error
         piece.title, piece.composer, piece.license = references
         piece.key = said.key
-        piece.number = str(number) if len(written) > 1 else ""
+        piece.number = str(number) if len(pieces) > 1 else ""
         reading.pieces.append(piece)
     return reading
 
 
 def read_written(data: bytes, path: Path) -> list[WrittenScore]:
     """The pieces of a Humdrum file as they are written, repeats not played out; as `read_humdrum_pieces`."""
-    return [write_score(records)[0] for records in _read_kern(data, path)]
+    return [write_score(records)[0] for records in _read_kern(_as_utf8(data), path)]
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Without a byte order mark; UTF-16, which old programs wrote, by its mark."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        data = data.decode("utf-16", "replace").encode("utf-8", "replace")
+    return data.removeprefix(b"\xef\xbb\xbf")
 
 
 def _read_kern(data: bytes, path: Path) -> list[Records]:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        data = data.decode("utf-16", "replace").encode()
-    data = data.removeprefix(b"\xef\xbb\xbf")
     pieces = list(read_records(data, path, SAID))
     kern = [records for records in pieces if KERN in records.spines.kinds]
     if not kern:
         kinds = b" ".join(sorted(set(pieces[0].spines.kinds)))[:100].decode("latin-1")
         raise ScoreError(Refusal.NOT_MUSIC, path, f"expected a **kern spine, found {kinds}")
     return kern
-
-
-def _assemble(score: WrittenScore, path: Path) -> Piece:
-    try:
-        return assemble(score)
-    except ScoreError as error:
-        raise ScoreError(error.refusal, path, error.detail) from error
 
 
 def _read_references(data: bytes) -> tuple[str, str, str]:

@@ -20,6 +20,8 @@ from symbolic_music.score.errors import Refusal, ScoreError
 MAX_SPINES = 2_000
 """More columns are no score: the widest of the Polish Scores has 120."""
 MAX_LINE_BYTES = 2**18
+MAX_RECORDS, MAX_LAYOUTS = 400_000, 20_000
+"""The longest of the Polish Scores has 10,000 lines, whose spines are split and joined some hundred times."""
 COMMENT, INTERPRETATION, BAR_LINE = b"!"[0], b"*"[0], b"="[0]
 _CELLS_AT_ONCE = 2**18
 
@@ -126,7 +128,7 @@ def read_records(data: bytes, path: Path, said: re.Pattern[bytes]) -> Iterator[R
     _find_bar_lines(data, lines, kinds)
     start = 0
     try:
-        _check_lengths(lines)
+        _check_size(lines)
         while start < len(lines):
             records, end = _read_piece(lines, kinds, start, said)
             yield records
@@ -146,7 +148,9 @@ def _line_number(data: bytes, record: int) -> int:
     return 0
 
 
-def _check_lengths(lines: list[bytes]) -> None:
+def _check_size(lines: list[bytes]) -> None:
+    if len(lines) > MAX_RECORDS:
+        raise SpineError(MAX_RECORDS, f"expected at most {MAX_RECORDS:,} records, found {len(lines):,}")
     if max(map(len, lines)) > MAX_LINE_BYTES:
         record = next(number for number, line in enumerate(lines) if len(line) > MAX_LINE_BYTES)
         raise SpineError(record, f"expected a line of at most {MAX_LINE_BYTES:,} bytes, found {len(lines[record]):,}")
@@ -166,8 +170,13 @@ def _read_piece(lines: list[bytes], kinds: np.ndarray, start: int, said: re.Patt
         line = lines[record]
         if _PATH.search(line):
             tokens = line.split(b"\t")
+            if len(tokens) != len(lanes):
+                # Likely for what stands above it.
+                _check_counts(lines[start:record], spines.layouts, start)
             _check_tokens(record, len(tokens), len(lanes))
             lanes = _follow_path(spines, lanes, tokens, record)
+            if len(spines.layouts) > MAX_LAYOUTS:
+                raise SpineError(record, f"expected spines to be split and joined at most {MAX_LAYOUTS:,} times")
             if not lanes:
                 end = record + 1
                 break
