@@ -8,7 +8,7 @@ from typing import Any
 
 from symbolic_music._extras import require
 from symbolic_music.cli.pieces import writable_suffix
-from symbolic_music.cli.shared import UserError, read_pieces, read_whole_piece
+from symbolic_music.cli.shared import TUNE_HELP, UserError, read_pieces, read_whole_piece, tell_skipped
 
 
 def add_render(commands: Any) -> None:
@@ -22,7 +22,7 @@ def add_render(commands: Any) -> None:
         choices=("score", "roll"),
         help="pictures as engraved notation (.pdf and .svg always are) or as a piano roll (.png by default)",
     )
-    parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
+    parser.add_argument("--tune", type=int, metavar="N", help=TUNE_HELP)
     parser.set_defaults(run=run_render)
 
 
@@ -65,7 +65,7 @@ def run_render(options: argparse.Namespace) -> None:
         raise UserError(f"{options.output}: cannot write a piano roll as {suffix}; expected .png")
     is_notation = suffix in ENGRAVED_SUFFIXES and (options.picture == "score" or suffix != ".png")
     piece = read_whole_piece(options.file, options.tune)
-    title = f"{options.file.stem}, {options.tune}" if options.tune > 1 else None
+    title = f"{options.file.stem}, {options.tune}" if options.tune is not None else None
     try:
         if is_notation:
             written = write_engraving(piece, options.output, title or options.file.stem)
@@ -113,7 +113,9 @@ def run_convert(options: argparse.Namespace) -> None:
     print(f"{summary.converted} files converted, {summary.present} were there, {len(summary.skipped)} skipped")
     for reason, count in sorted(summary.reasons().items()):
         print(f"  {reason}: {count}")
-    if summary.skipped:
+    if summary.pieces_skipped:
+        print(f"{len(summary.pieces_skipped)} pieces of converted files skipped")
+    if summary.skipped or summary.pieces_skipped:
         write_skipped(summary, options.output / SKIPPED_FILE)
         print(f"skipped files are listed in {options.output / SKIPPED_FILE}")
 
@@ -122,9 +124,10 @@ def _convert_one(source: Path, output: Path, readable: bool) -> None:
     from symbolic_music.data.convert import Job, convert_file
 
     writable_suffix(output)
-    refused = convert_file(Job(source, output, readable))
-    if refused:
-        raise UserError(f"{source}: {': '.join(refused)}")
+    conversion = convert_file(Job(source, output, readable))
+    if conversion.refused:
+        raise UserError(f"{source}: {': '.join(conversion.refused)}")
+    tell_skipped(conversion.skipped)
     print(f"written {output}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
-from symbolic_music.cli.shared import UserError, load_model, read_piece
+from symbolic_music.cli.shared import TUNE_HELP, UserError, load_model, read_piece
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -46,7 +46,7 @@ def add_infill(commands: Any) -> None:
     parser.add_argument("--model", required=True, metavar="PATH_OR_ID", help="folder or Hub id of a model that fills")
     parser.add_argument("--bars", required=True, metavar="N-M", help="such as 5-8, or 5 alone; the first bar is 1")
     parser.add_argument("--tracks", metavar="NAMES", help="comma-separated names or numbers from 1 (default: all)")
-    parser.add_argument("--tune", type=int, default=1, help="which piece of a tune book, from 1")
+    parser.add_argument("--tune", type=int, metavar="N", help=TUNE_HELP)
     parser.add_argument("--num-samples", type=int, default=4, metavar="N")
     _add_sampling(parser)
     parser.set_defaults(run=run_infill)

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symbolic_music.cli.shared import UserError, load_model
+from symbolic_music.cli.shared import UserError, load_model, read_file
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -36,19 +36,15 @@ def run_info(options: argparse.Namespace) -> None:
 
 
 def _file_rows(path: Path, codec_name: str | None) -> list[tuple[str, str]]:
-    from symbolic_music.score.checks import ScoreError
-    from symbolic_music.score.files import read_scores
-
-    try:
-        pieces = read_scores(path)
-    except ScoreError as error:
-        raise UserError(str(error)) from error
-    rows = [("file", str(path)), ("pieces", str(len(pieces)))]
-    for number, piece in enumerate(pieces, 1):
-        rows.append((f"piece {number}", _describe(piece)))
+    reading = read_file(path)
+    rows = [("file", str(path)), ("pieces", str(len(reading.pieces)))]
+    for number, piece in enumerate(reading.pieces, 1):
+        name = f"tune {piece.number}" if piece.number else f"piece {number}"
+        title = f"{piece.title}: " if piece.title else ""
+        rows.append((name, f"{title}{_describe(piece.score)}"))
         if codec_name:
-            rows.append((f"  as {codec_name}", _describe_losses(piece, codec_name)))
-    return rows
+            rows.append((f"  as {codec_name}", _describe_losses(piece.score, codec_name)))
+    return rows + [("skipped", str(error)) for error in reading.skipped]
 
 
 def _describe_losses(score: "ScoreTick", codec_name: str) -> str:

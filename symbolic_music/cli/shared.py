@@ -8,8 +8,12 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
     from transformers import PreTrainedModel
 
-    from symbolic_music.score.piece import Piece
+    from symbolic_music.score.errors import ScoreError
+    from symbolic_music.score.piece import Piece, Reading
     from symbolic_music.tokenization.processing_music import MusicProcessor
+
+MAX_TOLD = 20
+"""Skipped pieces that are named one by one."""
 
 
 class UserError(Exception):
@@ -26,35 +30,72 @@ def load_model(name: str, device: str | None) -> "tuple[PreTrainedModel, MusicPr
         raise UserError(str(error)) from error
 
 
-def read_piece(path: Path, number: int = 1) -> "ScoreTick":
-    """The Score of one piece of a file; the first is 1."""
+TUNE_HELP = "which piece of the file: the tune X:N where an ABC tune book numbers its tunes, else the Nth, from 1"
+
+
+def read_piece(path: Path, number: int | None = None) -> "ScoreTick":
+    """The Score of one piece of a file; see `read_whole_piece`."""
     return read_whole_piece(path, number).score
 
 
-def read_whole_piece(path: Path, number: int = 1) -> "Piece":
-    """One piece of a file with all that the file says of it; the first is 1."""
-    from symbolic_music.score.checks import ScoreError
+def read_whole_piece(path: Path, number: int | None = None) -> "Piece":
+    """One piece of a file with all that the file says of it; pieces that cannot be used are named on stderr.
+
+    Args:
+        path: any music file.
+        number: of the tune, its `X:`, where the file numbers its pieces; else counted from 1. None is the first.
+    """
+    reading = read_file(path)
+    tell_skipped(reading.skipped)
+    pieces = reading.pieces
+    if number is None:
+        return pieces[0]
+    numbered = {int(piece.number): piece for piece in reversed(pieces) if piece.number.isdecimal()}
+    if not numbered and 1 <= number <= len(pieces):
+        return pieces[number - 1]
+    if number in numbered:
+        return numbered[number]
+    if numbered:
+        raise UserError(f"{path} holds no usable tune X:{number}; its tunes are {_number_list(list(numbered))}")
+    raise UserError(f"{path} holds {len(pieces)} pieces; there is no number {number}")
+
+
+def _number_list(numbers: list[int]) -> str:
+    """Numbers in words, runs of them as "1 to 9"."""
+    numbers = sorted(numbers)
+    starts = [number for number in numbers if number - 1 not in set(numbers)]
+    ends = [number for number in numbers if number + 1 not in set(numbers)]
+    runs = [str(first) if first == last else f"{first} to {last}" for first, last in zip(starts, ends, strict=True)]
+    return ", ".join(runs[:MAX_TOLD]) + (" and others" if len(runs) > MAX_TOLD else "")
+
+
+def read_file(path: Path) -> "Reading":
+    """All pieces of a file, and why others of it cannot be used."""
+    from symbolic_music.score.errors import ScoreError
     from symbolic_music.score.files import read_pieces
 
     try:
-        pieces = read_pieces(path).pieces
+        return read_pieces(path)
     except ScoreError as error:
         raise UserError(str(error)) from error
-    if not 1 <= number <= len(pieces):
-        raise UserError(f"{path} holds {len(pieces)} pieces; there is no number {number}")
-    return pieces[number - 1]
+
+
+def tell_skipped(skipped: "list[ScoreError]") -> None:
+    """Name the pieces of a file that cannot be used, one line each, on stderr."""
+    for error in skipped[:MAX_TOLD]:
+        print(f"skipped: {error}", file=sys.stderr)
+    if len(skipped) > MAX_TOLD:
+        print(f"skipped: {len(skipped) - MAX_TOLD} more", file=sys.stderr)
 
 
 def read_pieces(path: Path) -> list["ScoreTick"]:
     """Every piece of a file or of a folder's files; what cannot be read is counted."""
-    from symbolic_music.score.checks import ScoreError
-    from symbolic_music.score.files import MUSIC_SUFFIXES, read_folder, read_scores
+    from symbolic_music.score.files import MUSIC_SUFFIXES, read_folder
 
     if not path.is_dir():
-        try:
-            return read_scores(path)
-        except ScoreError as error:
-            raise UserError(str(error)) from error
+        reading = read_file(path)
+        tell_skipped(reading.skipped)
+        return [piece.score for piece in reading.pieces]
     files, refused = read_folder(path)
     if refused:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(refused.items()))

@@ -48,15 +48,30 @@ class ConvertSummary:
         converted: files converted now.
         present: files whose output was there already.
         skipped: source and reason of each file that could not be converted.
+        pieces_skipped: source and reason of each piece, such as a tune of a book, of a file that was.
     """
 
     converted: int = 0
     present: int = 0
     skipped: list[tuple[Path, str, str]] = field(default_factory=list)
+    pieces_skipped: list[tuple[Path, str, str]] = field(default_factory=list)
 
     def reasons(self) -> Counter[str]:
         """Skipped files by reason."""
         return Counter(refusal for _, refusal, _ in self.skipped)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What became of one file.
+
+    Args:
+        refused: the reason and its detail where it could not be converted.
+        skipped: why pieces of it could not be used, each named.
+    """
+
+    refused: tuple[str, str] | None = None
+    skipped: list[ScoreError] = field(default_factory=list)
 
 
 class ConvertError(ValueError):
@@ -109,27 +124,29 @@ def convert_files(
     ):
         for job, outcome in zip(waiting, outcomes, strict=True):
             if isinstance(outcome, Failure):
-                outcome = (str(outcome.refusal), outcome.detail)
-            if outcome is None:
-                summary.converted += 1
+                outcome = Conversion((str(outcome.refusal), outcome.detail))
+            if outcome.refused:
+                summary.skipped.append((job.source, *outcome.refused))
             else:
-                summary.skipped.append((job.source, *outcome))
+                summary.converted += 1
+                summary.pieces_skipped += [(job.source, str(error.refusal), error.detail) for error in outcome.skipped]
             bar.update()
     return summary
 
 
-def convert_file(job: Job) -> tuple[str, str] | None:
-    """Convert one file; the reason and its detail where that cannot be done, else None."""
+def convert_file(job: Job) -> Conversion:
+    """Convert one file."""
     try:
-        pieces = read_pieces(job.source).pieces
+        reading = read_pieces(job.source)
+        pieces = reading.pieces
         if job.readable:
             pieces = [replace(piece, score=readable_rhythm(piece.score)) for piece in pieces]
         # The file that marks the job as done is written last.
         for target, written in reversed(list(_targets(job.target, pieces))):
             _write(written, target, job.source.stem)
     except ScoreError as error:
-        return str(error.refusal), " ".join(error.detail.split())
-    return None
+        return Conversion((str(error.refusal), " ".join(error.detail.split())))
+    return Conversion(skipped=reading.skipped)
 
 
 def _targets(target: Path, pieces: list[Piece]) -> Iterator[tuple[Path, list[Piece]]]:
@@ -152,9 +169,9 @@ def _write(pieces: list[Piece], target: Path, title: str) -> None:
 
 
 def write_skipped(summary: ConvertSummary, path: Path) -> None:
-    """List the skipped files with their reasons, one JSON object a line."""
+    """List the skipped files and pieces with their reasons, one JSON object a line."""
     rows = [
         json.dumps({"file": str(source), "refusal": refusal, "detail": detail}, ensure_ascii=False) + "\n"
-        for source, refusal, detail in summary.skipped
+        for source, refusal, detail in summary.skipped + summary.pieces_skipped
     ]
     write_atomically(path, "".join(rows).encode("utf-8", "surrogateescape"))

@@ -38,10 +38,10 @@ def test_one_file_there_and_back(folder, tmp_path):
 
 
 def test_a_tune_book_is_one_abc_file_or_several_midi_files(folder, tmp_path):
-    assert convert_file(Job(folder / "book.abc", tmp_path / "book.abc")) is None
+    assert convert_file(Job(folder / "book.abc", tmp_path / "book.abc")).refused is None
     assert (tmp_path / "book.abc").read_text().count("X:") == 2
     assert pitches(tmp_path / "book.abc") == pitches(folder / "book.abc")
-    assert convert_file(Job(folder / "book.abc", tmp_path / "book.mid")) is None
+    assert convert_file(Job(folder / "book.abc", tmp_path / "book.mid")).refused is None
     assert [pitches(tmp_path / name)[0] for name in ("book.mid", "book_2.mid")] == pitches(folder / "book.abc")
 
 

@@ -171,7 +171,7 @@ def test_render_writes_sound_pictures_and_midi(music, tmp_path):
 def test_info_of_files(music):
     printed = succeed("info", music / "walk.mid")
     assert "48 notes, 6 bars, 12.0 s, meter 4/4" in printed
-    assert "pieces   2" in succeed("info", music / "book.abc")
+    assert "pieces  2" in succeed("info", music / "book.abc")
 
 
 def test_info_says_what_a_codec_loses(music):
@@ -217,7 +217,11 @@ GENERATE = ["generate", "--output-dir", "out", "--model", "no/such/model"]
         (["render", "{music}/walk.mid", "--output", "{music}/walk.ogg"], "cannot write .ogg; expected"),
         (["render", "{music}/missing.mid", "--output", "{music}/x.wav"], "missing.mid: missing_file"),
         (["render", "{music}/broken.mid", "--output", "{music}/x.wav"], "broken.mid: unreadable"),
-        (["render", "{music}/book.abc", "--tune", "3", "--output", "{music}/x.mid"], "holds 2 pieces; there is no"),
+        (
+            ["render", "{music}/book.abc", "--tune", "3", "--output", "{music}/x.mid"],
+            "no usable tune X:3; its tunes are 1 to 2",
+        ),
+        (["render", "{music}/walk.mid", "--tune", "2", "--output", "{music}/x.mid"], "holds 1 pieces; there is no"),
         (["render", "{music}/walk.mid", "--output", "{music}/no/such/x.mid"], "no/such"),
         (["info", "{music}/broken.mid"], "broken.mid: unreadable"),
         (["info", "{music}/text.txt"], "text.txt: unsupported_format"),
