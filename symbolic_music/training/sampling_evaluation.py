@@ -18,8 +18,7 @@ from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.rests import count_rests, describe_rests
 from symbolic_music.metrics.statistics import describe_pieces
 from symbolic_music.score.abc.readers import READER_MODULES, OtherReaders, read_by_others
-from symbolic_music.score.abc.write import abc_text
-from symbolic_music.score.bars import bar_quarters
+from symbolic_music.score.abc.write import abc_text, written_bar_quarters
 from symbolic_music.score.checks import sounding_quarters
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
@@ -131,7 +130,7 @@ def readability(pieces: Sequence[Composition], num_workers: int | None = None) -
         meter; "complaints": the first one of each piece, counted.
     """
     scores = [piece.score for piece in pieces if piece.score is not None]
-    tunes = [(abc_text(score), sounding_quarters(score), bar_quarters(score)) for score in scores]
+    tunes = [(abc_text(score), sounding_quarters(score), written_bar_quarters(score)) for score in scores]
     outcomes = list(
         map_in_order(_read_tune, tunes, num_workers or os.cpu_count() or 1, _READER_SECONDS, READER_MODULES)
     )

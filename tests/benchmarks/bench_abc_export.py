@@ -28,8 +28,7 @@ from symusic.factory import _ABC2MIDI, _MIDI2ABC
 
 from symbolic_music.score.abc.io import decode_abc, parse_abc_tune
 from symbolic_music.score.abc.readers import differing_bars, music21_sound
-from symbolic_music.score.abc.write import write_abc
-from symbolic_music.score.bars import bar_quarters
+from symbolic_music.score.abc.write import write_abc, written_bar_quarters
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.storage import write_atomically
@@ -69,7 +68,7 @@ def warns(tune: Path) -> bool:
 
 def music21_reads(source: Path, tune: Path) -> bool:
     """Whether music21 reads a tune and finds all its bars as long as their meter."""
-    bars = bar_quarters(read_midi(source))
+    bars = written_bar_quarters(read_midi(source))
     try:
         sound, voices = music21_sound(decode_abc(tune.read_bytes()))
     except Exception as error:  # music21 has no one kind of error

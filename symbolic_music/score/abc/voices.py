@@ -45,11 +45,19 @@ class AbcNotes:
 
 @dataclass(frozen=True)
 class AbcBars:
-    """The bars of a piece in ticks: `starts` (bars,) int64, the end of the last, and each bar's meter as written."""
+    """The bars of a piece in ticks.
+
+    Attributes:
+        starts: (bars,) int64.
+        end: of the last bar.
+        meters: each bar's meter as written.
+        upbeat: where the music of the first bar begins, if all voices are silent before: that silence is not written.
+    """
 
     starts: np.ndarray
     end: int
     meters: list[tuple[int, int]]
+    upbeat: int = 0
 
 
 @dataclass(frozen=True)
@@ -232,7 +240,7 @@ def written_rows(chords: AbcChords, bars: AbcBars, cuts: np.ndarray) -> AbcRows:
     new_voice = np.ones(len(order), dtype=bool)
     new_voice[1:] = voices[1:] != voices[:-1]
     ended = np.concatenate([[0], ends[:-1]])
-    ended[new_voice] = 0
+    ended[new_voice] = bars.upbeat
     last_ends = ends[np.append(np.flatnonzero(new_voice)[1:], len(order)) - 1]
     lanes = np.concatenate([voices, voices, np.arange(num_voices)]) * _LANE
     starts = np.concatenate([onsets, ended, last_ends]) + lanes

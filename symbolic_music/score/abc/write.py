@@ -4,7 +4,7 @@ What abc2midi and music21 both read back: `io` is the way in. Loudness is kept a
 controllers and pitch bends are not written.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from symbolic_music.score.abc.voices import (
     round_ticks,
     written_rows,
 )
+from symbolic_music.score.bars import bar_quarters
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.storage import write_atomically
 
@@ -56,7 +57,8 @@ def abc_text(score: Score, title: str = "", steps_per_quarter: int | None = None
     """One tune in ABC 2.1.
 
     Notes that begin and end together in a track are a chord; notes that overlap otherwise go to further voices with
-    the same program. A note that lasts beyond its bar is tied. Bars are those of `bar_table`. Where that takes too
+    the same program. A note that lasts beyond its bar is tied. Bars are those of `bar_table`; a first bar that begins
+    in silence is an upbeat, and is written without that silence. Where that takes too
     many voices, tracks share voices, whose programs change then.
 
     Args:
@@ -81,12 +83,34 @@ def abc_text(score: Score, title: str = "", steps_per_quarter: int | None = None
         raise ScoreError(Refusal.TOO_MANY_VOICES, None, detail)
     bars = abc_bars(score, int(chords.ends.max()))
     tempos = _tempos(score, bars.end)
+    bars = replace(bars, upbeat=_upbeat(bars, int(chords.onsets.min()), tempos))
     rows = written_rows(chords, bars, np.array([tick for tick, _ in tempos[1:]], dtype=np.int64))
     keys = keys_in_force(score)
     bar_keys = _keys_of_bars(keys, bars, score.ticks_per_quarter)
     fields = _changes(score, notes, chords, bars, rows, bar_keys, tempos)
     music = _music(notes, chords, bars, rows, bar_keys[:, 0], fields)
     return "".join([_header(title, bars, keys[0], tempos[0]), *music])
+
+
+def _upbeat(bars: AbcBars, first_onset: int, tempos: list[tuple[int, str]]) -> int:
+    """Where the music of the first bar begins, 0 where it begins with it or silence must be written.
+
+    A short first bar ends where a whole one would (`io.read_abc_tune`), so an upbeat is written without the rests
+    before it. A bar of silence, and one in which the tempo changes before the music begins, is written whole.
+    """
+    first_end = int(bars.starts[1]) if len(bars.starts) > 1 else bars.end
+    in_time = not any(0 < tick <= first_onset for tick, _ in tempos)
+    return first_onset if first_onset < first_end and in_time else 0
+
+
+def written_bar_quarters(score: Score) -> list[float]:
+    """How long each bar lasts that `abc_text` writes, in quarter notes: an upbeat without the silence before it."""
+    lengths = bar_quarters(score)
+    onset = min((note.time for track in score.tracks for note in track.notes), default=0) / score.ticks_per_quarter
+    changes = any(0 < tempo.time <= onset * score.ticks_per_quarter for tempo in score.tempos)
+    if lengths and onset < lengths[0] and not changes:
+        lengths[0] -= onset
+    return lengths
 
 
 def write_abc(score: Score, path: Path | str, title: str = "", steps_per_quarter: int | None = None) -> None:

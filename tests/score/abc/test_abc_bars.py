@@ -5,8 +5,7 @@ from fractions import Fraction
 import pytest
 
 from symbolic_music.score.abc.bars import voice_bars
-from symbolic_music.score.abc.write import abc_text
-from symbolic_music.score.bars import bar_quarters
+from symbolic_music.score.abc.write import abc_text, written_bar_quarters
 from symbolic_music.score.midi.io import read_midi
 
 HEAD = "X:1\nT:A Tune\nM:{meter}\nL:1/8\nK:G\n"
@@ -56,7 +55,7 @@ def test_voices_that_only_the_header_names_have_no_bars():
 def test_what_the_exporter_writes_lasts_as_long_as_its_bars(shared_data, folder):
     for path in sorted(shared_data(folder).rglob("*.mid"))[::100]:
         score = read_midi(path)
-        wanted = [Fraction(bar).limit_denominator(1920) / 4 for bar in bar_quarters(score)]
+        wanted = [Fraction(bar).limit_denominator(1920) / 4 for bar in written_bar_quarters(score)]
         voices = voice_bars(abc_text(score))
         assert voices
         assert all(voice == wanted for voice in voices.values())

@@ -43,6 +43,8 @@ ACCOMPANIMENT = "accompaniment"
 DIRECTIVES = "midi_directives"
 """Other `%%MIDI` directives that are not followed."""
 MAX_VOICES = 512
+MAX_CHARACTERS = 2_000_000
+"""Of a tune's text; `voice.MAX_NOTES` notes need fewer."""
 DEFAULT_TEMPO = 120.0
 """Quarter notes per minute where a tune does not say."""
 
@@ -109,6 +111,9 @@ def read_tune(text: str) -> Tune:
     Raises:
         ScoreError: unreadable, too_many_voices, too_many_notes, too_long, corrupt_timing or pitch_out_of_range.
     """
+    if len(text) > MAX_CHARACTERS:
+        detail = f"expected a tune of at most {MAX_CHARACTERS:,} characters, found {len(text):,}"
+        raise ScoreError(Refusal.TOO_LONG, None, detail)
     reader = _TuneReader()
     for line in _logical_lines(text):
         reader.line(line)
