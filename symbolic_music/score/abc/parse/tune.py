@@ -150,7 +150,7 @@ class _TuneReader:
         self.user: dict[str, str] = {}
         self.signs: list[str] = []
         self.chord_words: list[str] = []
-        self.line_notes: list[tuple[int, Fraction]] = []
+        self.line_notes: list[tuple[int, int, int]] = []  # bar, and place in it as in `Voice`
         self.goes_on = False
 
     # Lines
@@ -260,8 +260,7 @@ class _TuneReader:
             self.signs = []
 
     def _after(self, voice: Voice) -> None:
-        index, at = voice.onset_of_last
-        self.line_notes.append((index, Fraction(at, voice.per)))
+        self.line_notes.append((*voice.onset_of_last, voice.per))
 
     def _place_chords(self, voice: Voice) -> None:
         place = voice.place
@@ -546,7 +545,8 @@ class _TuneReader:
             if sign[0] == '"' and voice is not None and place < len(self.line_notes):
                 symbol = None if sign[1:2] in "^_<>@" else _chord_symbol(sign[1:-1])
                 if symbol is not None:
-                    self.tune.chords.append((voice, *self.line_notes[place], symbol))
+                    bar, at, per = self.line_notes[place]
+                    self.tune.chords.append((voice, bar, Fraction(at, per), symbol))
                 else:
                     self.count[TEXT if sign[1:2] in "^_<>@" else CHORD_SYMBOLS] += 1
             elif sign != "*":
