@@ -2,7 +2,8 @@
 
 A piece is written bar by bar and, within a bar, voice by voice, so that every voice fills every bar it sounds in
 exactly; a voice that is silent in a bar is left out of it. A voice holds one chord at a time: notes that overlap
-otherwise are further voices. Nothing is said of loudness, and a pickup is a first bar that begins with rests.
+otherwise are further voices. Nothing is said of loudness. An upbeat ends at a bar line: as events, its bar is a whole
+one that begins with rests, so that every bar is as long as its meter; as text (`abc_text`) it is a short first bar.
 
     Bar_None Meter_3/4 Key_G Tempo_120 New_40 Rest_4 Note_D:2 Bar_None Voice_1 Note_G:2 With_B Tie_1 …
 
