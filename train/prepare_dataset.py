@@ -26,6 +26,7 @@ from symbolic_music.data.sources.units import UNKNOWN_LICENSE, CorpusError, Work
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.upload import check_repo_id, publish_folder
 from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES, MUSIC_SUFFIXES
+from symbolic_music.score.midi.pedal import PEDAL_MODES
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -59,6 +60,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--max-bars", type=int, help="cut longer pieces at bar lines into parts of N bars at most")
     parser.add_argument(
         "--chords", choices=["keep", "sound"], default="keep", help="chord symbols: a column, or played"
+    )
+    parser.add_argument(
+        "--pedal",
+        choices=PEDAL_MODES,
+        default="auto",
+        help="sustain pedals as durations; auto: where music was played",
     )
     parser.add_argument("--validation-fraction", type=float, default=0.05)
     parser.add_argument("--test-fraction", type=float, default=0.05)
@@ -102,7 +109,9 @@ def main() -> None:
     """Parse, list, prepare, report."""
     arguments = parse_arguments()
     settings = PrepareSettings(
-        pieces=PieceSettings(max_bars=arguments.max_bars, sound_chords=arguments.chords == "sound"),
+        pieces=PieceSettings(
+            max_bars=arguments.max_bars, sound_chords=arguments.chords == "sound", pedal=arguments.pedal
+        ),
         timeout=arguments.timeout,
         memory=arguments.memory,
         split_by=SplitBy(arguments.split_by),

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def add_convert(commands: Any) -> None:
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default 1)")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for one file (default 60)")
+    parser.add_argument(
+        "--pedal",
+        choices=("auto", "extend", "keep"),
+        default="auto",
+        help="sustain pedals as durations; auto: where music was played (default auto)",
+    )
     parser.set_defaults(run=run_convert)
 
 
@@ -94,7 +101,7 @@ def run_convert(options: argparse.Namespace) -> None:
             f"expected --workers of 1 or more and --timeout above 0, got {options.workers}, {options.timeout}"
         )
     if not options.source.is_dir():
-        _convert_one(options.source, options.output, options.readable)
+        _convert_one(options.source, options.output, options.readable, options.pedal)
         return
     if options.to not in OUTPUT_FORMATS:
         found = f"; got {options.to!r}" if options.to else ""
@@ -106,13 +113,14 @@ def run_convert(options: argparse.Namespace) -> None:
     if options.output.exists() and not options.output.is_dir():
         raise UserError(f"{options.output} is a file; expected a folder, as {options.source} is one")
     try:
-        jobs = folder_jobs(options.source, options.output, f".{options.to}", options.readable)
+        jobs = folder_jobs(options.source, options.output, f".{options.to}", options.readable, options.pedal)
     except ConvertError as error:
         raise UserError(str(error)) from error
     summary = convert_files(jobs, options.workers, options.timeout, progress=sys.stderr.isatty())
     print(f"{summary.converted} files converted, {summary.present} were there, {len(summary.skipped)} skipped")
     for reason, count in sorted(summary.reasons().items()):
         print(f"  {reason}: {count}")
+    _print_left_out(summary.left_out)
     if summary.pieces_skipped:
         print(f"{len(summary.pieces_skipped)} pieces of converted files skipped")
     if summary.skipped or summary.pieces_skipped:
@@ -120,15 +128,21 @@ def run_convert(options: argparse.Namespace) -> None:
         print(f"skipped files are listed in {options.output / SKIPPED_FILE}")
 
 
-def _convert_one(source: Path, output: Path, readable: bool) -> None:
+def _convert_one(source: Path, output: Path, readable: bool, pedal: str) -> None:
     from symbolic_music.data.convert import Job, convert_file
 
     writable_suffix(output)
-    conversion = convert_file(Job(source, output, readable))
+    conversion = convert_file(Job(source, output, readable, pedal))
     if conversion.refused:
         raise UserError(f"{source}: {': '.join(conversion.refused)}")
     tell_skipped(conversion.skipped)
     print(f"written {output}")
+    _print_left_out(conversion.left_out)
+
+
+def _print_left_out(left_out: Counter[str]) -> None:
+    for kind, count in sorted(left_out.items()):
+        print(f"besides the notes, {kind}: {count:,}")
 
 
 def run_compare(options: argparse.Namespace) -> None:

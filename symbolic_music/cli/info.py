@@ -44,7 +44,22 @@ def _file_rows(path: Path, codec_name: str | None) -> list[tuple[str, str]]:
         rows.append((name, f"{title}{_describe(piece.score)}"))
         if codec_name:
             rows.append((f"  as {codec_name}", _describe_losses(piece.score, codec_name)))
+        rows += [("besides the notes", f"{kind}: {count:,}") for kind, count in sorted(piece.left_out.items())]
+        rows += [("sustain pedal", text) for text in _describe_pedal(piece.score)]
     return rows + [("skipped", str(error)) for error in reading.skipped]
+
+
+def _describe_pedal(score: "ScoreTick") -> list[str]:
+    """How much the pedal holds, and whether `--pedal auto` makes it durations; nothing without one."""
+    from symbolic_music.score.checks import sounding_quarters
+    from symbolic_music.score.midi.pedal import extend_by_pedal, looks_performed
+
+    extended, longer = extend_by_pedal(score)
+    if not longer:
+        return []
+    times = sounding_quarters(extended) / max(sounding_quarters(score), 1 / score.ticks_per_quarter)
+    look = "performed: --pedal auto makes it" if looks_performed(score) else "written: --pedal extend would make it"
+    return [f"holds {longer:,} notes, {times:.1f} times the sounding time; looks {look} durations"]
 
 
 def _describe_losses(score: "ScoreTick", codec_name: str) -> str:

@@ -18,6 +18,7 @@ from symbolic_music.score.abc.write import abc_text
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_pieces
 from symbolic_music.score.layout.readable import readable_rhythm
+from symbolic_music.score.midi.pedal import piece_with_pedal
 from symbolic_music.score.output import write_piece
 from symbolic_music.score.piece import Piece
 from symbolic_music.score.storage import write_atomically
@@ -33,11 +34,13 @@ class Job:
         source: the file to read.
         target: the file to write.
         readable: whether played rhythm is moved to note values (`score.layout.readable`).
+        pedal: what is done with sustain pedals, one of `score.midi.pedal.PEDAL_MODES`.
     """
 
     source: Path
     target: Path
     readable: bool = False
+    pedal: str = "auto"
 
 
 @dataclass
@@ -49,12 +52,14 @@ class ConvertSummary:
         present: files whose output was there already.
         skipped: source and reason of each file that could not be converted.
         pieces_skipped: source and reason of each piece, such as a tune of a book, of a file that was.
+        left_out: what the converted files say besides what is written, and what was changed, by kind.
     """
 
     converted: int = 0
     present: int = 0
     skipped: list[tuple[Path, str, str]] = field(default_factory=list)
     pieces_skipped: list[tuple[Path, str, str]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def reasons(self) -> Counter[str]:
         """Skipped files by reason."""
@@ -68,17 +73,19 @@ class Conversion:
     Args:
         refused: the reason and its detail where it could not be converted.
         skipped: why pieces of it could not be used, each named.
+        left_out: what it says besides what is written, and what was changed, by kind.
     """
 
     refused: tuple[str, str] | None = None
     skipped: list[ScoreError] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 class ConvertError(ValueError):
     """A conversion that cannot be done as asked; the message is one line for the user."""
 
 
-def folder_jobs(folder: Path, output: Path, suffix: str, readable: bool = False) -> list[Job]:
+def folder_jobs(folder: Path, output: Path, suffix: str, readable: bool = False, pedal: str = "auto") -> list[Job]:
     """A job for each music file below a folder, in order; the output keeps the subfolders.
 
     Files that differ in nothing but their suffix ("a.mid", "a.abc") keep it in their new name, so that none is lost.
@@ -97,7 +104,7 @@ def folder_jobs(folder: Path, output: Path, suffix: str, readable: bool = False)
     jobs = []
     for source in sources:
         name = source.stem if named[source.with_suffix("")] == 1 else source.name
-        jobs.append(Job(source, output / source.relative_to(folder).parent / f"{name}{suffix}", readable))
+        jobs.append(Job(source, output / source.relative_to(folder).parent / f"{name}{suffix}", readable, pedal))
     return jobs
 
 
@@ -129,6 +136,7 @@ def convert_files(
                 summary.skipped.append((job.source, *outcome.refused))
             else:
                 summary.converted += 1
+                summary.left_out += outcome.left_out
                 summary.pieces_skipped += [(job.source, str(error.refusal), error.detail) for error in outcome.skipped]
             bar.update()
     return summary
@@ -138,7 +146,7 @@ def convert_file(job: Job) -> Conversion:
     """Convert one file."""
     try:
         reading = read_pieces(job.source)
-        pieces = reading.pieces
+        pieces = [piece_with_pedal(piece, job.pedal) for piece in reading.pieces]
         if job.readable:
             pieces = [replace(piece, score=readable_rhythm(piece.score)) for piece in pieces]
         # The file that marks the job as done is written last.
@@ -146,7 +154,8 @@ def convert_file(job: Job) -> Conversion:
             _write(written, target, job.source.stem)
     except ScoreError as error:
         return Conversion((str(error.refusal), " ".join(error.detail.split())))
-    return Conversion(skipped=reading.skipped)
+    left_out = sum((piece.left_out for piece in pieces), start=Counter[str]())
+    return Conversion(skipped=reading.skipped, left_out=left_out)
 
 
 def _targets(target: Path, pieces: list[Piece]) -> Iterator[tuple[Path, list[Piece]]]:

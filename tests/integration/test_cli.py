@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from made_up_music import melody_score, random_melody
+from symusic import Pedal, TimeSignature
 
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi.io import write_midi
@@ -178,6 +179,33 @@ def test_info_says_what_a_codec_loses(music):
     assert "as remi   nothing lost, +0.00 s at the end" in succeed("info", music / "walk.mid", "--codec", "remi")
     failed = complain("info", music / "walk.mid", "--codec", "hummed")
     assert "--codec hummed: expected abc_notes, remi, track_text or a tokenizer's folder" in failed
+
+
+def test_a_cadenza_and_a_pedal_are_told_of_wherever_they_are_met(tmp_path, capsys):
+    """A bar of 65/4 refuses no piece, and the pedal of a performance becomes durations: `info`, `convert` say so."""
+    from symbolic_music.cli import main
+
+    performance = melody_score(random_melody(1))
+    performance.time_signatures = [TimeSignature(0, 65, 4)]
+    for note in performance.tracks[0].notes:
+        note.time += 7 + note.pitch % 5
+        note.duration = 100
+    performance.tracks[0].pedals = [Pedal(0, 9600)]
+    write_midi(performance, tmp_path / "in.mid")
+
+    def printed(*arguments):
+        assert main(list(map(str, arguments))) == 0
+        return capsys.readouterr().out
+
+    told = printed("info", tmp_path / "in.mid")
+    assert "besides the notes  meters_cut: 1" in told
+    assert "looks performed: --pedal auto makes it durations" in told
+    for pedal, expected in (("auto", True), ("extend", True), ("keep", False)):
+        told = printed("convert", tmp_path / "in.mid", tmp_path / f"{pedal}.mid", "--pedal", pedal)
+        assert "besides the notes, meters_cut: 1" in told
+        assert ("besides the notes, pedalled_notes:" in told) == expected
+        [score] = read_scores(tmp_path / f"{pedal}.mid")
+        assert (max(note.duration for note in score.tracks[0].notes) > 100) == expected
 
 
 @pytest.mark.slow

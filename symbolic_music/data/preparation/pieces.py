@@ -23,6 +23,7 @@ from symbolic_music.score.chords import cut_chords
 from symbolic_music.score.comping import with_comping
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import midi_bytes
+from symbolic_music.score.midi.pedal import piece_with_pedal
 from symbolic_music.score.piece import Piece, Reading
 from symbolic_music.score.transforms import cut_bars
 
@@ -40,11 +41,13 @@ class PieceSettings:
         limits: which pieces are of usable size.
         max_bars: longer pieces are cut at bar lines into equal parts of at most so many bars; None keeps them whole.
         sound_chords: whether chord symbols are also played, by a piano track of their own.
+        pedal: what is done with sustain pedals, one of `score.midi.pedal.PEDAL_MODES`.
     """
 
     limits: ScoreLimits = field(default_factory=ScoreLimits)
     max_bars: int | None = None
     sound_chords: bool = False
+    pedal: str = "auto"
 
 
 def unit_rows(unit: WorkUnit, settings: PieceSettings) -> list[dict[str, Any]]:
@@ -57,6 +60,7 @@ def unit_rows(unit: WorkUnit, settings: PieceSettings) -> list[dict[str, Any]]:
         reading = unit.read()
     except ScoreError as error:
         return [refused_row(unit, unit.name, error.refusal, error.detail)]
+    reading = replace(reading, pieces=[piece_with_pedal(piece, settings.pedal) for piece in reading.pieces])
     rows: list[dict[str, Any]] = []
     for name, piece in zip(_piece_names(unit, reading), reading.pieces, strict=True):
         rows += _piece_rows(unit, name, piece, settings)

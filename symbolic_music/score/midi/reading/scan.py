@@ -19,6 +19,9 @@ from symbolic_music.score.midi.messages import END_OF_TRACK
 SYSTEM_EXCLUSIVE = -1
 """Stands for system exclusive messages, where meta events have their type."""
 
+# More than any music has: of 100,000 notes, each may have 17 other messages. Arrays of more would fill the memory.
+_MOST_MESSAGES, _MOST_METAS = 2_000_000, 200_000
+
 _TIME = rb"[\x80-\xff]{0,3}+[\x00-\x7f]"
 # Runs of messages with two bytes of data, and with one. A status may be left out where it repeats the one before.
 _PAIRS = re.compile(rb"(?:" + _TIME + rb"[\x80-\xbf\xe0-\xef]?+[\x00-\x7f]{2})++")
@@ -100,19 +103,31 @@ def scan_tracks(data: bytes, spans: list[tuple[int, int]], path: Path | None) ->
         ScoreError: unreadable, when a track breaks the format.
     """
     runs = _Runs()
+    file = np.frombuffer(data, np.uint8)
     for track, (start, end) in enumerate(spans):
         broken = _walk(data, track, start, end, runs)
         if broken is not None:
             found = data[broken : min(broken + 5, end)].hex(" ")
             detail = f"expected a MIDI event at byte {broken}, in track {track + 1}, found {found}"
             raise ScoreError(Refusal.UNREADABLE, path, detail)
-    return _merged(data, [start for start, _ in spans], runs)
+        if len(runs.metas) > _MOST_METAS:
+            break
+    messages = sum(
+        np.count_nonzero(file[start:end] < 0x80) // low_bytes
+        for found, low_bytes in ((runs.pairs, 3), (runs.singles, 2))
+        for start, end in found
+    )
+    if messages > _MOST_MESSAGES or len(runs.metas) > _MOST_METAS:
+        most = f"at most {_MOST_MESSAGES:,} MIDI messages and {_MOST_METAS:,} meta events"
+        detail = f"expected {most}, found {messages:,} and {len(runs.metas):,} or more"
+        raise ScoreError(Refusal.FILE_TOO_LARGE, path, detail)
+    return _merged(file, [start for start, _ in spans], runs)
 
 
 def _walk(data: bytes, track: int, place: int, end: int, runs: _Runs) -> int | None:
     """Pass over a track; the place of what is no event, None where all is well."""
     running: list[tuple[int, int]] | None = None
-    while place < end:
+    while place < end and len(runs.metas) <= _MOST_METAS:
         led = _STATUS.match(data, place, end)
         status = data[led.end() - 1] if led else None
         if led and status is not None and status >= 0xF0:
@@ -163,9 +178,8 @@ def _number(variable_length: bytes) -> int:
     return value
 
 
-def _merged(data: bytes, starts: list[int], runs: _Runs) -> Events:
+def _merged(file: np.ndarray, starts: list[int], runs: _Runs) -> Events:
     """All events in the file's order, their times counted from the start of their track."""
-    file = np.frombuffer(data, np.uint8)
     columns = [_taken_apart(file, runs.pairs, 3), _taken_apart(file, runs.singles, 2), _meta_columns(runs)]
     place, delta, status, first, second = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     order = np.argsort(place, kind="stable")

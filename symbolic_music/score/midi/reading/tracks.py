@@ -176,8 +176,15 @@ def _set_controls(track: TrackTick, events: Events, messages: np.ndarray) -> Non
 def _add_pedals(events: Events, channels: np.ndarray, groups: list[_Group], tracks: list[TrackTick]) -> None:
     spans = pedal_spans(events, channels)
     for group, track in zip(groups, tracks, strict=True):
-        if group.channel in spans:
-            track.pedals = PedalTickList.from_numpy(*(column.astype(np.int32) for column in spans[group.channel]))
+        if group.channel not in spans:
+            continue
+        start, duration = spans[group.channel]
+        notes = group.notes.numpy()
+        # What is down while the track sounds; more would be many times as much where a channel has many programs.
+        first = np.searchsorted(start + duration, notes["time"][0], side="right")
+        last = np.searchsorted(start, (notes["time"] + notes["duration"]).max())
+        columns = (column[first:last].astype(np.int32) for column in (start, duration))
+        track.pedals = PedalTickList.from_numpy(*columns)
 
 
 def _with_lyrics(
