@@ -87,7 +87,7 @@ def ours(name: str, data: bytes) -> Answer:
     score = read_written(data, Path(name)).score
     order = list(range(len(score.bars)))
     line = timeline(score.bars, order)
-    starts = np.array([float(start - line.starts[0]) for start in line.starts])
+    starts = (np.array(line.positions[:-1], float) - line.positions[0]) / line.unit
     notes = score.notes
     programs = np.array([track.program for track in score.tracks], np.int64)
     plain = (notes.grace == 0) & (programs[notes.track] >= 0) if len(notes) else np.zeros(0, bool)
@@ -97,7 +97,7 @@ def ours(name: str, data: bytes) -> Answer:
     if not plain.any():
         return {"heads": heads, "joined": heads}
     played = assemble(replace(score, notes=notes.take(plain), play_order=order)).score
-    delay = float(line.starts[0])
+    delay = float(line.start(0))
     joined = [
         (note.time / played.tpq - delay, note.duration / played.tpq, note.pitch)
         for track in played.tracks
