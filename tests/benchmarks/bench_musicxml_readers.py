@@ -29,7 +29,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,9 @@ def ours(name: str, data: bytes) -> Answer:
     heads = np.column_stack(
         [starts[notes.bar] + notes.onset / notes.unit, notes.duration / notes.unit, notes.pitch.astype(float)]
     )[plain]
+    cues = np.array(score.left_out["cue notes"])
     if not plain.any():
-        return {"heads": heads, "joined": heads}
+        return {"heads": heads, "joined": heads, "cue notes": cues}
     played = assemble(replace(score, notes=notes.take(plain), play_order=order)).score
     delay = float(line.start(0))
     joined = [
@@ -103,7 +104,7 @@ def ours(name: str, data: bytes) -> Answer:
         for track in played.tracks
         for note in track.notes
     ]
-    return {"heads": heads, "joined": table(joined)}
+    return {"heads": heads, "joined": table(joined), "cue notes": cues}
 
 
 def by_partitura(name: str, data: bytes) -> Answer:
@@ -267,53 +268,70 @@ def agreement(one: Notes, other: Notes) -> float:
     return 2 * int(common(one, other)[0].sum()) / (len(one) + len(other))
 
 
-def compare(corpus: str, files: list[File], cache: Cache, level: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """One row of the table, and what is to be said of each file on which we differ."""
-    row: dict[str, Any] = Counter()
-    differing = []
+EXPLAINED = {
+    "cue notes": "are silent with us, as for players; the others give them as notes",
+    "stripTies": "music21's stripTies leaves tied notes of chords and of second voices apart",
+    "voltas": "partitura ties a second volta to the bar before the first, though another bar is written between",
+}
+
+
+@dataclass
+class Comparison:
+    """What comes of one corpus, for note heads or for notes with ties joined."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    differing: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, name: str, mine: Notes, first: Notes, second: Notes, third: Notes | None, cues: int) -> None:
+        """Take one file, as we, partitura, music21 and verovio read it."""
+        agreed = first[common(first, second)[0]]
+        found, both = int(common(agreed, mine)[0].sum()), agreement(first, second)
+        with_first, with_second = agreement(mine, first), agreement(mine, second)
+        alike = min(with_first, with_second) >= AGREE
+        agree = both >= AGREE
+        self.counts.update({"notes both have": len(agreed), "of these ours": found})
+        self.counts.update({"files both agree on": agree, "of these we agree": agree and alike})
+        self.counts.update({"we agree with partitura": with_first >= AGREE, "with music21": with_second >= AGREE})
+        if not alike:
+            shares = {"partitura and music21": both, "ours and partitura": with_first, "ours and music21": with_second}
+            if third is not None:
+                shares["ours and verovio"] = agreement(mine, third)
+            rounded = {key: round(share, 4) for key, share in shares.items()}
+            self.differing.append({"file": name, **rounded, "cue notes": cues})
+
+
+def compare(corpus: str, files: list[File], cache: Cache) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of the table for one corpus, and the files on which we differ from either of the others."""
+    found = {"heads": Comparison(), "joined": Comparison()}
+    read, refused = Counter[str](), []
     for name, data in files:
-        first, second = cache.load("partitura", corpus, name), cache.load("music21", corpus, name)
-        row["files"] += 1
         try:
-            mine = ours(name, data)[level]
+            mine = ours(name, data)
         except ScoreError as error:
-            row["refused by us"] += 1
-            differing.append({"corpus": corpus, "level": level, "file": name, "refused": str(error.refusal)})
+            refused.append({"corpus": corpus, "file": name, "refused": str(error)})
             continue
-        row["our notes"] += len(mine)
+        read["files"] += 1
+        first, second = cache.load("partitura", corpus, name), cache.load("music21", corpus, name)
         if first is None or second is None:
             continue
-        row["read by both"] += 1
-        agreed = first[level][common(first[level], second[level])[0]]
-        found = int(common(agreed, mine)[0].sum())
-        both = agreement(first[level], second[level])
-        row["notes both have"] += len(agreed)
-        row["of these ours"] += found
-        if both >= AGREE:
-            row["files both agree on"] += 1
-            alike = min(agreement(mine, first[level]), agreement(mine, second[level]))
-            row["of these we agree"] += alike >= AGREE
-        if found < len(agreed) * AGREE or (both >= AGREE and alike < AGREE):
-            third = cache.load("verovio", corpus, name) if level == "joined" else None
-            differing.append(
-                {
-                    "corpus": corpus,
-                    "level": level,
-                    "file": name,
-                    "both agree": round(both, 4),
-                    "of agreed notes ours": round(found / max(1, len(agreed)), 4),
-                    "ours and partitura": round(agreement(mine, first[level]), 4),
-                    "ours and music21": round(agreement(mine, second[level]), 4),
-                    "ours and verovio": round(agreement(mine, third["joined"]), 4)
-                    if third and level == "joined"
-                    else None,
-                }
-            )
-    names = ["files", "refused by us", "read by both", "our notes", "notes both have", "of these ours"]
-    names += ["files both agree on", "of these we agree"]
-    counts = {name: row[name] for name in names}
-    share = row["of these ours"] / max(1, row["notes both have"])
-    return {"corpus": corpus, "notes are": level, **counts, "share": round(share, 6)}, differing
+        read["by both"] += 1
+        third = cache.load("verovio", corpus, name)
+        for level, comparison in found.items():
+            drawn = third["joined"] if third is not None and level == "joined" else None
+            comparison.add(name, mine[level], first[level], second[level], drawn, int(mine["cue notes"]))
+    rows = []
+    for level, comparison in found.items():
+        names = ("notes both have", "of these ours", "files both agree on", "of these we agree")
+        names += ("we agree with partitura", "with music21")
+        counts = {label: comparison.counts[label] for label in names}
+        begun = {"corpus": corpus, "notes": level, "files": len(files), "we read": read["files"]}
+        rows.append({**begun, "both others read": read["by both"], **counts})
+    differing = [
+        {"corpus": corpus, "notes": level, **each}
+        for level, comparison in found.items()
+        for each in comparison.differing
+    ]
+    return rows, [*refused, *differing]
 
 
 def speed(folder: Path, sample: int, seconds: float) -> dict[str, Any]:
@@ -370,14 +388,14 @@ def main() -> None:
     ask_others(files, cache, arguments.readers, arguments.seconds, time.monotonic() + 60 * arguments.minutes)
     rows, differing = [], []
     for corpus, found in files.items():
-        for level in ("heads", "joined"):
-            row, others = compare(corpus, found, cache, level)
-            rows.append(row)
-            differing += others
+        some, others = compare(corpus, found, cache)
+        rows += some
+        differing += others
     facts = {} if arguments.skip_speed else {"speed": speed(arguments.corpora, arguments.speed_sample, 600.0)}
     path = report("musicxml_readers", rows, arguments.output, **facts)
     document = json.loads(path.read_text())
     document["differing"] = differing
+    document["explained"] = EXPLAINED
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     for each in differing[:40]:
         print(each)

@@ -89,6 +89,8 @@ NONE = ("", "")
             [NONE, ("", sign("coda")), ("", words("D.C. al Coda")), (sign("coda"), "")],
             "CDECDF",
         ),
+        # All in words.
+        ([NONE, ("", words("To Coda")), ("", words("D.C. al Coda")), (words("CODA"), "")], "CDECDF"),
         # Repeats are not taken again after D.C.
         ([("", BACKWARD), ("", words("D.C."))], "CCDCD"),
     ],

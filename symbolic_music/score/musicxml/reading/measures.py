@@ -553,7 +553,7 @@ class _PartReader:
         mark = None if tempo else words_mark(text)
         if mark is not None:
             self._add_tempo(mark)
-        elif not jumps and self.signs.add_words(text, self.bar):
+        elif not jumps and self.signs.add_words(text, self.bar, self._bars_around()[0]):
             return
         elif GRADUAL.search(text.casefold()):
             self.left_out["gradual changes of tempo"] += 1

@@ -20,6 +20,7 @@ _DA_CAPO = re.compile(r"\bd\.? ?c\.?(?= |$)|\bda capo\b")
 _DAL_SEGNO = re.compile(r"\bd\.? ?s\.?(?= |$)|\bd[ae]l segno\b")
 _TO_CODA = re.compile(r"^(to|alla) (the )?coda\b")
 _FINE = re.compile(r"^fine\.?$")
+_CODA = re.compile(r"^coda\.?$")
 _NAMELESS = "1"
 
 
@@ -118,8 +119,12 @@ class Signs:
         else:
             self.coda_signs.add((ahead, behind))
 
-    def add_words(self, text: str, bar: int) -> bool:
-        """Take words such as "D.S. al Coda"; False where they say nothing of the kind."""
+    def add_words(self, text: str, bar: int, ahead: int) -> bool:
+        """Take words such as "D.S. al Coda"; False where they say nothing of the kind.
+
+        Words stand at a bar's beginning or end as their program likes: those that lead away act at its end. "Coda"
+        alone is a heading, of the bar `ahead`.
+        """
         plain = " ".join(text.casefold().split())
         found = True
         if _DA_CAPO.search(plain):
@@ -130,6 +135,8 @@ class Signs:
             self.at(bar).to_coda = self.at(bar).to_coda or _NAMELESS
         elif _FINE.search(plain):
             self.at(bar).fine = True
+        elif _CODA.search(plain):
+            self.at(ahead).coda = self.at(ahead).coda or _NAMELESS
         else:
             found = False
         return found
