@@ -20,6 +20,7 @@ from symbolic_music._command import shown_command
 from symbolic_music.data.preparation.pieces import content_digest
 from symbolic_music.data.preparation.splits import split_hash
 from symbolic_music.score.midi.io import read_midi
+from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.trainer import MusicTrainer
 
 SUMMARY_FILE = "training_summary.json"
@@ -86,9 +87,15 @@ def write_summary(summary: dict[str, Any], output_dir: Path) -> Path:
 
 
 def dataset_hash(splits: Mapping[str, Dataset]) -> str:
-    """The split hash that the dataset's card quotes, taken again from the pieces: `data.splits.split_hash`."""
+    """The split hash that the dataset's card quotes, taken again from the pieces: `data.splits.split_hash`.
+
+    Raises:
+        TrainingError: when a split holds no `midi` column.
+    """
     names, digests = [], []
     for name, pieces in splits.items():
+        if "midi" not in pieces.column_names:
+            raise TrainingError(f"split {name!r} has no column 'midi'; it has {', '.join(pieces.column_names)}")
         names += [name] * len(pieces)
         digests += [content_digest(read_midi(midi)) for midi in pieces["midi"]]
     return split_hash(names, digests)

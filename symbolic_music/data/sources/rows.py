@@ -82,11 +82,19 @@ def _chord(chord: dict[str, Any]) -> ChordSymbol:
 
 @lru_cache(maxsize=16)
 def open_split(name: str, split: str) -> Any:
-    """A split of a dataset, opened once in each process."""
+    """A split of a dataset, opened once in each process.
+
+    Raises:
+        CorpusError: when its files are none that a dataset is made of.
+    """
     # datasets takes over a second to import; workers that read plain files never need it.
     from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
 
-    return load_dataset(name, split=split, cache_dir=_cache_folder(name))
+    try:
+        return load_dataset(name, split=split, cache_dir=_cache_folder(name))
+    except DatasetsError as error:
+        raise CorpusError(f"{name}: split {split!r} cannot be read ({' '.join(str(error).split())})") from error
 
 
 def _cache_folder(name: str) -> str | None:
