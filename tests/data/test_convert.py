@@ -6,6 +6,7 @@ import wave
 import numpy as np
 import pytest
 from made_up_music import melody_score, random_melody
+from score.scores import make_score
 
 from symbolic_music.cli import main
 from symbolic_music.data.convert import ConvertError, Job, convert_file, convert_files, folder_jobs
@@ -110,3 +111,19 @@ def test_a_folder_becomes_sound_in_two_processes(folder, tmp_path):
         with wave.open(str(out / name)) as sound:
             frames = np.frombuffer(sound.readframes(sound.getnframes()), dtype=np.int16)
         assert 0.05 < np.abs(frames).max() / 2**15 <= 1, name
+
+
+def test_a_folder_becomes_musicxml(folder, tmp_path, capsys):
+    assert main(["convert", str(folder), str(tmp_path / "out"), "--to", "musicxml"]) == 0
+    assert "3 files converted, 0 were there, 1 skipped" in capsys.readouterr().out
+    written = sorted(path.name for path in (tmp_path / "out").rglob("*.musicxml"))
+    assert written == ["a.musicxml", "b.musicxml", "book.musicxml", "book_2.musicxml"]
+    assert pitches(tmp_path / "out" / "a.musicxml") == pitches(folder / "a.mid")
+
+
+def test_played_rhythm_can_be_made_readable(tmp_path):
+    played = make_score([(0, 231, 60), (250, 220, 62), (471, 470, 64)])
+    write_midi(played, tmp_path / "played.mid")
+    assert main(["convert", str(tmp_path / "played.mid"), str(tmp_path / "read.mid"), "--readable"]) == 0
+    (score,) = read_scores(tmp_path / "read.mid")
+    assert [note.time / score.ticks_per_quarter for note in score.tracks[0].notes] == [0, 0.5, 1]

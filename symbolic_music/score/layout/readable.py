@@ -24,11 +24,12 @@ from symusic.core import (
 
 from symbolic_music.score.layout.percussion import drum_sound
 
-TICKS_PER_QUARTER = 480
+TICKS_PER_QUARTER = 10_080
+"""A clock in which triplets, quintuplets, septuplets and groups of nine are whole numbers."""
 # Parts of a quarter note that onsets are moved to, and how much each is worth avoiding.
 _PLAYED_GRIDS = {1: 0.0, 2: 0.3, 4: 0.6, 3: 0.9, 6: 1.5}
 # What written music divides a quarter note into.
-_WRITTEN_GRIDS = (1, 2, 4, 3, 6, 8, 5, 12, 10, 16)
+_WRITTEN_GRIDS = (1, 2, 4, 3, 6, 8, 5, 12, 10, 16, 7, 9)
 _MOSTLY = 0.9
 """The part of a track's onsets that must lie on one of `_WRITTEN_GRIDS` for the track to count as written."""
 _INACCURACY = 0.05
@@ -42,7 +43,7 @@ _SIMPLE_LENGTHS = (2, 3, 4, 6, 8)
 
 
 def readable_rhythm(score: ScoreTick) -> ScoreTick:
-    """A Score for reading: the same notes with readable onsets and durations, 480 ticks in a quarter note.
+    """A Score for reading: the same notes with readable onsets and durations, `TICKS_PER_QUARTER` in a quarter note.
 
     Args:
         score: in ticks, with a clock above 0; tempos, meters and keys keep their places.

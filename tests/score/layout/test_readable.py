@@ -5,11 +5,21 @@ from itertools import pairwise
 import numpy as np
 from score.scores import make_score
 
-from symbolic_music.score.layout.readable import readable_rhythm
+from symbolic_music.score.layout.readable import TICKS_PER_QUARTER, readable_rhythm
 
 
 def notes(score):
-    return [(note.time, note.duration, note.pitch) for note in readable_rhythm(score).tracks[0].notes]
+    """Onset, duration and pitch, in 480ths of a quarter note."""
+    unit = TICKS_PER_QUARTER // 480
+    return [(note.time / unit, note.duration / unit, note.pitch) for note in readable_rhythm(score).tracks[0].notes]
+
+
+def test_septuplets_stay():
+    written = [(720 * place, 720, 60 + place) for place in range(7)] + [(5040, 5040, 72)]
+    copy = readable_rhythm(make_score(written, tpq=5040))
+    assert [(note.time, note.duration) for note in copy.tracks[0].notes][:7] == [
+        (1440 * place, 1440) for place in range(7)
+    ]
 
 
 def test_written_rhythm_stays():
@@ -48,5 +58,5 @@ def test_notes_of_one_pitch_do_not_overlap():
 def test_tempos_meters_and_keys_keep_their_places():
     score = make_score([(0, 96, 60)], meters=[(0, 3, 4), (288, 2, 4)], tempos=[(0, 90.0), (96, 100.0)], tpq=96)
     copy = readable_rhythm(score)
-    assert [(meter.time, meter.numerator) for meter in copy.time_signatures] == [(0, 3), (1440, 2)]
-    assert [tempo.time for tempo in copy.tempos] == [0, 480]
+    assert [(meter.time, meter.numerator) for meter in copy.time_signatures] == [(0, 3), (3 * TICKS_PER_QUARTER, 2)]
+    assert [tempo.time for tempo in copy.tempos] == [0, TICKS_PER_QUARTER]
