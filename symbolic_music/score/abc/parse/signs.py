@@ -35,7 +35,7 @@ SIGN = re.compile(
     r"|(?P<broken><+|>+)"
     r"|(?P<letter_decoration>[~.H-Wh-w])"
     r"|(?P<late_tie>-)"
-    r"|(?P<line_break>!)"
+    r"|(?P<line_break>!+)"
     r"|(?P<other>.)"
 )
 """Every sign of a line; the match's `lastgroup` says of which kind it is."""

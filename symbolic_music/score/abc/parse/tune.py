@@ -43,6 +43,8 @@ ACCOMPANIMENT = "accompaniment"
 DIRECTIVES = "midi_directives"
 """Other `%%MIDI` directives that are not followed."""
 MAX_VOICES = 512
+MAX_UNKNOWN_SIGNS = 10_000
+"""A tune with more is some other text."""
 MAX_CHARACTERS = 2_000_000
 """Of a tune's text; `voice.MAX_NOTES` notes need fewer."""
 DEFAULT_TEMPO = 120.0
@@ -152,6 +154,7 @@ class _TuneReader:
         self.chord_words: list[str] = []
         self.line_notes: list[tuple[int, int, int]] = []  # bar, and place in it as in `Voice`
         self.goes_on = False
+        self.unknown = 0
 
     # Lines
 
@@ -241,9 +244,16 @@ class _TuneReader:
                 voice = self.voice or voice
             elif kind == "other":
                 known = False
+                self._unknown_sign()
             else:
                 self._rare_sign(voice, str(kind), sign)
         return known
+
+    def _unknown_sign(self) -> None:
+        self.unknown += 1
+        if self.unknown > MAX_UNKNOWN_SIGNS:
+            detail = f"expected ABC music, found over {MAX_UNKNOWN_SIGNS:,} signs that no music has"
+            raise ScoreError(Refusal.UNREADABLE, None, detail)
 
     def _rare_sign(self, voice: Voice, kind: str, sign: re.Match[str]) -> None:
         getattr(self, f"_sign_{kind}")(voice, sign)
