@@ -10,6 +10,7 @@ from symbolic_music.score.errors import Refusal, ScoreError
 _LETTERS = "CDEFGABcdefgab"
 _NOTE = r"(?P<accidental>[\^_=]*)(?P<letter>[A-Ga-g])(?P<octaves>[,']*)"
 _QUOTED = re.compile(r"(\"[^\"]*\"|\[[A-Za-z]:[^\]]*\])")
+_WORDS = re.compile(r"(\"[^\"]*\"|![^!]*!)")
 MAX_EXPANDED = 1_000_000
 """Characters of one expanded line; more is no music."""
 
@@ -25,7 +26,8 @@ class Macros:
         target, equals, replacement = (part.strip() for part in text.partition("="))
         if not equals or not target or len(target) > 31 or len(replacement) > 200 or len(self._macros) >= 100:
             return
-        transposing = bool(re.search(r"n(?![a-z])", target)) and not re.search(r"[A-Ga-g]", target)
+        plain = re.sub(r"![^!]*!", "", target)
+        transposing = "n" in plain and not re.search(r"[A-Ga-g]", plain)
         pattern = re.escape(target)
         if transposing:
             place = target.rindex("n")
@@ -79,4 +81,6 @@ def _transposed(replacement: str, note: re.Match[str]) -> str:
         accidental = note["accidental"] if match[0] == "n" else ""
         return accidental + (name + "," * -octave if octave <= 0 else name.lower() + "'" * (octave - 1))
 
-    return re.sub(r"(?<![!a-z])[h-z](?![a-z!])", spelled, replacement)
+    parts = _WORDS.split(replacement)
+    parts[::2] = [re.sub(r"[h-z]", spelled, part) for part in parts[::2]]
+    return "".join(parts)
