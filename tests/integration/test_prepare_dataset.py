@@ -203,17 +203,15 @@ def test_a_run_that_cannot_deal_its_splits_says_what_was_skipped(tmp_path):
     assert len((tmp_path / "out" / "skipped.jsonl").read_text().splitlines()) == 38
 
 
-@pytest.mark.parametrize("kind", ["cut off", "no archive", "rar", "absent", "no music"])
+@pytest.mark.parametrize("kind", ["cut off", "absent", "no music"])
 def test_an_archive_that_cannot_be_read_is_one_line_and_exit_code_2(tmp_path, kind):
     path = write_tar(tmp_path / "x.tar.xz", {"a.mid": melody_bytes(0), "b.mid": melody_bytes(1, 2_000)})
     if kind == "cut off":
         path.write_bytes(path.read_bytes()[:-200])
     elif kind == "absent":
         path.unlink()
-    elif kind == "no music":
-        write_tar(path, {"a.txt": b"words"})
     else:
-        path.write_bytes({"no archive": b"words " * 500, "rar": b"Rar!\x1a"}[kind])
+        write_tar(path, {"a.txt": b"words"})
     result = run("--archive", path, "--output", tmp_path / "out")
     assert result.returncode == 2
     (line,) = [line for line in result.stderr.splitlines() if line]
