@@ -18,6 +18,12 @@ _SPLIT_WORDS = {
 }
 
 
+_PEDAL_WORDS = {
+    "auto": "In pieces that look performed (a pedal, and most onsets off the grid of notation), notes last as long as "
+    "the pedal holds them, and the pedal itself is gone; in other pieces both are as in the file.",
+    "extend": "Notes last as long as the pedal holds them, and the pedal itself is gone.",
+    "keep": "Notes last as long as their keys are held, as in the file; pedals are kept beside them.",
+}
 _MOST_COMPOSERS = 20
 
 
@@ -36,6 +42,7 @@ def dataset_card(summary: dict[str, Any], command: str) -> str:
         _splits_section(summary),
         _skipped_section(summary["skipped"]),
         *([_left_out_section(summary["left_out"])] if summary["left_out"] else []),
+        f"## Sustain pedals\n\n{_PEDAL_WORDS[summary['plan']['settings']['pieces']['pedal']]}",
         *([_chords_section(summary)] if summary["chords"]["symbols"] else []),
         _sources_section(summary["sources"]),
         *([_composers_section(summary["composers"])] if summary["composers"] else []),

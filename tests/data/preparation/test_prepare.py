@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 from made_up_music import melody_score, random_melody
-from symusic.core import ScoreTick
+from symusic.core import PedalTick, ScoreTick
 
 from symbolic_music.data.preparation import assemble, prepare
 from symbolic_music.data.preparation.duplicates import shingles
@@ -424,3 +424,29 @@ def test_a_dataset_of_before_these_columns_can_be_prepared_again(tmp_path):
         ("", "", [], "Em"),
         ("", "", [], ""),
     ]
+
+
+@dataclass(frozen=True)
+class PedalUnit(WorkUnit):
+    """A melody played off the grid of notation, under one pedal from its beginning to its end."""
+
+    seed: int
+
+    def read(self):
+        score = melody_score(random_melody(self.seed), quarters=226 / 480)
+        score.tracks[0].pedals.append(PedalTick(0, 48 * 226))
+        return Reading([Piece(score)])
+
+    def stamp(self):
+        return self.name
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("auto", "look performed"), ("extend", "Notes last"), ("keep", "are kept")]
+)
+def test_the_card_says_what_was_done_with_pedals(tmp_path, mode, words):
+    units = [PedalUnit("made up", f"{seed}.x", "none", seed) for seed in range(3)]
+    settings = PrepareSettings(pieces=PieceSettings(pedal=mode), fractions=SplitFractions(0, 0))
+    summary = prepare_dataset(units, tmp_path / "out", settings, progress=False)
+    assert ("pedalled_notes" in summary["left_out"]) == (mode != "keep")
+    assert words in (tmp_path / "out" / "README.md").read_text()
