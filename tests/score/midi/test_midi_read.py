@@ -12,6 +12,7 @@ from score.midi.files import END, control, event, meta, midi, note, program
 from symbolic_music.score.checks import Refusal, ScoreError, play_seconds
 from symbolic_music.score.files import read_pieces
 from symbolic_music.score.midi.io import read_midi, read_midi_pieces
+from symbolic_music.score.midi.reading import scan
 from symbolic_music.score.midi.reading.meta import decode_text
 
 TEMPO, METER, KEY = 0x51, 0x58, 0x59
@@ -192,6 +193,24 @@ def test_what_is_no_event_is_refused_with_its_place(track):
     with pytest.raises(ScoreError, match=r"unreadable: expected a MIDI event at byte 31, in track 1, found") as caught:
         read_midi(broken)
     assert caught.value.refusal is Refusal.UNREADABLE
+
+
+HUGE = {
+    "notes by running status": midi(b"\x00\x90\x3c\x40" + b"\x00\x3c\x40" * 2_100),
+    "aftertouch": midi(event([0xD0, 1]) + b"\x00\x01" * 2_100),
+    "texts": midi(meta(0x01, b"") * 210),
+    "programs and controllers in turn": midi((program(1) + control(7, 1)) * 210),
+    "tracks": midi(*[b""] * 4_097),
+}
+
+
+@pytest.mark.parametrize("data", HUGE.values(), ids=HUGE)
+def test_more_than_music_has_is_refused_by_name(data, monkeypatch):
+    for limit in ("_MOST_MESSAGES", "_MOST_METAS", "_MOST_RUNS"):
+        monkeypatch.setattr(scan, limit, getattr(scan, limit) // 1_000)
+    with pytest.raises(ScoreError) as caught:
+        read_midi(data)
+    assert caught.value.refusal is Refusal.FILE_TOO_LARGE
 
 
 CHANNELS = st.integers(0, 15)

@@ -10,6 +10,8 @@ from symbolic_music.score.errors import Refusal, ScoreError
 
 _HEADER_BYTES = 14
 _CHUNK_HEADER_BYTES = 8
+# The largest orchestral files have about a hundred.
+_MOST_TRACKS = 4_096
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ def find_chunks(data: bytes, path: Path | None) -> Chunks:
         if data[place : place + 4] == b"MTrk":
             spans.append((start, start + length))
         place = start + length
+    if len(spans) > _MOST_TRACKS:
+        raise ScoreError(
+            Refusal.FILE_TOO_LARGE, path, f"expected at most {_MOST_TRACKS:,} tracks, found {len(spans):,}"
+        )
     if not spans:
         raise ScoreError(Refusal.UNREADABLE, path, f"expected {promised} tracks, found none")
     return Chunks(kind, division, spans, max(promised - len(spans), 0))

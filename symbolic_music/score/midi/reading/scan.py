@@ -19,8 +19,8 @@ from symbolic_music.score.midi.messages import END_OF_TRACK
 SYSTEM_EXCLUSIVE = -1
 """Stands for system exclusive messages, where meta events have their type."""
 
-# More than any music has: of 100,000 notes, each may have 17 other messages. Arrays of more would fill the memory.
-_MOST_MESSAGES, _MOST_METAS = 2_000_000, 200_000
+# More than music has: each of 100,000 notes may have 18 other messages. More would fill the memory or take minutes.
+_MOST_MESSAGES, _MOST_METAS, _MOST_RUNS = 2_000_000, 200_000, 400_000
 
 _TIME = rb"[\x80-\xff]{0,3}+[\x00-\x7f]"
 # Runs of messages with two bytes of data, and with one. A status may be left out where it repeats the one before.
@@ -90,6 +90,10 @@ class _Runs:
         self.meta_places: list[int] = []
         self.meta_deltas: list[int] = []
 
+    def too_many(self) -> bool:
+        """Whether there is more than any music has."""
+        return len(self.metas) > _MOST_METAS or len(self.pairs) + len(self.singles) > _MOST_RUNS
+
 
 def scan_tracks(data: bytes, spans: list[tuple[int, int]], path: Path | None) -> Events:
     """Take the tracks of a MIDI file apart.
@@ -110,16 +114,14 @@ def scan_tracks(data: bytes, spans: list[tuple[int, int]], path: Path | None) ->
             found = data[broken : min(broken + 5, end)].hex(" ")
             detail = f"expected a MIDI event at byte {broken}, in track {track + 1}, found {found}"
             raise ScoreError(Refusal.UNREADABLE, path, detail)
-        if len(runs.metas) > _MOST_METAS:
+        if runs.too_many():
             break
-    messages = sum(
-        np.count_nonzero(file[start:end] < 0x80) // low_bytes
-        for found, low_bytes in ((runs.pairs, 3), (runs.singles, 2))
-        for start, end in found
-    )
-    if messages > _MOST_MESSAGES or len(runs.metas) > _MOST_METAS:
+    # A message takes three bytes, or two, at least.
+    messages = sum((end - start) // 3 for start, end in runs.pairs)
+    messages += sum((end - start) // 2 for start, end in runs.singles)
+    if messages > _MOST_MESSAGES or runs.too_many():
         most = f"at most {_MOST_MESSAGES:,} MIDI messages and {_MOST_METAS:,} meta events"
-        detail = f"expected {most}, found {messages:,} and {len(runs.metas):,} or more"
+        detail = f"expected {most}, found up to {messages:,} and {len(runs.metas):,} or more"
         raise ScoreError(Refusal.FILE_TOO_LARGE, path, detail)
     return _merged(file, [start for start, _ in spans], runs)
 
@@ -127,7 +129,7 @@ def scan_tracks(data: bytes, spans: list[tuple[int, int]], path: Path | None) ->
 def _walk(data: bytes, track: int, place: int, end: int, runs: _Runs) -> int | None:
     """Pass over a track; the place of what is no event, None where all is well."""
     running: list[tuple[int, int]] | None = None
-    while place < end and len(runs.metas) <= _MOST_METAS:
+    while place < end and not runs.too_many():
         led = _STATUS.match(data, place, end)
         status = data[led.end() - 1] if led else None
         if led and status is not None and status >= 0xF0:
