@@ -27,7 +27,7 @@ _CLEF = re.compile(
 )
 _KEY = re.compile(
     r"(?P<tonic>[A-Ga-g])(?P<sign>[#b♯♭]?)\s*"
-    r"(?P<mode>(?i:maj|min|ion|aeo|mix|dor|phr|lyd|loc)[A-Za-z]*|m(?![A-Za-z]))?(?P<rest>.*)$"
+    r"(?P<mode>(?i:maj|min|ion|aeo|mix|dor|phr|lyd|loc)[A-Za-z]*|[mM](?![A-Za-z]))?(?P<rest>.*)$"
 )
 _KEY_ACCIDENTAL = re.compile(r"(?P<sign>\^\^?|__?|=)(?P<letter>[A-Ga-g])[,']*")
 _ALTERATION = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
