@@ -1,6 +1,6 @@
 """What each codec loses of real music: with the vocabularies that shipped first, and with those of today.
 
-    python tests/benchmarks/bench_codec_losses.py
+    python tests/benchmarks/bench_codec_losses.py [--every 10]
 
 "before" has the settings in the files of `tokenizer_assets/remi-folk`, `tokenizer_assets/abc-notes` and
 `model_cards/infill-transformer-folk`; "after" the codecs' own, with windows of as many bars. A piece is refused when

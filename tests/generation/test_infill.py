@@ -176,8 +176,8 @@ def test_a_change_of_meter_within_the_bars(models, processor, duet):
 
 
 def test_a_meter_outside_the_vocabulary(models, processor, duet):
-    duet.time_signatures = [TimeSignatureTick(0, 5, 16)]
-    with pytest.raises(ValueError, match="bar 2 has meter 5/16; expected one of 2/2, 3/2"):
+    duet.time_signatures = [TimeSignatureTick(0, 5, 32)]
+    with pytest.raises(ValueError, match="bar 2 has meter 5/32; expected one of 2/2, 3/2"):
         infill(models["causal"], processor, duet, (1, 2))
 
 
