@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symbolic_music._extras import require
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import TUNE_HELP, UserError, load_model, read_piece
 
@@ -147,7 +148,12 @@ def _report_pieces(
     about: dict[str, Any],
     title: str = "",
 ) -> None:
-    summary = write_pieces(pieces, options.output_dir, formats, seconds, about, title)
+    from symbolic_music.score.errors import ScoreError
+
+    try:
+        summary = write_pieces(pieces, options.output_dir, formats, seconds, about, title)
+    except ScoreError as error:  # what a format cannot hold, or an engraver that ends
+        raise UserError(f"{options.output_dir}: cannot write every piece as {', '.join(formats)}: {error}") from error
     valid = sum(piece.valid for piece in pieces)
     print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
     print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")
@@ -193,6 +199,8 @@ def _formats(text: str) -> list[str]:
     unknown = [name for name in formats if name not in OUTPUT_FORMATS]
     if unknown or not formats:
         raise UserError(f"--format is {text!r}; expected a comma-separated list of {', '.join(OUTPUT_FORMATS)}")
+    if {"svg", "pdf"} & set(formats):
+        require("verovio")  # that it is missing is said before the work
     return formats
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -91,3 +92,10 @@ def test_the_command_line(tmp_path, capsys):
         error = capsys.readouterr().err
         assert reason in error
         assert error.count("\n") == 1
+
+
+def test_what_is_missing_is_said_before_the_work(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "verovio", None)
+    arguments = ["generate", "--model", "nowhere", "--output-dir", str(tmp_path), "--format", "mid,pdf"]
+    assert main(arguments) == 2
+    assert "verovio is not installed; run: pip install 'symbolic-music-hf[engrave]'" in capsys.readouterr().err
