@@ -269,6 +269,7 @@ def agreement(one: Notes, other: Notes) -> float:
 
 
 EXPLAINED = {
+    "empty measures": "a measure in which a part writes nothing has no length with the others: the part runs ahead",
     "cue notes": "are silent with us, as for players; the others give them as notes",
     "stripTies": "music21's stripTies leaves tied notes of chords and of second voices apart",
     "voltas": "partitura ties a second volta to the bar before the first, though another bar is written between",
@@ -305,16 +306,16 @@ def compare(corpus: str, files: list[File], cache: Cache) -> tuple[list[dict[str
     found = {"heads": Comparison(), "joined": Comparison()}
     read, refused = Counter[str](), []
     for name, data in files:
+        first, second = cache.load("partitura", corpus, name), cache.load("music21", corpus, name)
+        if first is None or second is None:
+            continue
+        read["by both"] += 1
         try:
             mine = ours(name, data)
         except ScoreError as error:
             refused.append({"corpus": corpus, "file": name, "refused": str(error)})
             continue
-        read["files"] += 1
-        first, second = cache.load("partitura", corpus, name), cache.load("music21", corpus, name)
-        if first is None or second is None:
-            continue
-        read["by both"] += 1
+        read["by all"] += 1
         third = cache.load("verovio", corpus, name)
         for level, comparison in found.items():
             drawn = third["joined"] if third is not None and level == "joined" else None
@@ -324,8 +325,8 @@ def compare(corpus: str, files: list[File], cache: Cache) -> tuple[list[dict[str
         names = ("notes both have", "of these ours", "files both agree on", "of these we agree")
         names += ("we agree with partitura", "with music21")
         counts = {label: comparison.counts[label] for label in names}
-        begun = {"corpus": corpus, "notes": level, "files": len(files), "we read": read["files"]}
-        rows.append({**begun, "both others read": read["by both"], **counts})
+        begun = {"corpus": corpus, "notes": level, "files": len(files)}
+        rows.append({**begun, "both others read": read["by both"], "we read": read["by all"], **counts})
     differing = [
         {"corpus": corpus, "notes": level, **each}
         for level, comparison in found.items()
