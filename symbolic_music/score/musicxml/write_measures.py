@@ -78,7 +78,7 @@ def measure_xml(
     for place, voice in enumerate(voices):
         if place:
             lines.append(f"<backup><duration>{length // style.unit}</duration></backup>")
-        lines += _voice_xml(voice, part, style, marks if place == 0 else (), length)
+        lines += _voice_xml(voice, part, style, marks if place == 0 else (), bar)
     if is_last:
         lines.append('<barline location="right"><bar-style>light-heavy</bar-style></barline>')
     return "\n".join([line for line in lines if line] + ["</measure>"])
@@ -112,15 +112,17 @@ def _clef(clef: Clef, number: int | None) -> str:
     return f"<clef{which}><sign>{clef.sign}</sign>{line}{octave}</clef>"
 
 
-def _voice_xml(voice: VoiceBar, part: Part, style: PartStyle, marks: Sequence[Mark], length: int) -> list[str]:
+def _voice_xml(voice: VoiceBar, part: Part, style: PartStyle, marks: Sequence[Mark], bar: WrittenBar) -> list[str]:
     """The events of a voice, and the marks among them."""
     lines: list[str] = []
     number = voice.staff * _VOICES_PER_STAFF + voice.voice + 1
     staff = f"<staff>{voice.staff + 1}</staff>" if len(part.staves) > 1 else ""
     waiting = list(marks)
-    if voice.is_silent:
+    # music21 takes a rest for the whole measure to last as long as the meter says, in an upbeat, too.
+    if voice.is_silent and not bar.is_short:
         lines += _marks_from(0, waiting, style)
-        rest = f'<rest measure="yes"/><duration>{length // style.unit}</duration><voice>{number}</voice>{staff}'
+        duration = f"<duration>{(bar.end - bar.start) // style.unit}</duration>"
+        rest = f'<rest measure="yes"/>{duration}<voice>{number}</voice>{staff}'
         return [*lines, f"<note>{rest}</note>"]
     for event in voice.events:
         before = [mark for mark in waiting if mark.at < event.value.end]

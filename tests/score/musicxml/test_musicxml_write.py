@@ -131,3 +131,11 @@ def test_it_is_read_back(tmp_path):
         for track in tracks
     ]
     assert tracks == [sorted((Fraction(note.time, 480), note.pitch) for note in track.notes) for track in score.tracks]
+
+
+def test_what_is_silent_in_an_upbeat_rests_no_longer_than_it():
+    score = make_score([(480 * (3 + place), 480, 60 + place) for place in range(5)])
+    score.tracks.append(Track(program=40))
+    score.tracks[1].notes = [Note(1920, 480, 67, 90)]
+    upbeat = tree(score).findall("part")[1].find("measure")
+    assert [rest.get("measure") for rest in upbeat.iter("rest")] == [None]
