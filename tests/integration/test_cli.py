@@ -176,7 +176,7 @@ def test_info_of_files(music):
 
 
 def test_info_says_what_a_codec_loses(music):
-    assert "as remi   nothing lost, +0.00 s at the end" in succeed("info", music / "walk.mid", "--codec", "remi")
+    assert "as remi  nothing lost, +0.00 s at the end" in succeed("info", music / "walk.mid", "--codec", "remi")
     failed = complain("info", music / "walk.mid", "--codec", "hummed")
     assert "--codec hummed: expected abc_notes, remi, track_text or a tokenizer's folder" in failed
 
