@@ -49,11 +49,15 @@ MEMBERS = {
     "abc-notes": (AbcNotesCodec, AbcNotesSettings, {}),
     "track-text": (TrackTextCodec, TrackTextSettings, {}),
     # Few pitches and voices, so that walks come to every one of them.
-    "track-text-small": (TrackTextCodec, TrackTextSettings, SMALL | {"max_bars": 4, "max_tracks": 3}),
+    "track-text-small": (
+        TrackTextCodec,
+        TrackTextSettings,
+        SMALL | {"lowest_pitch": 50, "max_bars": 4, "max_tracks": 3},
+    ),
     "track-text-first-edition": (
         TrackTextCodec,
         TrackTextSettings,
-        SMALL | FEW_METERS | {"max_bars": 4, "max_tracks": 3, "edition": 1},
+        SMALL | FEW_METERS | {"lowest_pitch": 50, "max_bars": 4, "max_tracks": 3, "edition": 1},
     ),
     "abc-notes-small": (AbcNotesCodec, AbcNotesSettings, SMALL | {"max_voices": 3}),
     "abc-notes-first-edition": (
