@@ -10,7 +10,7 @@ from symusic.core import TimeSignatureTick, TimeSignatureTickList
 
 from symbolic_music.score.bars import MAX_METER_NUMERATOR, METER_DENOMINATORS, last_note_end, meter_is_sound
 
-METERS_CUT = "meters_cut"
+METERS_CUT = "meters cut"
 """Stretches under a meter of more beats than notation writes; their bars are cut into shorter ones."""
 
 Meter = tuple[int, int]

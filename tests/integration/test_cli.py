@@ -198,12 +198,12 @@ def test_a_cadenza_and_a_pedal_are_told_of_wherever_they_are_met(tmp_path, capsy
         return capsys.readouterr().out
 
     told = printed("info", tmp_path / "in.mid")
-    assert "besides the notes  meters_cut: 1" in told
+    assert "besides the notes  meters cut: 1" in told
     assert "looks performed: --pedal auto makes it durations" in told
     for pedal, expected in (("auto", True), ("extend", True), ("keep", False)):
         told = printed("convert", tmp_path / "in.mid", tmp_path / f"{pedal}.mid", "--pedal", pedal)
-        assert "besides the notes, meters_cut: 1" in told
-        assert ("besides the notes, pedalled_notes:" in told) == expected
+        assert "besides the notes, meters cut: 1" in told
+        assert ("besides the notes, pedalled notes:" in told) == expected
         [score] = read_scores(tmp_path / f"{pedal}.mid")
         assert (max(note.duration for note in score.tracks[0].notes) > 100) == expected
 

@@ -69,5 +69,5 @@ def test_a_broken_clock_is_refused_as_before():
 def test_a_bar_of_65_4_does_not_refuse_a_piece(shared_data):
     """The fault p01."""
     (piece,) = read_pieces(shared_data("faults") / "p01_meter_65_4.mid").pieces
-    assert dict(piece.left_out) == {"meters_cut": 1}
+    assert dict(piece.left_out) == {"meters cut": 1}
     assert check_score(piece.score, ScoreLimits()) is None

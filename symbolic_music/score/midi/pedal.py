@@ -17,7 +17,7 @@ from symbolic_music.score.piece import Piece
 
 PEDAL_MODES = ("auto", "extend", "keep")
 """What can be done with pedals: `extend` makes them durations, `auto` does so where a Score looks performed."""
-PEDALLED_NOTES = "pedalled_notes"
+PEDALLED_NOTES = "pedalled notes"
 """Notes made longer because the pedal holds them."""
 
 # Onsets that notation writes: sixteenths of a quarter note (64ths) and its twelfths (triplets of sixteenths).

@@ -331,7 +331,7 @@ def test_what_tunes_say_besides_their_notes_is_counted_in_summary_and_card(tmp_p
     (folder / "book.abc").write_text("\n".join(tune.format(number, "ABcdefg"[number]) for number in range(1, 5)))
     summary = prepared(folder, tmp_path / "out", fractions=SplitFractions(0, 0))
     assert summary["left_out"]["lyrics"] == summary["left_out"]["decorations"] == {"count": 4, "units": 4}
-    assert summary["left_out"]["uneven_bars"]["units"] == 4
+    assert summary["left_out"]["uneven bars"]["units"] == 4
     assert "| lyrics | 4 | 4 |" in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -448,5 +448,5 @@ def test_the_card_says_what_was_done_with_pedals(tmp_path, mode, words):
     units = [PedalUnit("made up", f"{seed}.x", "none", seed) for seed in range(3)]
     settings = PrepareSettings(pieces=PieceSettings(pedal=mode), fractions=SplitFractions(0, 0))
     summary = prepare_dataset(units, tmp_path / "out", settings, progress=False)
-    assert ("pedalled_notes" in summary["left_out"]) == (mode != "keep")
+    assert ("pedalled notes" in summary["left_out"]) == (mode != "keep")
     assert words in (tmp_path / "out" / "README.md").read_text()

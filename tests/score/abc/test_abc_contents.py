@@ -17,26 +17,26 @@ HEADER = "X:1\nT:A tune\nM:4/4\nL:1/4\nK:C\n"
         ("% a remark", {"comments": 1}),
         ("%%MIDI program 40", {}),
         ('"^slowly"C "Am"D "G7"E F|', {"text": 1}),
-        ('"Am"C "Bogus"D "4"E "Gxyz7"F|', {"text": 2, "chord_symbols": 1}),
-        ("{cd}C ~D !p!E vF|", {"grace_notes": 1, "decorations": 2}),
+        ('"Am"C "Bogus"D "4"E "Gxyz7"F|', {"text": 2, "chord symbols": 1}),
+        ("{cd}C ~D !p!E vF|", {"grace notes": 1, "decorations": 2}),
         ("C D E F| % the end", {"comments": 1}),
         ("C D [K:G] [CEG] (3DEF z|", {}),
-        ("Chorus: sing along", {"broken_lines": 1}),
-        ("C D }E F|", {"broken_lines": 1}),
+        ("Chorus: sing along", {"broken lines": 1}),
+        ("C D }E F|", {"broken lines": 1}),
         ("C2 D2 H|]", {"decorations": 1}),
         ("%%MIDI drumon", {"accompaniment": 1}),
-        ("%%MIDI control 7 90", {"midi_directives": 1}),
+        ("%%MIDI control 7 90", {"MIDI directives": 1}),
         ("^/C D _/E F|", {"microtones": 2}),
-        ("[M:x]C [K:?]D E F|", {"unread_fields": 2}),
+        ("[M:x]C [K:?]D E F|", {"unread fields": 2}),
     ],
 )
 def test_a_line_is_counted_by_what_it_holds(line, expected):
     found = read_abc_tune(f"{HEADER}C4|\n{line}\n").left_out
-    assert {kind: count for kind, count in found.items() if kind != "uneven_bars"} == expected
+    assert {kind: count for kind, count in found.items() if kind != "uneven bars"} == expected
 
 
 def test_words_before_the_key_are_no_music():
-    assert "broken_lines" not in read_abc_tune("X:1\nhello there\nK:C\nCDEF|\n").left_out
+    assert "broken lines" not in read_abc_tune("X:1\nhello there\nK:C\nCDEF|\n").left_out
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_words_before_the_key_are_no_music():
     ],
 )
 def test_uneven_bars_are_counted_upbeats_aside(music, expected):
-    assert read_abc_tune(HEADER + music + "\n").left_out["uneven_bars"] == expected
+    assert read_abc_tune(HEADER + music + "\n").left_out["uneven bars"] == expected

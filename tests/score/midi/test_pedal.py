@@ -126,7 +126,7 @@ def test_the_three_ways():
 
 def test_a_piece_counts_the_notes_that_its_pedal_holds():
     piece = piece_with_pedal(Piece(performance()), "auto")
-    assert piece.left_out["pedalled_notes"] > 50
+    assert piece.left_out["pedalled notes"] > 50
     assert piece_with_pedal(Piece(performance()), "keep").left_out == {}
 
 

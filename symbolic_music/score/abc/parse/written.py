@@ -20,9 +20,9 @@ from symbolic_music.score.notation.playback import MAX_PLAYED_BARS, BarMarks, pl
 from symbolic_music.score.notation.written import NoteTable, Placed, WrittenBar, WrittenKey, WrittenScore, WrittenTrack
 from symbolic_music.score.programs import DRUMS
 
-UNEVEN_BARS = "uneven_bars"
+UNEVEN_BARS = "uneven bars"
 """Bars whose notes do not last as long as the meter says, upbeats and the like apart; they are played as written."""
-UNEQUAL_BARS = "unequal_bars"
+UNEQUAL_BARS = "unequal bars"
 """Bars that do not last equally long in all voices; the longest decides."""
 _SIGN = "sign"
 

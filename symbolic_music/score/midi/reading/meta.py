@@ -13,9 +13,9 @@ from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.midi.messages import KEY, MARKER, METER, TEMPO
 from symbolic_music.score.midi.reading.scan import Meta
 
-ZERO_TEMPOS = "zero_tempos"
+ZERO_TEMPOS = "zero tempos"
 """Tempos of 0 microseconds a quarter note: no music is played at them."""
-INVALID_KEYS = "invalid_keys"
+INVALID_KEYS = "invalid keys"
 """Key signatures of more than seven sharps or flats, or neither major nor minor."""
 
 _CONDUCTOR = frozenset((TEMPO, METER, KEY, MARKER))

@@ -18,9 +18,9 @@ from symbolic_music.score.midi.reading.notes import pair_notes
 from symbolic_music.score.midi.reading.scan import Events, Meta, scan_tracks
 from symbolic_music.score.midi.reading.tracks import score_tracks
 
-MISSING_TRACKS = "missing_tracks"
+MISSING_TRACKS = "missing tracks"
 """Tracks that a file promises and does not have."""
-ENDLESS_NOTES = "endless_notes"
+ENDLESS_NOTES = "endless notes"
 """Notes that nothing ends; they are left out."""
 
 # symusic holds times in 32 signed bits.
