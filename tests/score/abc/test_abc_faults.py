@@ -231,6 +231,8 @@ ORDERS = {
     "C | D :|": "CDCD",
     "C :| D :|": "CCDD",
     "C || D :|": "CDD",
+    "|: C || D :|": "CDCD",
+    "C :: D || E :| F || A :|": "CCDEDEFAA",
     "C |] D :|": "CDD",
     "|: C :: D :|": "CCDD",
     "|: C :||: D :|": "CCDD",

@@ -37,7 +37,7 @@ def read_midi_directive(words: list[str], setting: Setting) -> MidiDirective:
     if name == "program" and numbers and 0 <= numbers[-1] <= 127:
         # With a channel before it, the program is for whatever plays on that channel.
         if len(numbers) > 1 and numbers[0] != setting.channel:
-            return MidiDirective(left_out="directive") if setting.channel else MidiDirective()
+            return MidiDirective(left_out="" if numbers[-1] == now.program else "directive")
         return MidiDirective(instrument=replace(now, program=numbers[-1]))
     if name == "channel" and numbers:
         setting.channel = numbers[0]

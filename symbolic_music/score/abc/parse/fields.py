@@ -32,6 +32,7 @@ _KEY = re.compile(
 _KEY_ACCIDENTAL = re.compile(r"(?P<sign>\^\^?|__?|=)(?P<letter>[A-Ga-g])[,']*")
 _ALTERATION = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 _PARAMETER = re.compile(r"(?P<name>[A-Za-z-]+)\s*=\s*(?P<value>\"[^\"]*\"|\S+)|(?P<word>\S+)")
+_KEY_WORD = re.compile(r"[A-G][#b]?m?|(?:[A-G][#b]?)?(?:maj|min|ion|aeo|mix|dor|phr|lyd|loc|exp)[a-z]*", re.IGNORECASE)
 _METER = re.compile(r"(?P<top>[\d+()\s]+)/\s*(?P<bottom>\d+)")
 _BEATS = re.compile(r"(\d+)/(\d+)")
 _PART_SIGN = re.compile(r"[A-Za-z]|\(|\)\d*|\d+")
@@ -97,6 +98,8 @@ def read_parameters(text: str) -> tuple[list[str], dict[str, str]]:
     for match in _PARAMETER.finditer(text):
         if match["word"]:
             words.append(match["word"])
+        elif _KEY_WORD.fullmatch(match["name"]):  # a natural, such as in K:Dmix=c
+            words += [match["name"], f"={match['value']}"]
         else:
             pairs[match["name"].lower()] = match["value"].strip('"')
     return words, pairs
@@ -187,6 +190,8 @@ def _fifths_of(changes: dict[str, int]) -> int:
 def read_meter(text: str) -> Meter | None:
     """The meter of an `M:` field; None for free time. Beats that are added up, (2+3)/8, are one number.
 
+    Of several meters, `2/4 3/4`, it is the first; see `has_more_meters`.
+
     Raises:
         ValueError: for a text that is no meter.
     """
@@ -205,6 +210,11 @@ def read_meter(text: str) -> Meter | None:
     if not 1 <= top <= 64 or bottom not in (1, 2, 4, 8, 16, 32, 64):
         raise ValueError(text)
     return Meter(top, bottom)
+
+
+def has_more_meters(text: str) -> bool:
+    """Whether an `M:` field names several meters, which take turns: 2/4 3/4, C 3/4."""
+    return len(re.findall(r"\d\s*/\s*\d|C", text)) > 1
 
 
 def read_unit(text: str) -> Fraction | None:

@@ -38,6 +38,10 @@ UNREAD_FIELDS = "unread fields"
 """Keys, meters, lengths and tempos in the tune's body, or words in them, that say nothing known."""
 MICROTONES = "microtones"
 """Accidentals by less than a semitone; the nearest semitone sounds."""
+BROKEN_RHYTHM = "broken rhythm"
+"""`>` and `<` between notes of unequal lengths, which say nothing defined; the notes last as long as is written."""
+JUMP_WORDS = "jump words"
+"""D.C., Fine and the like as words in quotation marks; only signs such as !D.C.! are played."""
 ACCOMPANIMENT = "accompaniment"
 """Directives for what abc2midi makes up besides the written notes: chords, drums, drones."""
 DIRECTIVES = "MIDI directives"
@@ -58,6 +62,7 @@ _WORD = re.compile(r"[H-Wh-w]{2}(?![~.H-Wh-w]*[A-Ga-gxz^=_\[({])")
 _UNREAD_WORD = re.compile(r"\"[^\"]*\"|![^!|\s]*!|\{[^}]*\}|\[[A-Za-z]:[^\]]*\]|\+[^+|\s]+\+")
 _OLD_CHORD = re.compile(r"(?:[_^=]*[A-Ga-g][,']*[\d/]*){2,}$")
 _LIKE_CHORD = re.compile(r"\(?[A-G](?:[#bmMdas/+\-o°\d♯♭]|$)")
+_JUMP_WORDS = re.compile(r"[\^_<>@]?\W*(?:d\.? ?[cs]\b|da ?capo|dal ?segno|fine\b|(?:to |da )?coda\b|segno)", re.I)
 # What e-mail left in some tunes: a space, a natural sign, the end of a line.
 _QUOTED_PRINTABLE = re.compile(r"=(20|3D|\s*$)")
 _DYNAMICS = {
@@ -232,7 +237,7 @@ class _TuneReader:
                 accidental, letter, octaves, length, tie = sign.group(
                     "accidental", "letter", "octaves", "length", "tie"
                 )
-                self._before(voice)
+                self._before(voice, length)
                 voice.sound([Head(accidental, letter, octaves, length, False)], "", tie == "-")
                 self._after(voice)
             elif kind == "nothing" or kind == "slur":
@@ -260,8 +265,10 @@ class _TuneReader:
 
     # Signs
 
-    def _before(self, voice: Voice) -> None:
-        """What stands before a note or rest goes to where it begins."""
+    def _before(self, voice: Voice, own: str = "", outer: str = "") -> None:
+        """What stands before a note or rest of this length goes to where it begins."""
+        if voice.broken:
+            voice.settle_broken(own, outer)
         if self.chord_words:
             self._place_chords(voice)
         if self.signs:
@@ -299,12 +306,13 @@ class _TuneReader:
             rests = re.findall(r"[zx]([\d/]*)", inside)
         if heads:
             tied = tied or inside[place:].strip().startswith("-")
-            self._before(voice)
+            self._before(voice, heads[0].length, length)
             voice.sound(heads, length, tied)
             self._after(voice)
         elif rests:
-            self._before(voice)
-            voice.rest(rests[0] + (length if not rests[0] else ""))
+            lasting = rests[0] + (length if not rests[0] else "")
+            self._before(voice, lasting)
+            voice.rest(lasting)
 
     def _in_chord(self, match: re.Match[str]) -> str:
         if match[1] is not None:
@@ -314,7 +322,7 @@ class _TuneReader:
         return ""
 
     def _sign_rest(self, voice: Voice, sign: re.Match[str]) -> None:
-        self._before(voice)
+        self._before(voice, sign["rest_length"])
         voice.rest(sign["rest_length"])
 
     def _sign_bars_of_rest(self, voice: Voice, sign: re.Match[str]) -> None:
@@ -327,7 +335,9 @@ class _TuneReader:
 
     def _words(self, text: str) -> None:
         text = text.strip()
-        if not text or text[0] in "^_<>@":
+        if _JUMP_WORDS.match(text):
+            self.count[JUMP_WORDS] += 1
+        elif not text or text[0] in "^_<>@":
             self.count[TEXT] += 1
         else:
             self.chord_words.append(text)
@@ -447,6 +457,7 @@ class _TuneReader:
         except ValueError:
             self.count[UNREAD_FIELDS] += 1
             return
+        self.count[UNREAD_FIELDS] += fields.has_more_meters(value)
         if not self.in_body:
             for setting in (self.header, *self.settings.values()):
                 setting.meter, setting.has_meter = meter, True
@@ -584,6 +595,7 @@ class _TuneReader:
         for voice in self.tune.voices:
             voice.finish()
             self.count[MICROTONES] += voice.microtones
+            self.count[BROKEN_RHYTHM] += voice.unequal_broken
         self.count[CHORD_SYMBOLS] += len(self.chord_words)
         self.tune.left_out = +self.count  # a sum drops zeros
         return self.tune

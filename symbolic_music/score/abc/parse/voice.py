@@ -161,6 +161,8 @@ class Voice:
         self._last_heads: list[Head] = []
         self._last_length: Fraction | None = None
         self._next_factor: Fraction | None = None
+        self.broken = ""  # `>` or `<` whose second note is still to come
+        self.unequal_broken = 0
         self._refresh()
 
     # What holds
@@ -365,11 +367,31 @@ class Voice:
 
     def break_rhythm(self, signs: str) -> None:
         """`a>b`: half of b goes to a; each further sign halves what is left (ABC 2.1, section 4.4)."""
-        if self._last_length is None:
+        if self._last_length is not None:
+            self.broken = signs
+
+    def settle_broken(self, own: str = "", outer: str = "") -> None:
+        """Shorten or lengthen the note before `>` or `<`, now that the length of what follows is known.
+
+        Between notes of unequal lengths, such as in a>b>c, the sign is undefined (ABC 2.1, section 4.4). There it
+        changes nothing, as abc2midi has it: of the tunes that have it, more bars add up to their meter so than with
+        both notes changed.
+        """
+        last, length = self._last_length, 4 * self.setting.unit_length * length_of(own) * length_of(outer)
+        if last == length * (self._tuplet if self._tuplet_left else 1):
+            self._dot()
+        else:
+            self.unequal_broken += 1
+        self.broken = ""
+
+    def _dot(self) -> None:
+        """Change the note before the sign, and have the next one changed."""
+        signs, last, self.broken = self.broken, self._last_length, ""
+        if last is None:
             return
         less = Fraction(1, 2 ** min(len(signs), 6))
         first, self._next_factor = (2 - less, less) if signs[0] == ">" else (less, 2 - less)
-        change = self._last_length * first - self._last_length
+        change = last * first - last
         for row in self._last_rows:
             row.onset *= less.denominator
             row.duration = row.duration * less.denominator * first.numerator // first.denominator
@@ -420,6 +442,7 @@ class Voice:
                 self.at = start.numerator * (self.per // start.denominator)
 
     def _enter_layer(self, layer: int) -> None:
+        self.broken = ""
         self.layer = layer
         self._accidentals = {}
         self._last_rows, self._last_length, self._next_factor, self._tuplet_left = [], None, None, 0
@@ -434,6 +457,8 @@ class Voice:
             endings: passes of the volta that begins behind it.
         """
         self._accidentals = {}
+        if self.broken:
+            self._dot()  # a note and a bar line do not differ in length
         bar = self.bars[self.index]
         length = max(bar.length, self._end_of_layers, Fraction(self.at, self.per))
         if length:

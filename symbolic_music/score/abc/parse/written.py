@@ -129,21 +129,22 @@ def _with_ends_of_voltas(bars: list[Bar]) -> list[Bar]:
 def _marks(bars: list[Bar]) -> list[BarMarks]:
     """What the bars say of the order of playing.
 
-    A `:|` without `|:` goes back to the latest double bar line, end of a repeated section, or the beginning (ABC 2.1,
-    section 4.8). `|::` and `::|` mean once more than `|:` and `:|`.
+    A `:|` without `|:` goes back to the latest double bar line, end of a repeated section, or the beginning; one that
+    ends what `|:` began goes back to that, whatever lines lie between (ABC 2.1, section 4.8). `|::` and `::|` mean
+    once more than `|:` and `:|`.
     """
     starts = {0: bars[0].starts}  # how many colons stand at the beginning of each section
     times: dict[int, int] = {}
-    section = 0
+    section, is_open = 0, False
     for number, bar in enumerate(bars):
         if bar.starts or bar.part:
-            section, starts[number] = number, bar.starts
-        elif bar.double_start and number and not bar.endings and not bars[number - 1].endings:
+            section, starts[number], is_open = number, bar.starts, bar.starts > 0
+        elif bar.double_start and number and not (is_open or bar.endings or bars[number - 1].endings):
             section, starts[number] = number, 0
         if bar.ends:
             times[number] = max(bar.ends, starts[section]) + 1
             if not _volta_follows(bars, number) and number + 1 < len(bars):
-                section = number + 1
+                section, is_open = number + 1, False
                 starts.setdefault(section, 0)
     marks = [
         BarMarks(number in starts and number > 0, times.get(number, 0), endings=bar.endings)
