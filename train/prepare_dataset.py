@@ -26,7 +26,7 @@ from symbolic_music.data.sources.units import UNKNOWN_LICENSE, CorpusError, Work
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.upload import check_repo_id, publish_folder
 from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES, MUSIC_SUFFIXES
-from symbolic_music.score.midi.pedal import PEDAL_MODES
+from symbolic_music.score.transforms.pedal import PEDAL_MODES
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -52,7 +52,7 @@ def _file_rows(path: Path, codec_name: str | None) -> list[tuple[str, str]]:
 def _describe_pedal(score: "ScoreTick") -> list[str]:
     """How much the pedal holds, and whether `--pedal auto` makes it durations; nothing without one."""
     from symbolic_music.score.checks import sounding_quarters
-    from symbolic_music.score.midi.pedal import extend_by_pedal, looks_performed
+    from symbolic_music.score.transforms.pedal import extend_by_pedal, looks_performed
 
     extended, longer = extend_by_pedal(score)
     if not longer:
@@ -98,7 +98,7 @@ def _find_codec(name: str) -> "ScoreCodec":
 def _describe(score: "ScoreTick") -> str:
     from symbolic_music.score.checks import play_seconds
     from symbolic_music.score.programs import program_name
-    from symbolic_music.score.transforms import count_bars
+    from symbolic_music.score.transforms.edit import count_bars
 
     programs = sorted({-1 if track.is_drum else track.program for track in score.tracks if len(track.notes)})
     meters = list(dict.fromkeys(f"{meter.numerator}/{meter.denominator}" for meter in score.time_signatures))

@@ -18,10 +18,10 @@ from symbolic_music.score.abc.write import abc_text
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import MUSIC_SUFFIXES, read_pieces
 from symbolic_music.score.layout.readable import readable_rhythm
-from symbolic_music.score.midi.pedal import piece_with_pedal
 from symbolic_music.score.output import write_piece
 from symbolic_music.score.piece import Piece
 from symbolic_music.score.storage import write_atomically
+from symbolic_music.score.transforms.pedal import piece_with_pedal
 
 SKIPPED_FILE = "skipped.jsonl"
 

@@ -12,7 +12,7 @@ from symbolic_music.events.codec import DecodingError
 from symbolic_music.events.voices.track_text import HeaderFields
 from symbolic_music.generation.grammar_processor import GrammarError, GrammarLogitsProcessor
 from symbolic_music.generation.header_processor import HeaderLogitsProcessor, header_processor
-from symbolic_music.score.transforms import count_bars
+from symbolic_music.score.transforms.edit import count_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.text import encode_words
 

@@ -22,7 +22,7 @@ from symbolic_music.generation.compose import Composition, SamplingOptions
 from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.programs import DRUMS, program_name
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 # A fill may be this much longer than what stood there.

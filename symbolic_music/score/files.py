@@ -9,11 +9,11 @@ from symusic.core import ScoreTick as Score
 from symbolic_music.score.abc.io import read_abc_pieces
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.humdrum.read import read_humdrum_pieces
-from symbolic_music.score.meters import METERS_CUT, cut_long_meters
 from symbolic_music.score.midi.io import read_midi_pieces
 from symbolic_music.score.musicxml.read import read_musicxml_pieces
 from symbolic_music.score.piece import Reading
 from symbolic_music.score.storage import read_bounded
+from symbolic_music.score.transforms.meters import METERS_CUT, cut_long_meters
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 ABC_SUFFIXES = (".abc",)

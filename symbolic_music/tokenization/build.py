@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.remi.codec import RemiCodec, RemiSettings
 from symbolic_music.score.checks import ScoreError
-from symbolic_music.score.transforms import transpose
+from symbolic_music.score.transforms.edit import transpose
 from symbolic_music.tokenization.processing_music import (
     FIRST_EVENT_CHARACTER,
     MIDITOK_FILE,

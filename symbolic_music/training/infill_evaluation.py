@@ -19,7 +19,7 @@ from symbolic_music.metrics.memorisation_index import MemorisationIndex
 from symbolic_music.metrics.memorisation_report import compare_copies
 from symbolic_music.metrics.statistics import NOTE_STATISTICS, compare_measured, measure_pieces
 from symbolic_music.score.bars import bar_table
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError
 

@@ -25,7 +25,7 @@ from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.score.bars import count_bars, equal_parts
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import read_midi
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.losses import IGNORED_LABEL

@@ -33,7 +33,7 @@ from symbolic_music.score.bars import bar_table
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi.io import read_midi
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "metrics"))

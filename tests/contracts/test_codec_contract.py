@@ -27,7 +27,7 @@ from symbolic_music.events.remi.codec import RemiCodec, RemiSettings
 from symbolic_music.events.voices.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.score.files import read_scores
-from symbolic_music.score.transforms import count_bars, cut_bars
+from symbolic_music.score.transforms.edit import count_bars, cut_bars
 
 SMALL = {"lowest_pitch": 36, "highest_pitch": 62, "tempo_range": (100, 140)}
 FEW_METERS = {"meters": ("2/4", "3/4", "4/4", "6/8", "3/2")}

@@ -11,7 +11,7 @@ from symusic.core import NoteTick, TrackTick
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.generation.compose import SamplingOptions, compose, encode_prompt
 from symbolic_music.generation.grammar_processor import GrammarError
-from symbolic_music.score.transforms import count_bars
+from symbolic_music.score.transforms.edit import count_bars
 
 SHORT = SamplingOptions(max_length=50, batch_size=2, seed=3)
 

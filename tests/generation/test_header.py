@@ -9,7 +9,7 @@ from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
-from symbolic_music.score.transforms import count_bars
+from symbolic_music.score.transforms.edit import count_bars
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 
 OPTIONS = SamplingOptions(max_length=240, batch_size=3, seed=1)

@@ -10,7 +10,7 @@ from symusic.core import NoteTick, ScoreTick, TrackTick
 from symbolic_music.metrics.freshness import fresh_notes, latest_repeats
 from symbolic_music.metrics.lines import find_lines
 from symbolic_music.metrics.memorisation import CopiedRun, Memorisation
-from symbolic_music.score.transforms import scale_tempo
+from symbolic_music.score.transforms.edit import scale_tempo
 
 QUOTED_NOTES = 24
 TRANSPOSITION = 5

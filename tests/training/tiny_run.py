@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from symbolic_music.score.abc.io import parse_abc_tune
 from symbolic_music.score.midi.io import midi_bytes
-from symbolic_music.score.transforms import count_bars, count_notes
+from symbolic_music.score.transforms.edit import count_bars, count_notes
 from symbolic_music.tokenization.build import build_remi_tokenizer, save_processor
 
 NOTES = ["D", "E", "F", "G", "A", "B", "c", "d", "e", "f", "g", "a"]

@@ -10,7 +10,7 @@ from itertools import product
 
 from symusic.core import ScoreTick as Score
 
-from symbolic_music.score.transforms import scale_tempo, transpose
+from symbolic_music.score.transforms.edit import scale_tempo, transpose
 
 logger = logging.getLogger(__name__)
 

@@ -20,12 +20,12 @@ from symbolic_music.data.sources.units import WorkUnit, shown_name
 from symbolic_music.score.bars import bar_table, count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
 from symbolic_music.score.chords import cut_chords
-from symbolic_music.score.comping import with_comping
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import midi_bytes
-from symbolic_music.score.midi.pedal import piece_with_pedal
 from symbolic_music.score.piece import Piece, Reading
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.comping import with_comping
+from symbolic_music.score.transforms.edit import cut_bars
+from symbolic_music.score.transforms.pedal import piece_with_pedal
 
 DRUMS = -1
 """Stands for drums in the column `programs`."""

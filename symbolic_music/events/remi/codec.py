@@ -32,7 +32,7 @@ from symbolic_music.events.remi.encode import RemiWriter
 from symbolic_music.events.remi.grammar import remi_grammar
 from symbolic_music.events.remi.quantise import RemiGrid, quantise_score
 from symbolic_music.events.tempos import fine_tempos, microseconds
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars
 
 SPECIAL_TOKENS = ["PAD", "BOS", "EOS"]
 # Tempos of `fine_tempos` that MidiTok spaces in the same way.

@@ -38,7 +38,7 @@ from symbolic_music.events.voices.quantise import (
 from symbolic_music.score.abc import write as abc_write
 from symbolic_music.score.abc.lengths import length_text
 from symbolic_music.score.abc.spelling import octave_text
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars
 
 _SHARP_NAMES = ("C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B")
 

@@ -33,7 +33,7 @@ from symbolic_music.events.voices.quantise import Voice, VoicePiece, bar_tempos,
 from symbolic_music.events.voices.track_text_grammar import track_text_grammar
 from symbolic_music.score.bars import bar_table, equal_parts, last_note_end
 from symbolic_music.score.programs import PROGRAM_NAMES
-from symbolic_music.score.transforms import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars
 
 DRUMS_NAME = "Drums"
 _FIELD_NAMES = {"Tempo": "the tempo", "Meter": "the meter", "Key": "the key", "Bars": "the number of bars"}

@@ -12,7 +12,7 @@ import numpy as np
 
 from symbolic_music.score.humdrum.instruments import KEYBOARDS, find_program
 from symbolic_music.score.humdrum.syntax.interpretations import Interpretations, SpineFacts
-from symbolic_music.score.musicxml.reading.instruments import program_of_name
+from symbolic_music.score.notation.instruments import program_of_name
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from itertools import accumulate
 import numpy as np
 
 from symbolic_music.score.bars import MAX_METER_NUMERATOR, METER_DENOMINATORS
-from symbolic_music.score.meters import bar_parts
 from symbolic_music.score.notation.written import WrittenBar
+from symbolic_music.score.transforms.meters import bar_parts
 
 UNMETERED_BARS = "bars that no meter can write"
 MAX_CADENZA_QUARTERS = 1_000

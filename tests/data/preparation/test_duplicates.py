@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from made_up_music import melody_score, random_melody
 
 from symbolic_music.data.preparation.duplicates import NUM_PERMUTATIONS, find_groups, shingles, signature
-from symbolic_music.score.transforms import scale_tempo, transpose
+from symbolic_music.score.transforms.edit import scale_tempo, transpose
 
 
 def groups_of(scores, **options):

@@ -8,7 +8,7 @@ from symusic.core import KeySignatureTick, NoteTick, TempoTick, TimeSignatureTic
 
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings, duration_name, note_name
-from symbolic_music.score.transforms import count_bars
+from symbolic_music.score.transforms.edit import count_bars
 
 SMALL = TrackTextSettings(lowest_pitch=55, highest_pitch=62, tempo_range=(100, 140), max_bars=3, max_tracks=3)
 WINDOW = [

@@ -14,7 +14,7 @@ from score.scores import make_score
 from symusic import ControlChange, KeySignature, Note, Pedal, PitchBend, Score, Tempo, TextMeta, TimeSignature, Track
 
 from symbolic_music.score.midi.io import count_ports, midi_bytes, read_midi
-from symbolic_music.score.transforms import transpose
+from symbolic_music.score.transforms.edit import transpose
 
 DRUMS = -1
 

@@ -6,7 +6,7 @@ import pytest
 from documents import notes
 
 from symbolic_music.score.files import read_pieces
-from symbolic_music.score.transforms import bar_table
+from symbolic_music.score.transforms.edit import bar_table
 
 THIRTY_SECOND = Fraction(1, 8)
 

@@ -8,7 +8,7 @@ from score.musicxml.documents import attributes, document, measure, note, notes,
 from symbolic_music.score.chords import chord_pitch_classes
 from symbolic_music.score.musicxml.reading.harmony import QUALITY_OF_KIND
 from symbolic_music.score.programs import DRUMS
-from symbolic_music.score.transforms import bar_table
+from symbolic_music.score.transforms.edit import bar_table
 
 EIGHTH = Fraction(1, 8)
 CHORD, GRACE = "<chord/>", '<grace slash="yes"/>'

@@ -21,7 +21,7 @@ from symbolic_music.score.notation.written import (
     WrittenTrack,
 )
 from symbolic_music.score.programs import DRUMS
-from symbolic_music.score.transforms import bar_table
+from symbolic_music.score.transforms.edit import bar_table
 
 COLUMNS = ("track", "part", "voice", "bar", "onset", "duration", "unit", "pitch", "velocity", "grace")
 DEFAULTS = {"track": 0, "part": 0, "voice": 1, "unit": 1, "velocity": 80, "grace": 0, "tie_start": 0, "tie_stop": 0}

@@ -9,7 +9,6 @@ from symusic.core import ScoreTick as Score
 from symusic.core import TrackTickList
 
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.meters import METERS_CUT, cut_long_meters
 from symbolic_music.score.midi.messages import CHANNELS_PER_PORT, METER, TEMPO
 from symbolic_music.score.midi.reading.channels import channel_numbers
 from symbolic_music.score.midi.reading.chunks import find_chunks, unwrap_riff
@@ -17,6 +16,7 @@ from symbolic_music.score.midi.reading.meta import add_conductor
 from symbolic_music.score.midi.reading.notes import pair_notes
 from symbolic_music.score.midi.reading.scan import Events, Meta, scan_tracks
 from symbolic_music.score.midi.reading.tracks import score_tracks
+from symbolic_music.score.transforms.meters import METERS_CUT, cut_long_meters
 
 MISSING_TRACKS = "missing tracks"
 """Tracks that a file promises and does not have."""

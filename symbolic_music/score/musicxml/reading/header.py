@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lxml.etree import _Element
 
-from symbolic_music.score.musicxml.reading.instruments import (
+from symbolic_music.score.notation.instruments import (
     drum_of_name,
     is_drum_part,
     program_of_name,

@@ -22,7 +22,6 @@ from lxml.etree import _Element
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.musicxml.reading.harmony import harmony_text
 from symbolic_music.score.musicxml.reading.header import MAX_TEXT, Instrument, PartHeader, set_midi, whole
-from symbolic_music.score.musicxml.reading.instruments import BOWED_STRINGS, PIZZICATO, drum_of_place, program_of_sound
 from symbolic_music.score.musicxml.reading.signs import Signs
 from symbolic_music.score.musicxml.reading.tempo import (
     GRADUAL,
@@ -34,6 +33,7 @@ from symbolic_music.score.musicxml.reading.tempo import (
 )
 from symbolic_music.score.notation.clock import MAX_QUARTERS, MAX_UNIT
 from symbolic_music.score.notation.dynamics import Dynamics, velocity_of_percent
+from symbolic_music.score.notation.instruments import BOWED_STRINGS, PIZZICATO, drum_of_place, program_of_sound
 from symbolic_music.score.notation.written import Placed, WrittenKey
 from symbolic_music.score.programs import DRUMS
 

@@ -10,8 +10,8 @@ from symusic import ControlChange, Note, Pedal, Track
 from symbolic_music.score.checks import sounding_quarters
 from symbolic_music.score.files import read_pieces
 from symbolic_music.score.midi.io import midi_bytes, read_midi
-from symbolic_music.score.midi.pedal import apply_pedal, extend_by_pedal, looks_performed, piece_with_pedal
 from symbolic_music.score.piece import Piece
+from symbolic_music.score.transforms.pedal import apply_pedal, extend_by_pedal, looks_performed, piece_with_pedal
 
 
 def pedalled(notes, pedals, **kwargs):

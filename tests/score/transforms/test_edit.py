@@ -7,7 +7,7 @@ from symusic import ControlChange, KeySignature, Score
 
 from symbolic_music.score.checks import Refusal, ScoreError
 from symbolic_music.score.midi.io import midi_bytes
-from symbolic_music.score.transforms import (
+from symbolic_music.score.transforms.edit import (
     bar_table,
     count_bars,
     count_notes,

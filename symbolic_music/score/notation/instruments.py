@@ -1,4 +1,4 @@
-"""Which General MIDI program or drum a part of MusicXML sounds like, where the file gives no number.
+"""Which General MIDI program or drum a part or a note of a written score sounds like, where the file gives no number.
 
 Sounds are MusicXML's own ("strings.violin", sounds.xml of MusicXML 4.0); names are those of scores in English, German,
 French and Italian. The drums' names are General MIDI's key names, and their places on the staff those of the

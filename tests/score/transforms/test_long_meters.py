@@ -10,7 +10,7 @@ from score.scores import make_score
 from symbolic_music.score.bars import METER_DENOMINATORS, bar_table, meter_is_sound
 from symbolic_music.score.checks import Refusal, ScoreLimits, check_score
 from symbolic_music.score.files import read_pieces
-from symbolic_music.score.meters import bar_parts, cut_long_meters
+from symbolic_music.score.transforms.meters import bar_parts, cut_long_meters
 
 CADENZAS = {
     "65/4": ([(0, 65, 4)], 65, [(0, 4, 4), (60, 5, 4)]),

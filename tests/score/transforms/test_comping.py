@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from score.scores import make_score
 
 from symbolic_music.score.chords import NO_CHORD, QUALITIES, ChordSymbol, chord_pitch_classes, chord_text
-from symbolic_music.score.comping import COMPING_TRACK, comping_track, voicing, with_comping
+from symbolic_music.score.transforms.comping import COMPING_TRACK, comping_track, voicing, with_comping
 
 
 def four_bars():
