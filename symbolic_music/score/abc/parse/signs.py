@@ -18,7 +18,8 @@ SIGN = re.compile(
     rf"(?P<note>{_NOTE})"
     r"|(?P<inline>\[(?P<field>[A-Za-z]):(?P<value>[^\[\]]*)\])"
     # Thin, thick, dotted and invisible bar lines are the same to the ear.
-    r"|(?P<bar>(?P<line>\.?(?::[: ]{0,6})?\[?\|[|\]]*(?: ?:[: ]{0,5})?|::+)(?P<volta>\d[\d,.\-]*)?)"
+    # The colons of `[|]:|` belong to the second.
+    r"|(?P<bar>(?P<line>\.?(?::[: ]{0,6})?\[?\|[|\]]*(?:(?!(?<=\]) ?:+\|) ?:[: ]{0,5})?|::+)(?P<volta>\d[\d,.\-]*)?)"
     r"|(?P<ending>\[(?P<passes>\d[\d,.\-]*|(?=\s{0,9}\"[^\"]{0,99}\"[^\]|\"]{0,99}[|])))"
     r"|(?P<chord>\[(?P<inside>(?:[^\[\]\"!|:]|\"[^\"]*\"|![^!|\s]*!)*)\]"
     rf"(?P<chord_length>{_LENGTH})(?P<chord_tie>-?))"

@@ -60,6 +60,7 @@ _FIELD = re.compile(r"([A-Za-z+]):")
 # Two decorations in a row that no note follows are a word.
 _WORD = re.compile(r"[H-Wh-w]{2}(?![~.H-Wh-w]*[A-Ga-gxz^=_\[({])")
 _UNREAD_WORD = re.compile(r"\"[^\"]*\"|![^!|\s]*!|\{[^}]*\}|\[[A-Za-z]:[^\]]*\]|\+[^+|\s]+\+")
+_VOLTA = re.compile(r"\s*\d[\d,.\-]*(?=[\s\"(])")
 _OLD_CHORD = re.compile(r"(?:[_^=]*[A-Ga-g][,']*[\d/]*){2,}$")
 _LIKE_CHORD = re.compile(r"\(?[A-G](?:[#bmMdas/+\-o°\d♯♭]|$)")
 _JUMP_WORDS = re.compile(r"[\^_<>@]?\W*(?:d\.? ?[cs]\b|da ?capo|dal ?segno|fine\b|(?:to |da )?coda\b|segno)", re.I)
@@ -159,6 +160,7 @@ class _TuneReader:
         self.chord_words: list[str] = []
         self.line_notes: list[tuple[int, int, int]] = []  # bar, and place in it as in `Voice`
         self.goes_on = False
+        self.ends_in_bar_line = False
         self.unknown = 0
 
     # Lines
@@ -217,7 +219,10 @@ class _TuneReader:
         if comment:
             self.count[COMMENTS] += 1
             line = line[: comment.start()]
+        if self.goes_on and self.ends_in_bar_line and _VOLTA.match(line):
+            line = f"[{line.lstrip()}"
         self.goes_on = line.rstrip().endswith("\\")
+        self.ends_in_bar_line = line.rstrip("\\ ").endswith(("|", ":"))
         if _WORD.search(line) and _WORD.search(_UNREAD_WORD.sub("", line)):
             self.count[BROKEN_LINES] += 1
             if "|" not in line:
@@ -400,7 +405,8 @@ class _TuneReader:
             ends = starts = max(1, line.count(":") // 2)
         else:
             ends, starts = left.count(":"), line.rpartition("|")[2].count(":")
-        double = "||" in line or "|]" in line or "[|" in line
+        seen = line.replace("[|]", "")  # an invisible bar line (ABC 2.1, section 4.8)
+        double = "||" in seen or "|]" in seen or "[|" in seen
         voice.end_bar(ends, starts, double, _passes(volta) if volta else ())
 
     def _signs_at_bar_line(self, voice: Voice) -> None:

@@ -37,6 +37,7 @@ class Bar:
         double_start: whether it begins with a double bar line.
         double_end: whether it ends with one.
         part: the `P:` that begins with it.
+        is_cut: whether no bar line stands before that `P:`.
         jumps: names of the signs at its beginning and end, each with whether it stands behind the bar's first note.
     """
 
@@ -48,6 +49,7 @@ class Bar:
     double_start: bool = False
     double_end: bool = False
     part: str = ""
+    is_cut: bool = False
     jumps: list[tuple[str, bool]] = field(default_factory=list)
 
 
@@ -492,9 +494,10 @@ class Voice:
 
     def start_part(self, name: str) -> None:
         """A `P:` of the tune's body."""
-        if self.at or self._end_of_layers:
+        is_cut = bool(self.at or self._end_of_layers)
+        if is_cut:
             self.end_bar(0, 0, False)
-        self.bars[self.index].part = name
+        self.bars[self.index].part, self.bars[self.index].is_cut = name, is_cut
 
     def finish(self) -> None:
         """Close the last bar and drop an empty one behind it."""

@@ -109,7 +109,8 @@ def _merge(bars: list[Bar], voice: Voice, numbers: list[int]) -> None:
     for own, number, last in zip(voice.bars, numbers, lasts, strict=True):
         bar, end = bars[number], bars[last]
         bar.starts, bar.endings = max(bar.starts, own.starts), bar.endings or own.endings
-        bar.double_start, bar.part = bar.double_start or own.double_start, bar.part or own.part
+        bar.double_start, bar.is_cut = bar.double_start or own.double_start, bar.is_cut or own.is_cut
+        bar.part = bar.part or own.part
         end.ends, end.double_end = max(end.ends, own.ends), end.double_end or own.double_end
         bar.jumps += [jump for jump in own.jumps if jump not in bar.jumps]
 
@@ -130,14 +131,15 @@ def _marks(bars: list[Bar]) -> list[BarMarks]:
     """What the bars say of the order of playing.
 
     A `:|` without `|:` goes back to the latest double bar line, end of a repeated section, or the beginning; one that
-    ends what `|:` began goes back to that, whatever lines lie between (ABC 2.1, section 4.8). `|::` and `::|` mean
-    once more than `|:` and `:|`.
+    ends what `|:` began goes back to that, whatever lines lie between (ABC 2.1, section 4.8). A `P:` behind a bar line
+    counts as `|:` would: tune books write one behind an upbeat that is not repeated. `|::` and `::|` mean once more
+    than `|:` and `:|`.
     """
     starts = {0: bars[0].starts}  # how many colons stand at the beginning of each section
     times: dict[int, int] = {}
     section, is_open = 0, False
     for number, bar in enumerate(bars):
-        if bar.starts or bar.part:
+        if bar.starts or (bar.part and not bar.is_cut):
             section, starts[number], is_open = number, bar.starts, bar.starts > 0
         elif bar.double_start and number and not (is_open or bar.endings or bars[number - 1].endings):
             section, starts[number] = number, 0

@@ -1,0 +1,127 @@
+"""Why two readings of an ABC tune differ, found by trial: what explains the difference is written out of the tune.
+
+Each cause is a shape of notation with a rewriting that takes it out of a tune or writes it plainly. Where the two
+readings of the rewritten tune are the same, that shape was the cause. Knows nothing of the readers.
+"""
+
+import re
+from collections.abc import Callable
+from itertools import combinations
+
+from symbolic_music.score.abc.parse.tune import JUMPS
+
+OTHER = "other"
+"""No rewriting makes the readings the same."""
+_STRINGS = re.compile(r'("[^"\n]*"|![^!\s|]*!|\{[^}]*\}|\[[A-Za-z]:[^\]]*\])')
+_BAR = re.compile(r"(?::+\s*)?[\[]?\|[|\]]*(?:\s*:+)?|::+")
+_LENGTH = re.compile(r"(?<=[A-Ga-g,'])[\d/]+")
+
+
+def _music(rewrite: Callable[[str], str]) -> Callable[[str], str]:
+    """A rewriting of what stands between words, decorations, grace notes and fields of the lines of music."""
+
+    def rewritten(text: str) -> str:
+        head, body = _cut(text)
+        lines = body.split("\n")
+        for number, line in enumerate(lines):
+            if not re.match(r"[A-Za-z]:|%", line):
+                parts = _STRINGS.split(line)
+                parts[::2] = [rewrite(part) for part in parts[::2]]
+                lines[number] = "".join(parts)
+        return head + "\n".join(lines)
+
+    return rewritten
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """A tune up to its `K:` line, and what follows."""
+    end = text.find("\n", text.find("\nK:") + 1) + 1
+    return text[:end], text[end:]
+
+
+def _without_jumps(text: str) -> str:
+    head, body = _cut(text)
+    return head + re.sub(
+        r"!([^!|\n]*)!", lambda found: "" if re.sub(r"[\s._]", "", found[1]).lower() in JUMPS else found[0], body
+    )
+
+
+def _with_starts_of_repeats(text: str) -> str:
+    """`|:` written where a `:|` without one goes back to: behind the latest double bar line or end of a repeat."""
+    head, body = _cut(text)
+    masked = re.sub(
+        r'"[^"\n]*"|![^!\s|]*!|\[[A-Za-z]:[^\]]*\]|^[A-Za-z]:.*$|%.*', lambda found: "x" * len(found[0]), body,
+        flags=re.MULTILINE,
+    )  # fmt: skip
+    begin = re.search(r"^(?![A-Za-z]:|%|x+$)", masked, re.MULTILINE)
+    back, is_open, places = begin.start() if begin else 0, False, []
+    for line in _BAR.finditer(masked):
+        left, right = re.match(r":+", line[0]), re.search(r"\|\s*:+$|::$", line[0])
+        if left and not is_open:
+            places.append(back)
+        if left or right:
+            is_open = bool(right)
+            back = line.end()
+        elif not is_open and ("||" in line[0] or "]" in line[0] or "[" in line[0]):
+            back = line.end() if not re.match(r"\s*\[?\d", masked[line.end() :]) else back
+    for place in reversed(places):
+        body = f"{body[:place]} |: {body[place:]}"
+    return head + body
+
+
+def _with_ends_of_repeats(text: str) -> str:
+    """`:` written before a `|:` that follows another without `:|` between them."""
+    head, body = _cut(text)
+    return head + re.sub(r"(\|:(?:(?!:\||::|\|:)[\s\S])*?)\|\]?(\s*\|:)", r"\1:|\2", body)
+
+
+def _plain_chord(found: re.Match[str]) -> str:
+    first = re.match(r"[\^_=]*[A-Ga-g][,']*([\d/]+)", found[1])
+    return f"[{_LENGTH.sub('', found[1])}]{first[1] if first else ''}"
+
+
+def _with_times_of_tuplets(text: str) -> str:
+    meter = re.search(r"^M:\s*(\d+)/", text, re.MULTILINE)
+    time = 3 if meter and int(meter[1]) in (6, 9, 12) else 2
+    return _music(lambda line: re.sub(r"\(([579])(?!:)", rf"(\1:{time}", line))(text)
+
+
+CAUSES: dict[str, Callable[[str], str]] = {
+    "hornpipe": lambda text: re.sub(r"^R:.*\n", "", text, flags=re.MULTILINE),
+    "no_start": _with_starts_of_repeats,
+    "jumps": _without_jumps,
+    "many_times": _music(lambda line: re.sub(r"\|::+", "|:", re.sub(r"::+\|", ":|", line))),
+    "parts": lambda text: re.sub(r"^P:.*\n|\[P:[^\]]*\]", "", text, flags=re.MULTILINE),
+    "voltas": _music(lambda line: re.sub(r"(?<=[|:\]])\s*\[?\d[\d,.-]*|\[\d[\d,.-]*", " ", line)),
+    "tuplets": _with_times_of_tuplets,
+    "chords": _music(lambda line: re.sub(r"\[([^\[\]|:]*)\]", _plain_chord, line)),
+    "ties": _music(lambda line: line.replace("-", "")),
+    "no_end": _with_ends_of_repeats,
+    "line_breaks": lambda text: _cut(text)[0] + re.sub(r"!(?![^!\s|]+!)(?<!\w!)", "", _cut(text)[1]),
+    "old_chords": _music(
+        lambda line: re.sub(r"\+((?:[\^_=]*[A-Ga-g][,']*[\d/]*)+)\+", r"[\1]", line).replace("[+", "[")
+    ),
+    "unclosed": _music(lambda line: re.sub(r"\[(?=[A-Ga-g^_=][^\]|]*(?:\||$))", "", line)),
+    "brackets": lambda text: re.sub(r"\[\|\]", "|", re.sub(r"\[(?=\")", "", text)),
+    "dangling": _music(lambda line: re.sub(r"[<>]+(?=\s*[|:\]])", "", line)),
+    "stray": _music(lambda line: re.sub(r"(?<![A-Ga-g,'])['\d/]+(?=[A-Ga-g])", "", line)),
+}
+"""Rewritings by cause."""
+
+
+def cause_of(text: str, is_same: Callable[[str], bool]) -> str:
+    """The cause of a difference, or two or three, joined by +; `OTHER` where none is found.
+
+    Args:
+        text: of a tune that is read in two ways.
+        is_same: whether the two readings of a text are the same.
+    """
+    fitting = [name for name, rewrite in CAUSES.items() if rewrite(text) != text]
+    for count in (1, 2, 3):
+        for names in combinations(fitting, count):
+            rewritten = text
+            for name in names:
+                rewritten = CAUSES[name](rewritten)
+            if is_same(rewritten):
+                return "+".join(names)
+    return OTHER
