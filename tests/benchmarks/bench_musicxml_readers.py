@@ -1,6 +1,7 @@
 """MusicXML: our notes against those of partitura, music21 and verovio, file by file; and how fast we read.
 
-    python tests/benchmarks/bench_musicxml_readers.py --cache FOLDER [--corpora shared/data/corpora] [--minutes 60]
+    python tests/benchmarks/bench_musicxml_readers.py --cache FOLDER --skip-speed [--corpora FOLDER] [--minutes 60]
+    python tests/benchmarks/bench_musicxml_readers.py --speed-only [--corpora FOLDER] [--minutes-music21 10]
 
 What is compared are the notes before repeats are played out, at sounding pitch, as (onset, duration, pitch) in quarter
 notes from the first bar line of the file: first as written, each note head for itself, then with ties joined. Grace
@@ -13,8 +14,13 @@ Every other reader's answer is kept in the cache folder, so an interrupted run g
 takes a reader longer than `--seconds` counts as not read by it. The smallest files are read first, and after
 `--minutes` no more are begun.
 
-Speed: the string quartets, all of them, one by one, reading included; music21 reads the first `--speed-sample` of them
-by size in the same run, as far as it gets in its time.
+Each of the two commands keeps what the other wrote to the results.
+
+Speed: the string quartets, all of them, one by one, as played notes, in CPU time of the process. music21 reads some of
+them in the same run: the smallest and those at the 10th, 25th and 50th percentile by size, in this order, as far as it
+gets in `--minutes-music21` of its CPU time. It is timed twice over: for its object tree alone (`converter.parseData`),
+and for played notes (that, and `midi.translate.streamToMidiFile`). A file that takes it longer than 200 s is given up
+and counts as 200 s; what is then given as "times" is the least that it can be.
 """
 
 import argparse
@@ -23,6 +29,8 @@ import io
 import json
 import multiprocessing
 import re
+import signal
+import sys
 import tempfile
 import time
 import zipfile
@@ -34,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _report import report
+from _report import RESULTS, commit, machine_class, report
 from pebble import ProcessExpired, ProcessPool
 
 from symbolic_music.data.sources.corpora import music21_corpus_folder
@@ -47,6 +55,8 @@ LIEDER = 300
 GRID = 0.0231
 """Times are counted in these steps, twice, shifted by half a step; no usual note value lies at a border of both."""
 AGREE = 0.999
+PERCENTILES = (0, 10, 25, 50)
+MUSIC21_LIMIT = 200.0
 Notes = np.ndarray
 Answer = dict[str, Notes]
 File = tuple[str, bytes]
@@ -335,35 +345,89 @@ def compare(corpus: str, files: list[File], cache: Cache) -> tuple[list[dict[str
     return rows, [*refused, *differing]
 
 
-def speed(folder: Path, sample: int, seconds: float) -> dict[str, Any]:
-    """Files a second of both readers on the quartets, and our longest."""
-    files = sorted(zipped(folder / "openscore-quartets.zip"), key=lambda each: len(each[1]))
-    taken = []
-    for name, data in files:
-        began = time.perf_counter()
-        read_musicxml_pieces(data, Path(name))
-        taken.append(time.perf_counter() - began)
-    theirs, read = 0.0, 0
+def quartets(folder: Path) -> list[File]:
+    """The string quartets, the smallest first."""
+    return sorted(zipped(folder / "openscore-quartets.zip"), key=lambda each: (len(each[1]), each[0]))
+
+
+def our_seconds(name: str, data: bytes) -> float:
+    began = time.process_time()
+    read_musicxml_pieces(data, Path(name))
+    return time.process_time() - began
+
+
+class OutOfTime(BaseException):
+    """Not an Exception, which music21 could catch."""
+
+
+def music21_seconds(name: str, data: bytes, limit: float) -> dict[str, float]:
+    """CPU seconds that music21 takes for its object tree, and for that and a MIDI file; the limit where it was cut."""
+    import warnings
+
+    from music21 import converter
+    from music21.midi.translate import streamToMidiFile
+
+    def stop(*_: Any) -> None:
+        raise OutOfTime
+
+    warnings.simplefilter("ignore")
+    found = {"object tree": limit, "played": limit, "cut": 1.0}
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    began = time.process_time()
+    try:
+        score = converter.parseData(unzipped(name, data), format="musicxml")
+        found["object tree"] = time.process_time() - began
+        streamToMidiFile(score)
+        found.update({"played": time.process_time() - began, "cut": 0.0})
+    except OutOfTime:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    return found
+
+
+def speed_rows(files: list[File], minutes: float) -> list[dict[str, Any]]:
+    """Both readers on the files of the sample that music21 gets to in its time."""
+    rows, left = [], 60 * minutes
+    our_seconds("warm.musicxml", WARM)
     context = multiprocessing.get_context("spawn")
     with ProcessPool(max_workers=1, context=context) as pool:
-        pool.schedule(by_music21, args=("warm.musicxml", WARM)).result()
-        for name, data in files[:sample]:
-            began = time.perf_counter()
-            try:
-                pool.schedule(by_music21, args=(name, data), timeout=seconds).result()
-                read += 1
-            except TimeoutError:
-                pass
-            theirs += time.perf_counter() - began
-    ours_per_second, theirs_per_second = len(files) / sum(taken), read / theirs
+        pool.schedule(music21_seconds, args=("warm.musicxml", WARM, MUSIC21_LIMIT)).result()
+        for percent in PERCENTILES:
+            if left <= 0:
+                break
+            name, data = files[round(percent / 100 * (len(files) - 1))]
+            mine = sorted(our_seconds(name, data) for _ in range(3))[1]
+            theirs = pool.schedule(music21_seconds, args=(name, data, min(left, MUSIC21_LIMIT))).result()
+            left -= theirs["played"]
+            row = {"percentile": percent, "file": Path(name).parent.name, "ours s": mine}
+            row |= {f"music21 {level} s": theirs[level] for level in ("object tree", "played")}
+            rows.append({**row, "cut": bool(theirs["cut"])})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def speed(folder: Path, minutes: float) -> dict[str, Any]:
+    """Files a second of CPU time of both readers on the same quartets, and what all quartets take us."""
+    files = quartets(folder)
+    our_seconds("warm.musicxml", WARM)
+    taken = [our_seconds(name, data) for name, data in files]
+    rows = speed_rows(files, minutes)
+    totals = {column: sum(row[column] for row in rows) for column in rows[0] if column.endswith(" s")}
+    per_second = {column.removesuffix(" s"): len(rows) / seconds for column, seconds in totals.items()}
     return {
-        "quartets read": len(files),
-        "our longest s": max(taken),
-        "our files/s": ours_per_second,
-        "music21 files": f"{read} of the {sample} smallest",
-        "music21 files/s": theirs_per_second,
-        "ours on the same files/s": sample / sum(taken[:sample]),
-        "times, same files": sample / sum(taken[:sample]) / theirs_per_second,
+        "command": " ".join([Path(sys.executable).name, *sys.argv]),
+        "commit": commit(),
+        "machine": machine_class(),
+        "quartets read": len(taken),
+        "our longest CPU s": max(taken),
+        "our files per CPU s": len(taken) / sum(taken),
+        "same files": rows,
+        "same files per CPU s": per_second,
+        "times music21's object tree": per_second["ours"] / per_second["music21 object tree"],
+        "times music21's played notes": per_second["ours"] / per_second["music21 played"],
+        "at least": any(row["cut"] for row in rows),
     }
 
 
@@ -374,17 +438,8 @@ WARM = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--corpora", type=Path, default=Path("shared/data/corpora"))
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--readers", nargs="*", default=list(READERS))
-    parser.add_argument("--speed-sample", type=int, default=3)
-    parser.add_argument("--skip-speed", action="store_true")
-    parser.add_argument("--output", type=Path)
-    arguments = parser.parse_args()
+def compare_all(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Let the others read what they can in the time, and write the table; the document that was written."""
     files, cache = corpora(arguments.corpora), Cache(arguments.cache)
     ask_others(files, cache, arguments.readers, arguments.seconds, time.monotonic() + 60 * arguments.minutes)
     rows, differing = [], []
@@ -392,14 +447,37 @@ def main() -> None:
         some, others = compare(corpus, found, cache)
         rows += some
         differing += others
-    facts = {} if arguments.skip_speed else {"speed": speed(arguments.corpora, arguments.speed_sample, 600.0)}
-    path = report("musicxml_readers", rows, arguments.output, **facts)
-    document = json.loads(path.read_text())
-    document["differing"] = differing
-    document["explained"] = EXPLAINED
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    document: dict[str, Any] = json.loads(report("musicxml_readers", rows, arguments.output).read_text())
     for each in differing[:40]:
         print(each)
+    return document | {"differing": differing, "explained": EXPLAINED}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, help="folder of the other readers' answers")
+    parser.add_argument("--corpora", type=Path, default=Path("shared/data/corpora"))
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--readers", nargs="*", default=list(READERS))
+    parser.add_argument("--minutes-music21", type=float, default=10.0)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--skip-speed", action="store_true")
+    only.add_argument("--speed-only", action="store_true")
+    parser.add_argument("--output", type=Path, default=RESULTS / "musicxml_readers.json")
+    arguments = parser.parse_args()
+    if arguments.cache is None and not arguments.speed_only:
+        parser.error("--cache is needed, unless --speed-only is given")
+    document = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    kept = document.get("speed")
+    if not arguments.speed_only:
+        document = compare_all(arguments)
+    if not arguments.skip_speed:
+        kept = speed(arguments.corpora, arguments.minutes_music21)
+        print(json.dumps(kept, indent=1))
+    if kept:
+        document["speed"] = kept
+    arguments.output.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

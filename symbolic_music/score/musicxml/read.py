@@ -174,9 +174,9 @@ def _notes(parts: list[Part], bars: list[WrittenBar]) -> tuple[list[WrittenTrack
         velocity = np.where(rows[:, 7] >= 0, rows[:, 7], part.dynamics_at(starts).velocities(moments))
         fixed = np.full((len(rows), 2), (number, part.unit), np.int64)
         columns.append(np.column_stack([track, fixed, rows[:, 2:7], velocity, rows[:, 8:]]))
-    table = np.concatenate(columns) if columns else np.empty((0, 12), np.int64)
+    table = np.concatenate(columns) if columns else np.empty((0, 13), np.int64)
     times = ("track", "part", "unit", "voice", "bar", "onset", "duration")
-    names = (*times, "pitch", "velocity", "grace", "tie_start", "tie_stop")
+    names = (*times, "pitch", "velocity", "grace", "tie_start", "tie_stop", "passes")
     return tracks, NoteTable(**{name: table[:, column] for column, name in enumerate(names)})
 
 

@@ -26,15 +26,16 @@ from symbolic_music.score.chords import ChordSymbol
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.notation.clock import ticks_per_quarter
 from symbolic_music.score.notation.grace import place_grace_notes
-from symbolic_music.score.notation.playback import play_order
+from symbolic_music.score.notation.playback import count_passes, play_passes
 from symbolic_music.score.notation.ties import follow, tie_links
 from symbolic_music.score.notation.timeline import Timeline, timeline, to_ticks
-from symbolic_music.score.notation.written import NoteTable, Placed, T, WrittenKey, WrittenScore
+from symbolic_music.score.notation.written import MAX_PASS, NoteTable, Placed, T, WrittenKey, WrittenScore
 from symbolic_music.score.piece import Piece
 from symbolic_music.score.programs import DRUMS
 
 MAX_PLAYED_NOTES = 2_000_000
 """More is no music: the longest act of an opera has some 300,000 notes."""
+UNPLAYED_NOTES = "notes for passes that never come"
 MOVED_NOTES = "notes moved to the finest grid"
 
 
@@ -52,9 +53,10 @@ def assemble(written: WrittenScore) -> Piece:
     """
     if not written.bars or not len(written.notes):
         raise ScoreError(Refusal.NO_NOTES, None, "expected music, found no notes")
-    order = written.play_order
-    if order is None:
-        order = play_order([bar.marks for bar in written.bars])
+    if written.play_order is None:
+        order, passes = play_passes([bar.marks for bar in written.bars])
+    else:
+        order, passes = written.play_order, count_passes(written.play_order)
     line = timeline(written.bars, order)
     tpq = ticks_per_quarter(written.notes, written.bars)
     if line.end * tpq > MAX_TICK:
@@ -62,7 +64,7 @@ def assemble(written: WrittenScore) -> Piece:
         raise ScoreError(Refusal.CORRUPT_TIMING, None, detail)
     left_out = written.left_out + line.left_out
     score = Score(tpq)
-    score.tracks = TrackTickList(_tracks(written, _play_notes(written.notes, line, tpq, left_out)))
+    score.tracks = TrackTickList(_tracks(written, _play_notes(written.notes, line, passes, tpq, left_out)))
     meters = [TimeSignatureTick(to_ticks(time, tpq), *meter) for time, meter in line.meters]
     score.time_signatures = TimeSignatureTickList(meters)
     tempos = _changes(_play(written.tempos, line), line, tpq)
@@ -76,12 +78,18 @@ def assemble(written: WrittenScore) -> Piece:
 
 
 def _play_notes(
-    notes: NoteTable, line: Timeline, tpq: int, left_out: Counter[str]
+    notes: NoteTable, line: Timeline, passes: list[int], tpq: int, left_out: Counter[str]
 ) -> tuple[NoteTable, np.ndarray, np.ndarray]:
     """The notes as played, ties joined, with their starts and ends in ticks."""
     moved = ((notes.onset * tpq) % notes.unit != 0) | (((notes.onset + notes.duration) * tpq) % notes.unit != 0)
     left_out += Counter({MOVED_NOTES: int(moved.sum())})
     index, played_bars = _unfold(notes.bar, line.order)
+    if notes.passes.any():
+        played_now = _is_played(notes.passes[index], np.asarray(passes, np.int64)[played_bars])
+        left_out += Counter({UNPLAYED_NOTES: len(set(index.tolist()) - set(index[played_now].tolist()))})
+        index, played_bars = index[played_now], played_bars[played_now]
+        if not len(index):
+            raise ScoreError(Refusal.NO_NOTES, None, "expected music, found only notes for passes that never come")
     bar_starts = line.start_ticks(tpq)[played_bars]
     played = notes.take(index)
     starts = bar_starts + _rounded(played.onset * tpq, played.unit)
@@ -93,6 +101,11 @@ def _play_notes(
     tied_to = links[links != np.arange(len(links))]
     kept[tied_to] = False
     return played.take(kept), starts[kept], ends[kept]
+
+
+def _is_played(wanted: np.ndarray, passes: np.ndarray) -> np.ndarray:
+    """Whether notes are played that are written for the passes `wanted`, on these passes."""
+    return (wanted == 0) | ((passes <= MAX_PASS) & ((wanted >> np.minimum(passes - 1, MAX_PASS)) & 1 > 0))
 
 
 def _rounded(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:

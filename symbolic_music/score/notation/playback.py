@@ -12,11 +12,14 @@ The conventions are those of engraving and of MusicXML 4.0 (elements `repeat`, `
   `after-jump`). Only then do "to coda" and "fine" count; both act at the end of their bar. A coda, which was not heard
   before, has its repeats played.
 - A jump to a segno or coda that is not there is not made.
+- The pass of a bar is how often it has come by then. After D.C. and D.S. a bar that was repeated is on its last pass
+  again; one that was not is on its second.
 
 Knows nothing of file formats or of what the bars hold.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -61,7 +64,12 @@ NO_MARKS = BarMarks()
 
 
 def play_order(bars: Sequence[BarMarks]) -> list[int]:
-    """The numbers of the bars in the order they are played; see the module for the conventions.
+    """The numbers of the bars in the order they are played; arguments and errors as of `play_passes`."""
+    return play_passes(bars)[0]
+
+
+def play_passes(bars: Sequence[BarMarks]) -> tuple[list[int], list[int]]:
+    """The numbers of the bars in the order they are played, and the pass of each; see the module for the conventions.
 
     Args:
         bars: the marks of every written bar.
@@ -70,10 +78,21 @@ def play_order(bars: Sequence[BarMarks]) -> list[int]:
         ScoreError: too_long, when the repeats ask for more than `MAX_PLAYED_BARS` bars.
     """
     if all(marks == NO_MARKS for marks in bars):
-        return list(range(len(bars)))
+        return list(range(len(bars))), [1] * len(bars)
     if len(bars) > MAX_PLAYED_BARS:
         raise _too_long(len(bars))
-    return _Player(bars).play()
+    player = _Player(bars)
+    return player.play(), player.passes
+
+
+def count_passes(order: Sequence[int]) -> list[int]:
+    """How often each bar has come by then, where a file itself says in which order its bars are played."""
+    heard: Counter[int] = Counter()
+    passes = []
+    for bar in order:
+        heard[bar] += 1
+        passes.append(heard[bar])
+    return passes
 
 
 def _too_long(found: int) -> ScoreError:
@@ -181,6 +200,8 @@ class _Player:
         self.jumped = False
         self.jumps_taken: set[int] = set()
         self.order: list[int] = []
+        self.passes: list[int] = []
+        self.heard: Counter[int] = Counter()
 
     def play(self) -> list[int]:
         bar: int | None = 0
@@ -195,6 +216,9 @@ class _Player:
                     raise _too_long(MAX_PLAYED_BARS)
                 continue
             self.order.append(bar)
+            if not self.jumped or self.heard[bar] < 2:
+                self.heard[bar] += 1
+            self.passes.append(self.heard[bar])
             if len(self.order) > MAX_PLAYED_BARS:
                 raise _too_long(len(self.order))
             bar = self._next(bar)

@@ -13,6 +13,8 @@ import numpy as np
 from symbolic_music.score.notation.playback import NO_MARKS, BarMarks
 
 T = TypeVar("T")
+MAX_PASS = 62
+"""Notes can be written for passes up to this one: more do not go in an integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class NoteTable:
             of one chord have one number.
         tie_start: whether a tie begins at the note.
         tie_stop: whether one ends at it; both in the middle of three.
+        passes: on which passes through its bar the note is played (`playback`): bit `n - 1` for pass n, 0 for all.
+            None given: all notes on all.
     """
 
     track: np.ndarray
@@ -92,8 +96,11 @@ class NoteTable:
     grace: np.ndarray
     tie_start: np.ndarray
     tie_stop: np.ndarray
+    passes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
+        if not len(self.passes):
+            self.passes = np.zeros(len(self.pitch), np.int64)
         columns = {name: np.asarray(column, dtype=np.int64) for name, column in vars(self).items()}
         lengths = {len(column) for column in columns.values()}
         if len(lengths) > 1:

@@ -1,8 +1,9 @@
 """What MusicXML says besides notes: repeats and jumps, tempi, dynamics, keys, titles."""
 
 import pytest
-from score.musicxml.documents import attributes, document, note, pitches, read
+from score.musicxml.documents import attributes, document, note, notes, pitches, read
 
+from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.musicxml.reading.tempo import WORDS, words_mark
 
 BARS = [note(f"{step}5", 8) for step in "CDEFGAB"]
@@ -97,6 +98,64 @@ NONE = ("", "")
 )
 def test_repeats_and_jumps_are_played_out(bars, expected):
     assert order(*bars) == expected
+
+
+def only(times, pitch, duration=8):
+    return note(pitch, duration).replace("<note>", f'<note time-only="{times}">')
+
+
+BACK = "<backup><duration>8</duration></backup>"
+
+
+@pytest.mark.parametrize(
+    ("bars", "expected"),
+    [
+        ([only("1", "C5") + BACK + only("2", "D5") + BACKWARD, BARS[4]], "CDG"),
+        # Of three passes two; a note with nothing said is played on all.
+        ([only("1, 3", "C5", 4) + note("D5", 4) + BACKWARD.replace("/></", ' times="3"/></'), BARS[4]], "CDDCDG"),
+        # D.C. comes back to the last pass of what was repeated, and to the second of what was not.
+        ([only("1", "C5") + BACK + only("2", "D5") + BACKWARD, BARS[4] + words("D.C.")], "CDGDG"),
+        ([only("1", "C5") + BACK + only("2", "D5"), BARS[4] + words("D.C.")], "CGDG"),
+        ([BARS[6], only("1", "C5") + BACK + only("2", "D5") + BACKWARD], "BCBD"),
+    ],
+)
+def test_notes_with_time_only_are_played_on_the_passes_they_name(bars, expected):
+    names = {pitch: step for step, pitch in PITCHES.items()}
+    piece = read(document([attributes() + bars[0], *bars[1:]]))
+    (track,) = piece.score.tracks
+    found = [names[each.pitch] for each in sorted(track.notes, key=lambda each: each.time)]
+    assert "".join(found) == expected
+    assert not piece.left_out
+
+
+def test_time_only_keeps_the_time_of_what_follows():
+    piece = read(document([attributes() + only("2", "C5", 4) + note("D5", 4) + BACKWARD]))
+    assert notes(piece) == [(2, 2, 74), (4, 2, 72), (6, 2, 74)]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "played"),
+    [
+        (only("2", "C5") + BACK + note("D5", 8), "notes for passes that never come", [74]),
+        (only("1000", "C5") + BACK + note("D5", 8), "passes that cannot be read", [72, 74]),
+        (only("x", "C5"), "passes that cannot be read", [72]),
+        (note("C5", 8, before='<tie type="stop" time-only="1"/>'), "ties for some passes only", [72]),
+        (
+            note("C5", 8) + words("D.C.", '<sound dacapo="yes" time-only="1"/>'),
+            "sounds for some passes only",
+            [72, 72],
+        ),
+    ],
+)
+def test_what_is_not_made_of_time_only_is_counted(content, kind, played):
+    piece = read(document([attributes() + content]))
+    assert pitches(piece) == played
+    assert piece.left_out == {kind: 1}
+
+
+def test_notes_that_never_come_alone_are_no_music():
+    with pytest.raises(ScoreError, match="never come"):
+        read(document([attributes() + only("2", "C5")]))
 
 
 def test_signs_that_every_part_writes_count_once():

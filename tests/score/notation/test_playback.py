@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.score.notation.playback import MAX_PLAYED_BARS, BarMarks, play_order
+from symbolic_music.score.notation.playback import MAX_PLAYED_BARS, BarMarks, count_passes, play_order, play_passes
 
 
 def bars(form: str) -> list[BarMarks]:
@@ -129,3 +129,23 @@ def test_absurd_repeats_are_refused_by_name(marks):
     with pytest.raises(ScoreError, match="repeats played out") as caught:
         play_order(marks)
     assert caught.value.refusal is Refusal.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("form", "passes"),
+    [
+        ("a a", "1 1"),
+        ("|: :|3 a", "1 1 2 2 3 3 1"),
+        ("|: [1+:| [2 a", "1 1 2 1 1"),
+        ("|: :| a DC", "1 1 2 2 1 1 2 2 2 2"),
+        ("a to DC O", "1 1 1 2 2 1"),
+    ],
+)
+def test_the_pass_is_how_often_a_bar_has_come(form, passes):
+    order, found = play_passes(bars(form))
+    assert " ".join(map(str, found)) == passes
+    assert order == play_order(bars(form))
+
+
+def test_the_passes_of_a_stated_order():
+    assert count_passes([0, 1, 0, 1, 2, 0]) == [1, 1, 2, 2, 1, 3]

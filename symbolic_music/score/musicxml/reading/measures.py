@@ -6,6 +6,7 @@ stands where it is. Times are whole numbers of one unit for the part, in which a
 - <pitch> is what is written: <transpose> makes it sounding. <octave-shift> and clefs do not: the pitch of notes under
   8va is already the one that is performed (MusicXML 4.0, `octave-shift`).
 - A note is tied by <tie>, or where a program wrote none, by <tied>.
+- A note with `time-only` is played on the passes that it names; a <tie> or <sound> with it, on all.
 - Cue notes are silent. Lyrics, ornaments, articulations, slurs and the like are counted and left out.
 
 Knows nothing of other parts, nor of how long bars last.
@@ -34,7 +35,7 @@ from symbolic_music.score.musicxml.reading.tempo import (
 from symbolic_music.score.notation.clock import MAX_QUARTERS, MAX_UNIT
 from symbolic_music.score.notation.dynamics import Dynamics, velocity_of_percent
 from symbolic_music.score.notation.instruments import BOWED_STRINGS, PIZZICATO, drum_of_place, program_of_sound
-from symbolic_music.score.notation.written import Placed, WrittenKey
+from symbolic_music.score.notation.written import MAX_PASS, Placed, WrittenKey
 from symbolic_music.score.programs import DRUMS
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -84,7 +85,7 @@ class Part:
         unit: how many units of time a quarter note has.
         facts: of each bar.
         rows: of the notes: staff, instrument program, voice, bar, onset, duration, pitch, velocity percent (-1: none),
-            grace, tie start, tie stop.
+            grace, tie start, tie stop, passes (as of `NoteTable`).
         keys: at sounding pitch, with the mode as written.
         tempos, chords: by bar.
         dynamics: bar, onset and sign or level, in the order of the file.
@@ -287,6 +288,8 @@ class _PartReader:
                 rest, whole_rest = True, child.get("measure") == "yes"
             elif tag == "tie":
                 tie_seen = True
+                if child.get("time-only") is not None:
+                    self.left_out["ties for some passes only"] += 1
                 tie_start = tie_start or child.get("type") == "start"
                 tie_stop = tie_stop or child.get("type") == "stop"
             elif tag == "notations":
@@ -325,7 +328,20 @@ class _PartReader:
             return
         percent = self._percent(note)
         number = self._voice(voice)
-        row = (staff, program, number, self.bar, onset, length, pitch, percent, int(grace), tie_start, tie_stop)
+        row = (
+            staff,
+            program,
+            number,
+            self.bar,
+            onset,
+            length,
+            pitch,
+            percent,
+            int(grace),
+            tie_start,
+            tie_stop,
+            self._passes(note),
+        )
         if grace:
             group = self.pending_grace.setdefault(number, [])
             # Notes of one chord share their place.
@@ -378,6 +394,17 @@ class _PartReader:
             self.left_out["quarter tones"] += 1
         # A quarter tone sharp is read as the natural note, as a piano would play it.
         return int(number)
+
+    def _passes(self, note: _Element) -> int:
+        """The passes that a note is played on, as `NoteTable` has them; 0 for all."""
+        text = note.get("time-only")
+        if text is None:
+            return 0
+        numbers = [whole(each) for each in text[:MAX_TEXT].split(",")]
+        passes = {number for number in numbers if number is not None and 1 <= number <= MAX_PASS}
+        if len(passes) != len(numbers):
+            self.left_out["passes that cannot be read"] += 1
+        return sum(1 << number - 1 for number in passes)
 
     def _percent(self, note: _Element) -> int:
         """A note's own loudness as a velocity; -1 where it has none."""
@@ -592,6 +619,8 @@ class _PartReader:
                 self.part.dynamics.append((self.bar, self.position, velocity_of_percent(float(number))))
         if sound.get("pizzicato") is not None:
             self.pizzicato = sound.get("pizzicato") == "yes"
+        if sound.get("time-only") is not None:
+            self.left_out["sounds for some passes only"] += 1
         for child in sound:
             if child.tag == "instrument-change":
                 self._change_instrument(child)
