@@ -4,13 +4,9 @@
 
 Tunes: the folk tunes in music21's wheel and, where the folder of shared data is given, Nottingham and Open Hymnal.
 abc2midi plays each tune without its ornaments, grace notes and accompaniment, and its notes are compared in onset,
-duration (to 1/100 of a quarter note) and pitch. It plays an upbeat at once; so onsets count from the first note. What
-differs is counted by kind, and the JSON names the tunes:
-
-- swing: `R:hornpipe` makes abc2midi play pairs of eighths 2 : 1; a Score holds what is written.
-- order: another number of notes. A `:|` without `|:` goes back to the latest double bar line (ABC 2.1, section 4.8),
-  `|::` is played three times, D.C. and D.S. are played; abc2midi does none of these.
-- pitch, time: as many notes, another pitch or place, such as by notes of a chord that have lengths of their own.
+duration (to 1/100 of a quarter note) and pitch. It plays an upbeat at once; so onsets count from the first note. Why
+a tune differs is found by rewriting it (`_abc_causes`); the JSON names the tunes by cause. `several`: two or three
+causes at once; `other`: none is found.
 """
 
 import argparse
@@ -21,6 +17,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from _abc_causes import CAUSES, OTHER, cause_of
 from _report import report
 from symusic.factory import _ABC2MIDI
 
@@ -29,9 +26,9 @@ from symbolic_music.score.abc.io import decode_abc, read_abc_tune, split_tune_bo
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import read_midi
 
-KINDS = ("same", "swing", "order", "time", "pitch", "only_ours", "refused")
+KINDS = ("same", *CAUSES, "several", OTHER, "only_ours", "refused")
 # What abc2midi plays as several or shorter notes.
-_ORNAMENT = re.compile(r'("[^"]*")|!(?:trill|breath|roll|staccato)!|[T~R.](?=[\^_=]*[A-Ga-g\[(])')
+_ORNAMENT = re.compile(r'("[^"]*")|!(?:trill|breath|roll|staccato)!|[T~R.](?=[H-Wh-w~.]*\(*[\^_=]*[A-Ga-g\[])')
 
 
 def spent() -> float:
@@ -69,19 +66,30 @@ def played_by_abc2midi(text, folder):
     return notes_of(read_midi(folder / "tune.mid"), late=1) if (folder / "tune.mid").exists() else None
 
 
-def difference(ours, theirs, text):
-    """The kind of difference between two readings, "same" for none."""
-    if theirs is None:
-        return "only_ours"
-    if len(ours) != len(theirs):
-        return "order"
-    near = all(abs(a[0] - b[0]) < 0.01 and abs(a[1] - b[1]) < 0.01 for a, b in zip(ours, theirs, strict=True))
-    pitches = [note[2] for note in ours] == [note[2] for note in theirs]
-    if near and pitches:
+def are_same(ours, theirs):
+    """Whether two readings have the same notes."""
+    return len(ours) == len(theirs) and all(
+        abs(a[0] - b[0]) < 0.01 and abs(a[1] - b[1]) < 0.01 and a[2] == b[2] for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def read_the_same(text, folder):
+    """Whether both readers read a text and find the same notes in it."""
+    try:
+        ours = notes_of(read_abc_tune(text).score)
+    except ScoreError:
+        return False
+    theirs = played_by_abc2midi(text, folder)
+    return theirs is not None and are_same(ours, theirs)
+
+
+def kind_of(ours, theirs, text, folder):
+    """ "same", or why the readings differ."""
+    if ours is None or theirs is None:
+        return "refused" if ours is None else "only_ours"
+    if are_same(ours, theirs):
         return "same"
-    if re.search(r"^R:\s*hornpipe", text, re.MULTILINE | re.IGNORECASE):
-        return "swing"
-    return "time" if pitches else "pitch"
+    return cause_of(text, lambda rewritten: read_the_same(rewritten, folder))
 
 
 def corpora(shared, every):
@@ -108,13 +116,13 @@ def main():
                 try:
                     ours = notes_of(read_abc_tune(text).score)
                 except ScoreError:
-                    ours, kind = None, "refused"
+                    ours = None
                 seconds["ours"] += spent() - start
                 start = spent()
                 theirs = played_by_abc2midi(text, Path(folder))
                 seconds["abc2midi"] += spent() - start
-                kind = kind if ours is None else difference(ours, theirs, text)
-                kinds[kind] += 1
+                kind = kind_of(ours, theirs, text, Path(folder))
+                kinds["several" if "+" in kind else kind] += 1
                 names.setdefault(kind, []).append(name)
         names.pop("same", None)
         rows.append(
@@ -127,7 +135,8 @@ def main():
             }
         )
         differing[corpus] = names
-    report("bench_abc_readers", rows, differing=differing)
+    causes = {name: description for name, (description, _) in CAUSES.items()}
+    report("bench_abc_readers", rows, causes=causes, differing=differing)
 
 
 if __name__ == "__main__":

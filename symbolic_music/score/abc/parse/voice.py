@@ -157,6 +157,9 @@ class Voice:
         self._lengths: dict[str, Fraction] = {}
         self._accidentals: dict[str, int] = {}
         self._ties: dict[int, dict[int, NoteRow]] = {}
+        # What is tied into a first ending is tied into the others, too.
+        self._tied_into_endings: dict[int, NoteRow] = {}
+        self._tied_again: dict[int, NoteRow] = {}
         self._carried: dict[tuple[str, str], int] = {}
         self._tuplet, self._tuplet_left = Fraction(1), 0
         self._last_rows: list[NoteRow] = []
@@ -252,6 +255,8 @@ class Voice:
                 self._tie(row, head)
         for pitch, row in ties.items():
             row.tie_start = any(other.pitch == pitch for other in self._last_rows)
+        if self._tied_again:
+            self._tie_again()
         self.has_notes = True
         if len(self.rows) > MAX_NOTES:
             detail = f"expected at most {MAX_NOTES:,} written notes in a tune, found more"
@@ -263,7 +268,7 @@ class Voice:
         lasting = self._length(length, "")
         self._place_for(lasting)
         self._drop_ties()
-        self._carried, self._last_rows = {}, []
+        self._carried, self._last_rows, self._tied_again = {}, [], {}
         self._pass(lasting)
 
     def rest_bars(self, count: int) -> None:
@@ -292,6 +297,13 @@ class Voice:
     def _tie(self, row: NoteRow, head: Head) -> None:
         self._ties[self.layer][row.pitch] = row
         self._carried[head.letter, head.octaves] = row.pitch
+
+    def _tie_again(self) -> None:
+        """Tie the notes that begin a second ending to what was tied into the first."""
+        for row in self._last_rows:
+            if row.pitch in self._tied_again:
+                row.tie_stop = self._tied_again[row.pitch].tie_start = True
+        self._tied_again = {}
 
     def _drop_ties(self) -> None:
         for row in self._ties.pop(self.layer, {}).values():
@@ -472,7 +484,10 @@ class Voice:
             before.ends, before.double_end = max(before.ends, ends), before.double_end or double
         bar = self.bars[self.index]
         bar.starts, bar.double_start = max(bar.starts, starts), bar.double_start or double
-        bar.endings = endings or bar.endings
+        if starts:
+            self._tied_into_endings = {}
+        if endings:
+            self._enter_ending(endings)
 
     def _next_bar(self) -> None:
         self.index += 1
@@ -490,7 +505,14 @@ class Voice:
         """`[1` apart from a bar line; where notes precede it in the bar, it cuts the bar in two."""
         if self.at or self._end_of_layers:
             self.end_bar(0, 0, False)
+        self._enter_ending(endings)
+
+    def _enter_ending(self, endings: tuple[int, ...]) -> None:
         self.bars[self.index].endings = endings
+        if 1 in endings:
+            self._tied_into_endings = dict(self._ties.get(0, {}))
+        else:
+            self._tied_again = self._tied_into_endings
 
     def start_part(self, name: str) -> None:
         """A `P:` of the tune's body."""
