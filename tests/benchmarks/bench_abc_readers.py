@@ -84,7 +84,7 @@ def read_the_same(text, folder):
 
 
 def kind_of(ours, theirs, text, folder):
-    """ "same", or why the readings differ."""
+    """Why the readings differ; "same" where they do not."""
     if ours is None or theirs is None:
         return "refused" if ours is None else "only_ours"
     if are_same(ours, theirs):

@@ -1,6 +1,7 @@
 """A function over many work units in worker processes: results in order, limits of time and memory each.
 
-The MIDI parser is C++: a hostile file can hang or kill the process that reads it, or fill the memory. Knows nothing of what the function does.
+The MIDI parser is C++: a hostile file can hang or kill the process that reads it, or fill the memory. Knows
+nothing of what the function does.
 """
 
 import ctypes
