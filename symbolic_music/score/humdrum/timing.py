@@ -45,19 +45,22 @@ def find_edges(lane: np.ndarray, parents: Sequence[tuple[int, ...]]) -> tuple[Ed
     before, after = order[:-1][same], order[1:][same]
     firsts = np.searchsorted(ranked, np.arange(len(parents)))
     ends = np.append(firsts[1:], len(ranked))
+    bounded = np.append(order, -1)
+    # Of each lane the first cell and the last; -1 where it has none.
+    openings = np.where(firsts < ends, bounded[firsts], -1).tolist()
+    closings = np.where(firsts < ends, bounded[ends - 1], -1).tolist()
     extra_before: list[int] = []
     extra_after: list[int] = []
     last: list[tuple[int, ...]] = []
-    cells = order.tolist() if len(parents) > 1 else []
-    for number, (first, end) in enumerate(zip(firsts.tolist(), ends.tolist(), strict=True)):
-        came_from = [cell for parent in parents[number] for cell in last[parent]]
-        if first == end:
+    for above, opening, closing in zip(parents, openings, closings, strict=True):
+        came_from = [cell for parent in above for cell in last[parent]]
+        if opening < 0:
             # A lane without tokens passes on what it goes on from, which may be many lanes that never had any.
             last.append(tuple(dict.fromkeys(came_from))[:8])
             continue
         extra_before += came_from
-        extra_after += [cells[first]] * len(came_from) if came_from else []
-        last.append((cells[end - 1],) if cells else ())
+        extra_after += [opening] * len(came_from)
+        last.append((closing,))
     return Edges(np.append(before, extra_before).astype(int), np.append(after, extra_after).astype(int)), order
 
 
@@ -78,11 +81,11 @@ def row_times(rows: int, row: np.ndarray, advance: np.ndarray, edges: Edges) -> 
     waited = np.zeros(rows, np.int64)
     came_from[target[is_first]] = row[source[is_first]]
     waited[target[is_first]] = advance[source[is_first]]
-    times = [0] * max(rows, 1)
     came_from[:1] = 0
-    for number, (begin, wait) in enumerate(zip(came_from.tolist(), waited.tolist(), strict=True)):
-        times[number] = times[begin] + wait
-    found = np.array(times, np.int64)[:rows]
+    found = waited
+    while came_from.any():
+        # Each row knows its distance from an earlier one; two such steps are one from here on.
+        found, came_from = found + found[came_from], came_from[came_from]
     wrong = found[target] != found[row[source]] + advance[source]
     unled = np.zeros(rows, bool)
     unled[row] = True

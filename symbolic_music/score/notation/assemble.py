@@ -27,6 +27,7 @@ from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.notation.clock import ticks_per_quarter
 from symbolic_music.score.notation.grace import place_grace_notes
 from symbolic_music.score.notation.playback import count_passes, play_passes
+from symbolic_music.score.notation.rows import row_keys
 from symbolic_music.score.notation.ties import follow, tie_links
 from symbolic_music.score.notation.timeline import Timeline, timeline, to_ticks
 from symbolic_music.score.notation.written import MAX_PASS, NoteTable, Placed, T, WrittenKey, WrittenScore
@@ -134,7 +135,7 @@ def _unfold(bars: np.ndarray, order: list[int]) -> tuple[np.ndarray, np.ndarray]
 def _tracks(written: WrittenScore, played: tuple[NoteTable, np.ndarray, np.ndarray]) -> list[TrackTick]:
     """A track for each that has notes, in the score's order."""
     notes, starts, ends = played
-    order = np.lexsort((ends, notes.pitch, starts, notes.track))
+    order = np.argsort(row_keys([notes.track, starts, notes.pitch, ends]), kind="stable")
     edges = np.searchsorted(notes.track[order], np.arange(len(written.tracks) + 1))
     columns = [
         column[order].astype(kind)

@@ -80,8 +80,10 @@ class Dynamics:
         with np.errstate(invalid="ignore"):
             share = np.where(np.isinf(ends[span]), 0.0, (times - begins[span]) / (ends[span] - begins[span]))
         found = np.rint(first[span] + (last[span] - first[span]) * share).astype(np.int64)
-        for time, velocity in self.accents.items():
-            found[times == time] = velocity
+        if self.accents:
+            accented, velocities = map(np.array, zip(*sorted(self.accents.items()), strict=True))
+            place = np.minimum(np.searchsorted(accented, times), len(accented) - 1)
+            found = np.where(accented[place] == times, velocities[place], found)
         return np.clip(found, 1, 127)
 
     def _knots(self) -> list[tuple[float, float, float]]:

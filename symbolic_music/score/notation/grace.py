@@ -10,6 +10,7 @@ from collections import Counter
 
 import numpy as np
 
+from symbolic_music.score.notation.rows import row_keys
 from symbolic_music.score.notation.written import NoteTable
 
 LENGTHS_PER_QUARTER = 8
@@ -43,14 +44,15 @@ def place_grace_notes(
     room = ticks_per_quarter // MOST_PER_QUARTER
     sizes, group = _groups(notes, starts, grace)
     lengths = np.maximum(1, np.minimum(longest, room // sizes))
-    main = starts[grace].copy()
+    main = starts[grace]
+    sounding = _Sounding(notes, starts, ends, grace, room + int(sizes.max()))
     starts[grace] = np.maximum(0, main - notes.grace[grace] * lengths)
     ends[grace] = starts[grace] + lengths
-    no_room = (main < sizes * lengths) | (_within(notes, starts, ends, grace) & ~held)
+    no_room = (main < sizes * lengths) | (sounding.at(starts[grace]) & ~held)
     on_the_beat = np.isin(group, group[no_room])
     starts[grace[on_the_beat]] = (main + (sizes - notes.grace[grace]) * lengths)[on_the_beat]
     ends[grace] = starts[grace] + lengths
-    within = _within(notes, starts, ends, grace) & ~held
+    within = sounding.at(starts[grace]) & ~held
     kept[grace[held | within]] = False
     left_out.update({kind: int(mask.sum()) for kind, mask in ((HELD, held), (WITHIN, within)) if mask.any()})
     return kept
@@ -58,8 +60,8 @@ def place_grace_notes(
 
 def _groups(notes: NoteTable, starts: np.ndarray, grace: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each grace note how many follow one another before its main note, and a number for all that do."""
-    rows = np.stack([notes.part[grace], notes.voice[grace], notes.bar[grace], starts[grace]])
-    group = np.unique(rows, axis=1, return_inverse=True)[1].ravel()
+    keys = row_keys([notes.part[grace], notes.voice[grace], notes.bar[grace], starts[grace]])
+    group = np.unique(keys, return_inverse=True)[1]
     sizes = np.zeros(group.max() + 1, np.int64)
     np.maximum.at(sizes, group, notes.grace[grace])
     return sizes[group], group
@@ -67,22 +69,35 @@ def _groups(notes: NoteTable, starts: np.ndarray, grace: np.ndarray) -> tuple[np
 
 def _held(notes: NoteTable, starts: np.ndarray, grace: np.ndarray) -> np.ndarray:
     """Whether each grace note is tied to a main note."""
+    tied = notes.tie_start[grace] > 0
+    if not tied.any():
+        return tied
     main = np.flatnonzero((notes.tie_stop > 0) & (notes.grace == 0))
-    tied_to = set(zip(notes.part[main].tolist(), notes.pitch[main].tolist(), starts[main].tolist(), strict=True))
-    rows = zip(notes.part[grace].tolist(), notes.pitch[grace].tolist(), starts[grace].tolist(), strict=True)
-    return np.array([row in tied_to for row in rows], bool) & (notes.tie_start[grace] > 0)
+    both = np.concatenate([grace, main])
+    keys = row_keys([notes.part[both], notes.pitch[both], starts[both]])
+    return np.isin(keys[: len(grace)], keys[len(grace) :]) & tied
 
 
-def _within(notes: NoteTable, starts: np.ndarray, ends: np.ndarray, grace: np.ndarray) -> np.ndarray:
-    """Whether a main note of the same track and pitch sounds when each grace note begins."""
-    main = np.flatnonzero(notes.grace == 0)
-    if not len(main):
-        return np.zeros(len(grace), bool)
-    span = int(max(starts.max(), ends.max())) + 1
-    lane = (notes.track * 128 + notes.pitch) * span
-    # Within a lane ends grow with starts, but for unisons of unequal length: their running maximum does.
-    order = main[np.lexsort((ends[main], (lane + starts)[main]))]
-    begun = (lane + starts)[order]
-    sounding_until = np.maximum.accumulate((lane + ends)[order])
-    place = np.searchsorted(begun, (lane + starts)[grace], side="right") - 1
-    return (place >= 0) & (sounding_until[place] > (lane + starts)[grace])
+class _Sounding:
+    """When main notes of the tracks and pitches of grace notes sound."""
+
+    def __init__(self, notes: NoteTable, starts: np.ndarray, ends: np.ndarray, grace: np.ndarray, room: int) -> None:
+        """Args: as of `place_grace_notes`; `room` ticks at most lie between a grace note and its main note."""
+        tone = notes.track * 128 + notes.pitch
+        sought = np.zeros(int(tone.max()) + 1, bool)
+        sought[tone[grace]] = True
+        main = np.flatnonzero(sought[tone] & (notes.grace == 0))
+        span = int(max(starts.max(), ends.max())) + room + 1
+        self.lane = tone[grace] * span
+        begun, until = tone[main] * span + starts[main], tone[main] * span + ends[main]
+        order = np.argsort(begun, kind="stable")
+        self.begun = begun[order]
+        # Within a lane ends grow with starts, but for unisons of unequal length: their running maximum does.
+        self.until = np.maximum.accumulate(until[order])
+
+    def at(self, starts: np.ndarray) -> np.ndarray:
+        """Whether a main note of the same track and pitch sounds when each grace note begins."""
+        if not len(self.begun):
+            return np.zeros(len(starts), bool)
+        place = np.searchsorted(self.begun, self.lane + starts, side="right") - 1
+        return (place >= 0) & (self.until[place] > self.lane + starts)

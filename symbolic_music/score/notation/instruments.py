@@ -7,6 +7,7 @@ Percussive Arts Society (N. Weinberg, Guide to Standardized Drumset Notation). K
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _PROGRAMS_OF_SOUNDS = {
     # Longest first wherever one begins with another; "keyboard.piano.grand" is a piano.
@@ -218,6 +219,7 @@ def program_of_sound(sound: str) -> int | None:
     return None
 
 
+@lru_cache(maxsize=2**12)
 def program_of_name(name: str) -> int | None:
     """The program of a part's or an instrument's name; None where it says nothing."""
     plain = unicodedata.normalize("NFC", name).casefold()

@@ -10,6 +10,7 @@ from bisect import bisect_left
 
 import numpy as np
 
+from symbolic_music.score.notation.rows import row_keys
 from symbolic_music.score.notation.written import NoteTable
 
 SLACK_PER_QUARTER = 16
@@ -55,32 +56,18 @@ def _equal_rows(left: list[np.ndarray], right: list[np.ndarray]) -> tuple[np.nda
     split = len(left[0])
     if not split or not len(right[0]):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    key, most = np.zeros(split + len(right[0]), np.int64), 1
-    for one, other in zip(left, right, strict=True):
-        values = np.concatenate([one, other])
-        values -= values.min()
-        span = int(values.max()) + 1
-        if most * span >= 2**62:
-            # Numbered anew, so that the products stay small.
-            key = np.unique(key, return_inverse=True)[1]
-            most = len(key)
-        key, most = key * span + values, most * span
-    key = np.unique(key, return_inverse=True)[1]
-    left_key = _numbered(key[:split], len(key))
-    right_key = _numbered(key[split:], len(key))
-    _, found_left, found_right = np.intersect1d(left_key, right_key, assume_unique=True, return_indices=True)
-    return found_left, found_right
-
-
-def _numbered(keys: np.ndarray, most: int) -> np.ndarray:
-    """Keys made different: each times `most`, plus how often it occurred before."""
-    order = np.argsort(keys, kind="stable")
-    ranked = keys[order]
-    begins = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
-    counts = np.diff(np.append(begins, len(keys)))
-    occurrence = np.empty(len(keys), np.int64)
-    occurrence[order] = np.arange(len(keys)) - np.repeat(begins, counts)
-    return keys * most + occurrence
+    key = row_keys([np.concatenate(both) for both in zip(left, right, strict=True)])
+    # Equal rows side by side, those of the left table first.
+    order = np.argsort(key, kind="stable")
+    ranked, is_left = key[order], order < split
+    places = np.arange(len(key))
+    opens = np.append(True, ranked[1:] != ranked[:-1])
+    begin = np.maximum.accumulate(np.where(opens, places, 0))
+    lefts_above: np.ndarray = np.cumsum(is_left) - is_left
+    lefts: np.ndarray = lefts_above - lefts_above[begin]
+    partner = places - lefts
+    paired = ~is_left & (partner - begin < lefts)
+    return order[partner[paired]], order[paired] - split
 
 
 def _near_pairs(

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from itertools import compress, count, repeat
+from itertools import chain, compress, count, repeat
 from operator import itemgetter
 from pathlib import Path
 
@@ -25,7 +25,8 @@ MAX_RECORDS, MAX_LAYOUTS = 400_000, 20_000
 COMMENT, INTERPRETATION, BAR_LINE = b"!"[0], b"*"[0], b"="[0]
 _CELLS_AT_ONCE = 2**18
 
-_PATH = re.compile(rb"(?:^|\t)\*(?:[\^vx+-](?:\t|$)|\*)")
+# Begins with what can be searched for at once: the star, and then that a tab or nothing is before it.
+_PATH = re.compile(rb"\*(?<![^\t]\*)(?:[\^vx+-](?:\t|$)|\*)")
 
 
 @dataclass
@@ -333,15 +334,15 @@ def read_cells(records: Records, data_records: np.ndarray, wanted: Container[int
     # Each token is looked up once and never looked at again: as strings there are 60 million of them.
     numbers: defaultdict[bytes, int] = defaultdict(count().__next__)
     numbers[b"."]
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    blocks: list[tuple[int, list[int], np.ndarray]] = []
     sparse: dict[int, list[tuple[int, bytes]]] = {}
     spine_of = records.spines.lane_spine
     is_wanted = bytes(spine in wanted for spine in spine_of)
     sought = {lane for lane, spine in enumerate(spine_of) if spine in others}
+    lines = [records.lines[record] for record in data_records.tolist()]
     for first_row, height, layout in _rectangles(records, data_records):
         width = len(layout.lanes)
-        lines = [records.lines[record] for record in data_records[first_row : first_row + height].tolist()]
-        tokens = b"\t".join(lines).split(b"\t")
+        tokens = b"\t".join(lines[first_row : first_row + height]).split(b"\t")
         for lane in sought.intersection(layout.lanes):
             _add_cells(sparse.setdefault(spine_of[lane], []), first_row, tokens[layout.lanes.index(lane) :: width])
         mask = bytes(map(is_wanted.__getitem__, layout.lanes))
@@ -350,13 +351,25 @@ def read_cells(records: Records, data_records: np.ndarray, wanted: Container[int
             continue
         chosen = tokens if columns == width else compress(tokens, mask * height)
         ids = np.fromiter(map(numbers.__getitem__, chosen), np.int64, height * columns)
-        cells = ids.nonzero()[0]
-        below, place = np.divmod(cells, columns)
-        lanes = np.fromiter(compress(layout.lanes, mask), np.int64, columns)
-        parts.append((below + first_row, lanes[place], ids[cells]))
+        blocks.append((first_row, list(compress(layout.lanes, mask)), ids))
+    return Cells(*_locate(blocks), list(numbers), sparse)
+
+
+def _locate(blocks: list[tuple[int, list[int], np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, lane and token of each cell that is not null, from the first row, the lanes and the tokens of blocks."""
     nothing = np.empty(0, np.int64)
-    rows, lanes, ids = map(np.concatenate, zip((nothing, nothing, nothing), *parts, strict=True))
-    return Cells(rows, lanes, ids, list(numbers), sparse)
+    if not blocks:
+        return nothing, nothing, nothing
+    first_rows, lanes, tokens = zip(*blocks, strict=True)
+    token = np.concatenate(tokens)
+    cells = token.nonzero()[0]
+    begins = np.cumsum([0, *map(len, tokens[:-1])])
+    widths = np.array(list(map(len, lanes)), np.int64)
+    lane_begins = np.cumsum(widths) - widths
+    block = np.searchsorted(begins, cells, side="right") - 1
+    below, place = np.divmod(cells - begins[block], widths[block])
+    lane = np.fromiter(chain.from_iterable(lanes), np.int64)[lane_begins[block] + place]
+    return np.array(first_rows, np.int64)[block] + below, lane, token[cells]
 
 
 def _add_cells(cells: list[tuple[int, bytes]], first_row: int, column: list[bytes]) -> None:
