@@ -1,6 +1,7 @@
 """Humdrum file -> pieces: the door of this folder. Knows nothing of how scores are played; see `score.notation`."""
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 from symbolic_music.score.errors import Refusal, ScoreError
@@ -13,6 +14,7 @@ from symbolic_music.score.piece import Reading
 
 # Begins with what can be searched for at once; comments are a fifth of a file.
 _REFERENCE = re.compile(rb"\n!!!(COM|OTL|OPR|GTL|OTP|YEM|YEC)(?:@{1,2}[A-Za-z]+)?\d*:([^\r\n]*)")
+_LICENCE = re.compile(r"licen[cs]e|\bCC\b|public domain", re.IGNORECASE)
 
 
 def read_humdrum_pieces(data: bytes, path: Path) -> Reading:
@@ -67,12 +69,15 @@ def _read_kern(data: bytes, path: Path) -> list[Records]:
 
 def _read_references(data: bytes) -> tuple[str, str, str]:
     """Title, composer and licence of a file's reference records (Humdrum User Guide, appendix I)."""
-    found: dict[bytes, str] = {}
+    found: defaultdict[bytes, list[str]] = defaultdict(list)
     for code, value in _REFERENCE.findall(b"\n" + data):
         if value.strip():
-            found.setdefault(code, _text(value.strip()))
-    title = next((found[code] for code in (b"OTL", b"OTP", b"OPR", b"GTL") if code in found), "")
-    return title, found.get(b"COM", ""), found.get(b"YEM") or found.get(b"YEC", "")
+            found[code].append(_text(value.strip()))
+    titles = [*found[b"OTL"], *found[b"OTP"], *found[b"OPR"], *found[b"GTL"], ""]
+    composers = [*found[b"COM"], ""]
+    rights = [*found[b"YEM"], *found[b"YEC"], ""]
+    # Some of the Polish Scores have a shelf mark as YEM, too, above the licence.
+    return titles[0], composers[0], next(filter(_LICENCE.search, found[b"YEM"]), rights[0])
 
 
 def _text(raw: bytes) -> str:

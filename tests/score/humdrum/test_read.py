@@ -229,6 +229,12 @@ def test_a_timeline_of_durations_alone_places_what_stands_between_notes():
     assert [(chord.onset, chord.text) for chord in read(text).chords] == [(0, "C"), (2, "G7")]
 
 
+def test_the_licence_is_the_record_that_names_one():
+    text = "!!!YEM: M. S. 1409.\n" + kern("4c") + "!!!YEC: Copyright 2022\n!!!YEM: License CC-BY-4.0\n"
+    assert read(text).license == "License CC-BY-4.0"
+    assert read("!!!YEM: M. S. 1409.\n" + kern("4c")).license == "M. S. 1409."
+
+
 def test_references_are_title_composer_and_licence():
     text = "!!!COM: Szymanowska, Maria\n!!!OTL@@POL: Polonez\n!!!YEM: CC BY 4.0\n" + kern("4c")
     piece = read(text)
