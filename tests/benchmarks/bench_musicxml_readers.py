@@ -9,6 +9,7 @@ notes and notes without pitch are left out on all sides: readers give them no le
 is asked for its object tree at sounding pitch (`toSoundingPitch`), never for MIDI, and for ties for `stripTies`;
 partitura for its parts' notes, with the transposition that it read; verovio, which never transposes what is not asked
 for and crashes on some files, in a process of its own, for MIDI without repeats. Times match within 1/40 quarter note.
+The results that are kept were made without verovio (`--readers partitura music21`).
 
 Every other reader's answer is kept in the cache folder, so an interrupted run goes on where it stopped; a file that
 takes a reader longer than `--seconds` counts as not read by it. The smallest files are read first, and after
@@ -19,8 +20,9 @@ Each of the two commands keeps what the other wrote to the results.
 Speed: the string quartets, all of them, one by one, as played notes, in CPU time of the process. music21 reads some of
 them in the same run: the smallest and those at the 10th, 25th and 50th percentile by size, in this order, as far as it
 gets in `--minutes-music21` of its CPU time. It is timed twice over: for its object tree alone (`converter.parseData`),
-and for played notes (that, and `midi.translate.streamToMidiFile`). A file that takes it longer than 200 s is given up
-and counts as 200 s; what is then given as "times" is the least that it can be.
+and for played notes (that, and `midi.translate.streamToMidiFile`). A file that takes it longer than 200 s, or
+than what is left of its time, is given up and counts as that long; what is then given as "times" is the least that it
+can be.
 """
 
 import argparse
@@ -428,9 +430,9 @@ def music21_seconds(name: str, data: bytes, limit: float) -> dict[str, float]:
     return found
 
 
-def speed_rows(files: list[File], minutes: float) -> list[dict[str, Any]]:
+def speed_rows(files: list[File], minutes: float) -> Iterator[dict[str, Any]]:
     """Both readers on the files of the sample that music21 gets to in its time."""
-    rows, left = [], 60 * minutes
+    left = 60 * minutes
     our_seconds("warm.musicxml", WARM)
     context = multiprocessing.get_context("spawn")
     with ProcessPool(max_workers=1, context=context) as pool:
@@ -444,27 +446,34 @@ def speed_rows(files: list[File], minutes: float) -> list[dict[str, Any]]:
             left -= theirs["played"]
             row = {"percentile": percent, "file": Path(name).parent.name, "ours s": mine}
             row |= {f"music21 {level} s": theirs[level] for level in ("object tree", "played")}
-            rows.append({**row, "cut": bool(theirs["cut"])})
-            print(rows[-1], flush=True)
-    return rows
+            yield {**row, "cut": bool(theirs["cut"])}
 
 
-def speed(folder: Path, minutes: float) -> dict[str, Any]:
-    """Files a second of CPU time of both readers on the same quartets, and what all quartets take us."""
+def speed(folder: Path, minutes: float) -> Iterator[dict[str, Any]]:
+    """What all quartets take us; then, file by file, that and what both readers take for the same ones."""
     files = quartets(folder)
     our_seconds("warm.musicxml", WARM)
     taken = [our_seconds(name, data) for name, data in files]
-    rows = speed_rows(files, minutes)
-    totals = {column: sum(row[column] for row in rows) for column in rows[0] if column.endswith(" s")}
-    per_second = {column.removesuffix(" s"): len(rows) / seconds for column, seconds in totals.items()}
-    return {
+    facts = {
         "command": " ".join([Path(sys.executable).name, *sys.argv]),
         "commit": commit(),
         "machine": machine_class(),
         "quartets read": len(taken),
         "our longest CPU s": max(taken),
         "our files per CPU s": len(taken) / sum(taken),
-        "same files": rows,
+    }
+    yield facts
+    rows = []
+    for row in speed_rows(files, minutes):
+        rows.append(row)
+        yield facts | {"same files": rows} | ratios(rows)
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Files a second of CPU time of both readers on the same files."""
+    totals = {column: sum(row[column] for row in rows) for column in rows[0] if column.endswith(" s")}
+    per_second = {column.removesuffix(" s"): len(rows) / seconds for column, seconds in totals.items()}
+    return {
         "same files per CPU s": per_second,
         "times music21's object tree": per_second["ours"] / per_second["music21 object tree"],
         "times music21's played notes": per_second["ours"] / per_second["music21 played"],
@@ -494,6 +503,10 @@ def compare_all(arguments: argparse.Namespace) -> dict[str, Any]:
     return document | {"differing": differing, "explained": EXPLAINED}
 
 
+def write(document: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, help="folder of the other readers' answers")
@@ -510,15 +523,15 @@ def main() -> None:
     if arguments.cache is None and not arguments.speed_only:
         parser.error("--cache is needed, unless --speed-only is given")
     document = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
-    kept = document.get("speed")
+    known = document.get("speed")
     if not arguments.speed_only:
         document = compare_all(arguments)
+        write(document | ({"speed": known} if known else {}), arguments.output)
     if not arguments.skip_speed:
-        kept = speed(arguments.corpora, arguments.minutes_music21)
-        print(json.dumps(kept, indent=1))
-    if kept:
-        document["speed"] = kept
-    arguments.output.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        # Written after each file: an interrupted run keeps what it has measured.
+        for found in speed(arguments.corpora, arguments.minutes_music21):
+            write(document | {"speed": found}, arguments.output)
+            print(json.dumps(found, indent=1), flush=True)
 
 
 if __name__ == "__main__":
