@@ -24,4 +24,4 @@ def midi_folder(tmp_path):
 def processor():
     from symbolic_music.tokenization.build import build_remi_tokenizer
 
-    return build_remi_tokenizer([melody_score(random_melody(seed)) for seed in range(4)], vocab_size=900)
+    return build_remi_tokenizer([melody_score(random_melody(seed)) for seed in range(4)], vocab_size=1600)

@@ -54,4 +54,4 @@ def test_a_random_row_needs_its_dataset(folder, tmp_path):
     path.write_text(yaml.safe_dump({"base": "x", "flags": {}, "samples": {}, "runs": {"r": {"dataset": "random"}}}))
     done = study(folder, path)
     assert done.returncode != 0
-    assert done.stderr.strip() == "r: needs --other-dataset random=DATASET"
+    assert done.stderr.strip() == "error: r: needs --other-dataset random=DATASET"

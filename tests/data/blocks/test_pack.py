@@ -42,7 +42,7 @@ def test_every_piece_is_there_whole_and_the_tail_is_padded(pack_here, processor)
     split = split_of(7)
     blocks = pack_here(split)
     assert blocks.features == Features(
-        {"input_ids": List(Value("uint16"), length=BLOCK), "grammar_state": List(Value("int16"), length=5)}
+        {"input_ids": List(Value("uint16"), length=BLOCK), "grammar_state": List(Value("int16"), length=6)}
     )
     pieces, tail = pieces_in(blocks, processor.tokenizer)
     expected = [processor.encode_score(melody_score(random_melody(seed))) for seed in range(7)]
@@ -160,7 +160,7 @@ def test_collated_states_allow_every_token_of_the_block(pack_here, processor):
     assert {name: (value.dtype, tuple(value.shape)) for name, value in batch.items()} == {
         "input_ids": (torch.int64, ids.shape),
         "labels": (torch.int64, ids.shape),
-        "grammar_states": (torch.int16, (*ids.shape, 5)),
+        "grammar_states": (torch.int16, (*ids.shape, 6)),
     }
     allowed = processor.grammar().allowed(batch["grammar_states"].numpy())
     assert np.take_along_axis(allowed, ids[..., None], axis=-1).all()

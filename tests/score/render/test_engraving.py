@@ -15,7 +15,7 @@ from symbolic_music.score.piece import Piece
 from symbolic_music.score.render import engraving
 from symbolic_music.score.render.engraving import engrave_pages, write_engraving
 
-LONG = make_score([(240 * place, 240, 60 + 7 * place % 24) for place in range(8 * 60)])
+LONG = make_score([(240 * place, 240, 60 + 7 * place % 24) for place in range(8 * 200)])
 
 
 def test_a_page_shows_every_note_and_the_title():
@@ -44,7 +44,7 @@ def test_a_pdf_holds_all_pages_in_the_same_bytes(tmp_path):
 
 def test_a_png_is_a_page_of_notation(tmp_path):
     image = pytest.importorskip("PIL.Image")
-    (path,) = write_engraving(scale(), tmp_path / "a.png", "Title")
+    (path,) = write_engraving(scale(bars=16), tmp_path / "a.png", "Title")
     picture = image.open(path).convert("L")
     assert picture.size == (1240, 1754)
     # The title stands in the middle of the page's top, and the staff below runs to both margins.
