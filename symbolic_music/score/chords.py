@@ -52,6 +52,41 @@ QUALITIES: dict[str, tuple[int, ...]] = {
 
 Thirteenths leave out the eleventh, as players do. Augmented sixths stand on the lowered sixth degree."""
 
+QUALITY_OF_KIND = {
+    "major": "",
+    "minor": "m",
+    "augmented": "aug",
+    "diminished": "dim",
+    "dominant": "7",
+    "major-seventh": "maj7",
+    "minor-seventh": "m7",
+    "diminished-seventh": "dim7",
+    "augmented-seventh": "aug7",
+    "half-diminished": "m7b5",
+    "major-minor": "mmaj7",
+    "major-sixth": "6",
+    "minor-sixth": "m6",
+    "dominant-ninth": "9",
+    "major-ninth": "maj9",
+    "minor-ninth": "m9",
+    "dominant-11th": "11",
+    "major-11th": "maj11",
+    "minor-11th": "m11",
+    "dominant-13th": "13",
+    "major-13th": "maj13",
+    "minor-13th": "m13",
+    "suspended-second": "sus2",
+    "suspended-fourth": "sus4",
+    "Italian": "It6",
+    "French": "Fr6",
+    "German": "Ger6",
+    "pedal": "1",
+    "power": "5",
+    # Spelled above its bass F: F B D# G#, the half-diminished seventh of its sound.
+    "Tristan": "m7b5",
+}
+"""MusicXML's kinds (4.0, kind-value), also those of `**mxhm`; "Neapolitan", "none" and "other" are read otherwise."""
+
 # How people write the qualities; the longest spelling is tried first.
 _SPELLINGS = {
     "m": "min mi - mn minor",
@@ -91,7 +126,8 @@ _ROOT = r"[A-G](?:#{1,2}|b{1,2}|x)?"
 _CHORD = re.compile(rf"(?P<root>{_ROOT})(?P<quality>[^/]*(?:6/9[^/]*)?)(?:/(?P<bass>{_ROOT}))?$")
 _ALTERATION = re.compile(r"(?P<kind>add|no|omit)?(?P<accidental>[#b+-]?)(?P<degree>1[0-3]|[2-9])$")
 _NOTHING = frozenset(["N", "NC", "N.C.", "N.C", "n.c.", "nc", "No Chord", "none"])
-_SEMITONES_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+SEMITONES_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+"""Semitones of the naturals above C."""
 _SEMITONES_OF_DEGREE = {2: 2, 3: 4, 4: 5, 5: 7, 6: 9, 7: 10, 8: 12, 9: 14, 10: 16, 11: 17, 12: 19, 13: 21}
 _NORMAL = re.compile(rf"(?P<root>{_ROOT})(?P<quality>[^(/]*)(?:\((?P<changes>[^)]*)\))?(?:/(?P<bass>{_ROOT}))?$")
 
@@ -223,4 +259,4 @@ def _apply_change(steps: list[int], change: str) -> None:
 
 def pitch_class(name: str) -> int:
     """The pitch class of a note name such as "Bb": 0 is C, 11 is B."""
-    return (_SEMITONES_OF_LETTER[name[0]] + name.count("#") - name[1:].count("b")) % 12
+    return (SEMITONES_OF_LETTER[name[0]] + name.count("#") - name[1:].count("b")) % 12

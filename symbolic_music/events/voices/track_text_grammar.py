@@ -26,7 +26,6 @@ from symbolic_music.events.voices.grammar import (
     pitch_automaton,
 )
 
-_HEADER = ("Tempo", "Meter", "Key", "Bars", "Instrument")
 # Events before the first bar of a line: its number and its instrument.
 _LINE_OPENING = 2
 

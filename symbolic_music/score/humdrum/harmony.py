@@ -13,7 +13,7 @@ from collections import Counter
 
 import numpy as np
 
-from symbolic_music.score.chords import NO_CHORD, QUALITIES, chord_text, pitch_class
+from symbolic_music.score.chords import NO_CHORD, QUALITIES, QUALITY_OF_KIND, chord_text, pitch_class
 from symbolic_music.score.humdrum.syntax.interpretations import Interpretations
 from symbolic_music.score.humdrum.syntax.spines import Cells, Records
 
@@ -21,15 +21,6 @@ MUSICXML_HARMONY, ROMAN_HARMONY = b"**mxhm", b"**harm"
 CHORD_SPINES = (MUSICXML_HARMONY, ROMAN_HARMONY)
 UNREAD = "chord symbols that cannot be read"
 
-_QUALITY_OF_KIND = {
-    "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant": "7", "major-seventh": "maj7",
-    "minor-seventh": "m7", "diminished-seventh": "dim7", "augmented-seventh": "aug7", "half-diminished": "m7b5",
-    "major-minor": "mmaj7", "major-sixth": "6", "minor-sixth": "m6", "dominant-ninth": "9", "major-ninth": "maj9",
-    "minor-ninth": "m9", "dominant-11th": "11", "major-11th": "maj11", "minor-11th": "m11", "dominant-13th": "13",
-    "major-13th": "maj13", "minor-13th": "m13", "suspended-second": "sus2", "suspended-fourth": "sus4", "power": "5",
-    "pedal": "1",
-}  # fmt: skip
-"""MusicXML 4.0's kind-value."""
 _MXHM = re.compile(r"([A-G])([#-]*)\s+([a-z0-9-]+)(?:/([A-G])([#-]*))?$")
 _HARM = re.compile(
     r"[\d.]*(?P<accidental>[#-]*)(?P<numeral>VII|VI|V|IV|III|II|I|vii|vi|v|iv|iii|ii|i|Lt|Fr|Gn|N)(?P<triad>[o+]?)"
@@ -77,7 +68,7 @@ def read_musicxml_harmony(text: str) -> str | None:
         return None
     if match[3] == "none":
         return NO_CHORD
-    quality = _QUALITY_OF_KIND.get(match[3])
+    quality = QUALITY_OF_KIND.get(match[3])
     if quality is None or quality not in QUALITIES:
         return None
     bass = match[4] + match[5].replace("-", "b") if match[4] else ""

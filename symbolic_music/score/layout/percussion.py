@@ -6,8 +6,6 @@ to Standardized Drumset Notation, 1998). Steps are named as in a treble clef. Kn
 
 from typing import NamedTuple
 
-_STEPS = "CDEFGAB"
-
 
 class DrumSound(NamedTuple):
     """A drum sound as written.
@@ -81,8 +79,3 @@ _KIT = {
 def drum_sound(pitch: int) -> DrumSound:
     """How a drum's MIDI pitch is written; what General MIDI does not name stands on the middle line."""
     return _KIT.get(pitch) or DrumSound(f"Percussion {pitch}", "B", 4, "diamond")
-
-
-def staff_step(sound: DrumSound) -> int:
-    """A drum sound's place as steps above C of octave 0, to order those of a chord."""
-    return 7 * sound.octave + _STEPS.index(sound.step)

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from symbolic_music.score.chords import SEMITONES_OF_LETTER
+
 LETTERS = "CDEFGAB"
 _FIFTHS_OF_LETTER = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 # Fifths from the major key of the same tonic (ABC 2.1, section 3.1.14); only three letters of a mode count.
@@ -37,7 +39,6 @@ _METER = re.compile(r"(?P<top>[\d+()\s]+)/\s*(?P<bottom>\d+)")
 _BEATS = re.compile(r"(\d+)/(\d+)")
 _PART_SIGN = re.compile(r"[A-Za-z]|\(|\)\d*|\d+")
 _CLEF_OCTAVES = {"-8": -1, "+8": 1, "-15": -2, "+15": 2}
-_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _interval(text: str) -> int | None:
     if len(notes) != 2:
         return None
     first, second = (
-        _SEMITONES[letter.upper()]
+        SEMITONES_OF_LETTER[letter.upper()]
         + 12 * letter.islower()
         + 12 * (octaves.count("'") - octaves.count(","))
         + accidentals.count("^")

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from symbolic_music.score.abc.parse.fields import Key, Meter, Sounding
 from symbolic_music.score.abc.parse.signs import length_of
+from symbolic_music.score.chords import SEMITONES_OF_LETTER
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.notation.playback import MAX_PLAYED_BARS
 
 MAX_NOTES = 300_000
 """Written notes of a tune; more is no music, and takes seconds to read."""
-_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ALTERATIONS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
 _FOUR_FOUR = Meter(4, 4)
 _MAX_UNITS = 10**8
@@ -324,7 +324,7 @@ class Voice:
         else:
             alteration = self._accidentals.get(letter, self._key[letter])
         octaves = head.octaves.count("'") - head.octaves.count(",") if head.octaves else 0
-        pitch = self._shift + _SEMITONES[letter] + alteration + 12 * (octaves + (head.letter != letter))
+        pitch = self._shift + SEMITONES_OF_LETTER[letter] + alteration + 12 * (octaves + (head.letter != letter))
         if not 0 <= pitch <= 127:
             written = head.letter + head.octaves[:9]
             raise ScoreError(Refusal.PITCH_OUT_OF_RANGE, None, f"{written} gives pitch {pitch}, expected 0 to 127")

@@ -5,43 +5,9 @@ All 33 kinds of MusicXML 4.0 (data type `kind-value`) are known. "other" is read
 
 from lxml.etree import _Element
 
-from symbolic_music.score.chords import NO_CHORD, chord_text, normal_chord
+from symbolic_music.score.chords import NO_CHORD, QUALITY_OF_KIND, chord_text, normal_chord
 from symbolic_music.score.musicxml.reading.header import MAX_TEXT
 
-QUALITY_OF_KIND = {
-    "major": "",
-    "minor": "m",
-    "augmented": "aug",
-    "diminished": "dim",
-    "dominant": "7",
-    "major-seventh": "maj7",
-    "minor-seventh": "m7",
-    "diminished-seventh": "dim7",
-    "augmented-seventh": "aug7",
-    "half-diminished": "m7b5",
-    "major-minor": "mmaj7",
-    "major-sixth": "6",
-    "minor-sixth": "m6",
-    "dominant-ninth": "9",
-    "major-ninth": "maj9",
-    "minor-ninth": "m9",
-    "dominant-11th": "11",
-    "major-11th": "maj11",
-    "minor-11th": "m11",
-    "dominant-13th": "13",
-    "major-13th": "maj13",
-    "minor-13th": "m13",
-    "suspended-second": "sus2",
-    "suspended-fourth": "sus4",
-    "Italian": "It6",
-    "French": "Fr6",
-    "German": "Ger6",
-    "pedal": "1",
-    "power": "5",
-    # Spelled above its bass F: F B D# G#, the half-diminished seventh of its sound.
-    "Tristan": "m7b5",
-}
-"""MusicXML's kinds as qualities; "Neapolitan", "none" and "other" are read otherwise."""
 _OLD_KINDS = {
     # What programs wrote before, or write against the schema.
     "": "major",

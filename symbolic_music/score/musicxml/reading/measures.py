@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from lxml.etree import _Element
 
+from symbolic_music.score.chords import SEMITONES_OF_LETTER
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.musicxml.reading.harmony import harmony_text
 from symbolic_music.score.musicxml.reading.header import MAX_TEXT, Instrument, PartHeader, set_midi, whole
@@ -38,7 +39,6 @@ from symbolic_music.score.notation.instruments import BOWED_STRINGS, PIZZICATO, 
 from symbolic_music.score.notation.written import MAX_PASS, Placed, WrittenKey
 from symbolic_music.score.programs import DRUMS
 
-SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _LEFT_OUT_OF_NOTATIONS = {
     "ornaments": "ornaments",
     "articulations": "articulations",
@@ -425,7 +425,7 @@ class _PartReader:
         instrument = self._instrument(instrument_id)
         if unpitched is not None or (instrument.program == DRUMS and instrument.drum is not None):
             return self._drum(instrument, unpitched)
-        semitone = SEMITONES.get((step or "").strip())
+        semitone = SEMITONES_OF_LETTER.get((step or "").strip())
         if semitone is None:
             self.left_out["notes without a pitch"] += 1
             return 0, None
