@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_model import tiny_model, tiny_processor
 
-from symbolic_music.events.voices.abc_notes import AbcNotesCodec
+from symbolic_music.events.voices.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.grammar_processor import GrammarError, GrammarLogitsProcessor
@@ -18,10 +18,12 @@ from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMC
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 
+# Few pitches and voices: a random model then reaches a bar line within the lengths asked for.
+ABC_NOTES = AbcNotesSettings(lowest_pitch=60, highest_pitch=64, tempo_range=(118, 122), max_voices=3)
 TRACK_TEXT = TrackTextSettings(lowest_pitch=60, highest_pitch=64, tempo_range=(118, 122), max_bars=8, max_tracks=2)
 PROCESSORS = {
     "remi": tiny_processor,
-    "abc-notes": cache(lambda: build_word_level_tokenizer(AbcNotesCodec())),
+    "abc-notes": cache(lambda: build_word_level_tokenizer(AbcNotesCodec(ABC_NOTES))),
     "track-text": cache(lambda: build_word_level_tokenizer(TrackTextCodec(TRACK_TEXT))),
 }
 

@@ -90,7 +90,7 @@ def test_an_adapter_composes_as_its_merged_model_does_and_only_on_its_own_base(f
     AutoModelForCausalLM.from_config(other).save_pretrained(tmp_path / "other")
     done = run([*CLI, "generate"], "--model", output / "adapter", *asked, tmp_path / "no", expected=2)
     tokens = len(MusicProcessor.from_pretrained(output).tokenizer)
-    assert f"is an adapter for a model of {tokens} tokens; its base {tmp_path / 'other'} has 77" in done.stderr
+    assert f"is an adapter for a model of {tokens:,} tokens; its base {tmp_path / 'other'} has 77" in done.stderr
 
 
 def test_a_dataset_is_taken_as_it_is(folder, tmp_path):
