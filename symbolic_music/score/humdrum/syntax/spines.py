@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, compress, count, repeat
+from itertools import chain, count, pairwise, repeat
 from operator import itemgetter
 from pathlib import Path
 
@@ -23,6 +23,7 @@ MAX_LINE_BYTES = 2**18
 MAX_RECORDS, MAX_LAYOUTS = 400_000, 20_000
 """The longest of the Polish Scores has 10,000 lines, whose spines are split and joined some hundred times."""
 COMMENT, INTERPRETATION, BAR_LINE = b"!"[0], b"*"[0], b"="[0]
+_TAB, _NULL = b"\t"[0], b"."[0]
 _CELLS_AT_ONCE = 2**18
 
 # Begins with what can be searched for at once: the star, and then that a tab or nothing is before it.
@@ -331,58 +332,58 @@ def read_cells(records: Records, data_records: np.ndarray, wanted: Container[int
         wanted: numbers of spines; of few different tokens.
         others: likewise.
     """
-    # Each token is looked up once and never looked at again: as strings there are 60 million of them.
+    # Three cells in four are null. They are told apart as bytes; only the others become strings, each looked up once.
     numbers: defaultdict[bytes, int] = defaultdict(count().__next__)
     numbers[b"."]
-    blocks: list[tuple[int, list[int], np.ndarray]] = []
-    sparse: dict[int, list[tuple[int, bytes]]] = {}
-    spine_of = records.spines.lane_spine
-    is_wanted = bytes(spine in wanted for spine in spine_of)
-    sought = {lane for lane, spine in enumerate(spine_of) if spine in others}
-    lines = [records.lines[record] for record in data_records.tolist()]
-    for first_row, height, layout in _rectangles(records, data_records):
-        width = len(layout.lanes)
-        tokens = b"\t".join(lines[first_row : first_row + height]).split(b"\t")
-        for lane in sought.intersection(layout.lanes):
-            _add_cells(sparse.setdefault(spine_of[lane], []), first_row, tokens[layout.lanes.index(lane) :: width])
-        mask = bytes(map(is_wanted.__getitem__, layout.lanes))
-        columns = mask.count(1)
-        if not columns:
-            continue
-        chosen = tokens if columns == width else compress(tokens, mask * height)
-        ids = np.fromiter(map(numbers.__getitem__, chosen), np.int64, height * columns)
-        blocks.append((first_row, list(compress(layout.lanes, mask)), ids))
-    return Cells(*_locate(blocks), list(numbers), sparse)
-
-
-def _locate(blocks: list[tuple[int, list[int], np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row, lane and token of each cell that is not null, from the first row, the lanes and the tokens of blocks."""
-    nothing = np.empty(0, np.int64)
-    if not blocks:
-        return nothing, nothing, nothing
-    first_rows, lanes, tokens = zip(*blocks, strict=True)
-    token = np.concatenate(tokens)
-    cells = token.nonzero()[0]
-    begins = np.cumsum([0, *map(len, tokens[:-1])])
-    widths = np.array(list(map(len, lanes)), np.int64)
-    lane_begins = np.cumsum(widths) - widths
-    block = np.searchsorted(begins, cells, side="right") - 1
-    below, place = np.divmod(cells - begins[block], widths[block])
-    lane = np.fromiter(chain.from_iterable(lanes), np.int64)[lane_begins[block] + place]
-    return np.array(first_rows, np.int64)[block] + below, lane, token[cells]
-
-
-def _add_cells(cells: list[tuple[int, bytes]], first_row: int, column: list[bytes]) -> None:
-    # Most of such columns are empty, which is seen at once.
-    if column.count(b".") < len(column):
-        cells += [(first_row + row, token) for row, token in enumerate(column) if token != b"."]
-
-
-def _rectangles(records: Records, data_records: np.ndarray) -> Iterator[tuple[int, int, Layout]]:
-    """First row, number of rows and layout of each run of data records between layouts, cut where it is long."""
     layouts = records.spines.layouts
-    edges = np.searchsorted(data_records, [*(layout.first for layout in layouts), len(records.lines)]).tolist()
-    for layout, first, end in zip(layouts, edges[:-1], edges[1:], strict=True):
-        step = max(1, _CELLS_AT_ONCE // len(layout.lanes))
-        for row in range(first, end, step):
-            yield row, min(step, end - row), layout
+    lane_spine = np.array(records.spines.lane_spine, np.int64)
+    is_wanted = np.array([spine in wanted for spine in records.spines.lane_spine], bool)
+    is_other = np.array([spine in others for spine in records.spines.lane_spine], bool)
+    lanes = np.fromiter(chain.from_iterable(layout.lanes for layout in layouts), np.int64)
+    widths = np.array([len(layout.lanes) for layout in layouts], np.int64)
+    layout_of = np.searchsorted([layout.first for layout in layouts], data_records, side="right") - 1
+    begins, row_widths = (np.cumsum(widths) - widths)[layout_of], widths[layout_of]
+    lines = [records.lines[record] for record in data_records.tolist()]
+    sparse: dict[int, list[tuple[int, bytes]]] = {spine: [] for spine in lane_spine[is_other].tolist()}
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [(np.empty(0, np.int64),) * 3]
+    for first, end in _spans(row_widths):
+        row, column, text, token_begins, token_ends = _filled_cells(lines[first:end], row_widths[first:end])
+        row += first
+        lane = lanes[begins[row] + column]
+        if sparse:
+            chosen = np.flatnonzero(is_other[lane])
+            tokens = _cut(text, token_begins[chosen], token_ends[chosen])
+            for spine, where, token in zip(
+                lane_spine[lane[chosen]].tolist(), row[chosen].tolist(), tokens, strict=True
+            ):
+                sparse[spine].append((where, token))
+        chosen = np.flatnonzero(is_wanted[lane])
+        ids = map(numbers.__getitem__, _cut(text, token_begins[chosen], token_ends[chosen]))
+        found.append((row[chosen], lane[chosen], np.fromiter(ids, np.int64, len(chosen))))
+    row, lane, token = map(np.concatenate, zip(*found, strict=True))
+    return Cells(row, lane, token, list(numbers), sparse)
+
+
+def _spans(widths: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First row and end of runs of rows that are cut into cells at once, from the number of cells in each row."""
+    chunk = np.cumsum(widths) // _CELLS_AT_ONCE
+    edges = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), len(widths)]
+    return pairwise(edges)
+
+
+def _filled_cells(
+    lines: list[bytes], widths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bytes, np.ndarray, np.ndarray]:
+    """Row and column of each cell that is not null, the text of all lines, and where in it each such cell lies."""
+    text = b"\t".join([*lines, b""])
+    characters = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(characters == _TAB)
+    begins = np.empty_like(ends)
+    begins[:1], begins[1:] = 0, ends[:-1] + 1
+    filled = np.flatnonzero((ends - begins != 1) | (characters[begins] != _NULL))
+    row = np.repeat(np.arange(len(lines)), widths)[filled]
+    return row, filled - (np.cumsum(widths) - widths)[row], text, begins[filled], ends[filled]
+
+
+def _cut(text: bytes, begins: np.ndarray, ends: np.ndarray) -> list[bytes]:
+    return [text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
