@@ -352,11 +352,9 @@ def read_cells(records: Records, data_records: np.ndarray, wanted: Container[int
         lane = lanes[begins[row] + column]
         if sparse:
             chosen = np.flatnonzero(is_other[lane])
-            tokens = _cut(text, token_begins[chosen], token_ends[chosen])
-            for spine, where, token in zip(
-                lane_spine[lane[chosen]].tolist(), row[chosen].tolist(), tokens, strict=True
-            ):
-                sparse[spine].append((where, token))
+            words = _cut(text, token_begins[chosen], token_ends[chosen])
+            for spine, where, word in zip(lane_spine[lane[chosen]].tolist(), row[chosen].tolist(), words, strict=True):
+                sparse[spine].append((where, word))
         chosen = np.flatnonzero(is_wanted[lane])
         ids = map(numbers.__getitem__, _cut(text, token_begins[chosen], token_ends[chosen]))
         found.append((row[chosen], lane[chosen], np.fromiter(ids, np.int64, len(chosen))))
