@@ -90,8 +90,10 @@ def killed_and_resumed(command: list[str], output: Path, units: int, log: Path) 
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Every file of a dataset."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Every file of a dataset; its card names the command, and with it the folder's own path, which is left out."""
+    own = str(folder).encode()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes().replace(own, b"OUTPUT") for path in files}
 
 
 def by_source(output: Path) -> list[dict[str, Any]]:
@@ -122,7 +124,6 @@ def main() -> None:
     archives = sorted(path for path in options.corpora.iterdir() if path.suffix == ".zip" or ".tar" in path.suffixes)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
-        # The same last name, since the card tells the command with it.
         straight, killed = folder / "straight" / "all", folder / "killed" / "all"
         straight.parent.mkdir(parents=True, exist_ok=True)
         killed.parent.mkdir(parents=True, exist_ok=True)
