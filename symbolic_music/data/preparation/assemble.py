@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from symbolic_music.data.preparation.card import dataset_card
+from symbolic_music.data.preparation.presentation.card import dataset_card
 from symbolic_music.data.preparation.deal import Deal
 from symbolic_music.data.preparation.shards import COLUMNS, shards
 from symbolic_music.data.preparation.splits import SPLITS
