@@ -2,6 +2,7 @@
 
 python train/prepare_dataset.py --corpus folk --output data/folk
 python train/prepare_dataset.py --archive scores.tar.xz --archive groove.zip --output data/scores
+python train/prepare_dataset.py --config train/configs/data/ensembles.yaml --root ~/scores --output data/ensembles
 python train/prepare_dataset.py --midi-dir ~/midi --output data/mine --push-to-hub USER/NAME --private
 """
 
@@ -16,6 +17,8 @@ from symbolic_music.data.preparation.assemble import SKIPPED_FILE
 from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD
 from symbolic_music.data.preparation.pieces import PieceSettings
 from symbolic_music.data.preparation.prepare import MEMORY, TIMEOUT, PrepareError, PrepareSettings, prepare_dataset
+from symbolic_music.data.preparation.presentation.credits import Presentation
+from symbolic_music.data.preparation.recipe import RecipeError, read_recipe
 from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
 from symbolic_music.data.sources.archives import archive_source, list_archive
 from symbolic_music.data.sources.corpora import NAMED_CORPORA, list_corpus
@@ -29,9 +32,13 @@ from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES, MUSIC_SUFFIX
 from symbolic_music.score.transforms.pedal import PEDAL_MODES
 
 
-def parse_arguments() -> argparse.Namespace:
-    """What the user typed; a number out of range ends with exit code 2."""
+def build_parser() -> argparse.ArgumentParser:
+    """The flags; a recipe's keys are their names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--config", type=Path, help="a recipe: a YAML file of these flags; flags win, lists are joined"
+    )
+    parser.add_argument("--root", type=Path, default=Path(), help="where the paths of --config begin; default here")
     parser.add_argument("--corpus", action="append", default=[], help=f"one of {', '.join(sorted(NAMED_CORPORA))}")
     parser.add_argument("--midi-dir", type=Path, action="append", default=[], help="MIDI files, recursively")
     parser.add_argument("--abc-dir", type=Path, action="append", default=[], help="ABC tune books, recursively")
@@ -46,6 +53,13 @@ def parse_arguments() -> argparse.Namespace:
         action="append",
         default=[],
         help="of files that state none; for all, or for the folder or archive of this name",
+    )
+    parser.add_argument(
+        "--accept-license",
+        metavar="WORDS",
+        action="append",
+        default=[],
+        help='leave out pieces under other licences than these ("CC BY" is not CC BY-NC, -ND or -SA); default all',
     )
     parser.add_argument("--output", type=Path, required=True, help="the dataset folder to write")
     parser.add_argument("--push-to-hub", metavar="USER/NAME", help="publish the finished dataset")
@@ -70,17 +84,27 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--validation-fraction", type=float, default=0.05)
     parser.add_argument("--test-fraction", type=float, default=0.05)
     parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, help="near-duplicate similarity")
-    arguments = parser.parse_args()
+    return parser
+
+
+def parse_arguments() -> tuple[argparse.Namespace, Presentation]:
+    """What the user typed, and what the recipe adds to it; a number out of range ends with exit code 2."""
+    parser = build_parser()
+    arguments, presentation = parser.parse_args(), Presentation(has_picture=True)
+    if arguments.config is not None:
+        values, presentation = read_recipe(arguments.config, arguments.root, parser)
+        parser.set_defaults(**values)
+        arguments = parser.parse_args()
     for name in ("num_workers", "limit"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')}: expected a number above 0, got {value}")
     if arguments.push_to_hub:
         check_repo_id(arguments.push_to_hub)
-    return arguments
+    return arguments, presentation
 
 
-def list_units(arguments: argparse.Namespace) -> list[WorkUnit]:
+def list_units(arguments: argparse.Namespace, presentation: Presentation) -> list[WorkUnit]:
     """Everything the arguments name, in the order corpora, folders, archives, datasets."""
     folders = [
         *((folder, MIDI_SUFFIXES) for folder in arguments.midi_dir),
@@ -88,7 +112,9 @@ def list_units(arguments: argparse.Namespace) -> list[WorkUnit]:
         *((folder, MUSIC_SUFFIXES) for folder in arguments.music_dir),
     ]
     sources = [*(folder_source(folder) for folder, _ in folders), *map(archive_source, arguments.archive)]
-    licenses = Licenses(arguments.license, sources)
+    credits = [credit for credit in presentation.credits if credit.license and credit.source in sources]
+    known = [f"{credit.source}={credit.license}" for credit in credits]
+    licenses = Licenses([*known, *arguments.license], sources)
     units = [unit for name in arguments.corpus for unit in list_corpus(name)]
     for folder, suffixes in folders:
         units += list_directory(folder, suffixes, licenses.of(folder_source(folder)) or UNKNOWN_LICENSE)
@@ -107,10 +133,13 @@ def list_units(arguments: argparse.Namespace) -> list[WorkUnit]:
 
 def main() -> None:
     """Parse, list, prepare, report."""
-    arguments = parse_arguments()
+    arguments, presentation = parse_arguments()
     settings = PrepareSettings(
         pieces=PieceSettings(
-            max_bars=arguments.max_bars, sound_chords=arguments.chords == "sound", pedal=arguments.pedal
+            max_bars=arguments.max_bars,
+            sound_chords=arguments.chords == "sound",
+            pedal=arguments.pedal,
+            licenses=tuple(arguments.accept_license),
         ),
         timeout=arguments.timeout,
         memory=arguments.memory,
@@ -118,9 +147,10 @@ def main() -> None:
         fractions=SplitFractions(arguments.validation_fraction, arguments.test_fraction),
         seed=arguments.seed,
         threshold=arguments.threshold,
+        presentation=presentation,
     )
     summary = prepare_dataset(
-        list_units(arguments),
+        list_units(arguments, presentation),
         arguments.output,
         settings,
         num_workers=arguments.num_workers,
@@ -141,7 +171,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (CorpusError, MissingExtraError, OSError, PrepareError, PublishError, SplitError) as error:
+    except (CorpusError, MissingExtraError, OSError, PrepareError, PublishError, RecipeError, SplitError) as error:
         print(f"prepare_dataset: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -24,6 +24,7 @@ class Piece:
         license: likewise: the licence that the file itself states.
         key: the first key as the notation writes it ("Ador"); None where only the Score can say.
         number: the piece's own number in a book, the `X:` of ABC; "" where the file holds one piece.
+        composer_dates: the composer's first and last dates as the file states them ("1810/03/01-1849/10/17").
         left_out: how much of what the file says does not go into the Score, by kind.
     """
 
@@ -34,6 +35,7 @@ class Piece:
     license: str = ""
     key: str | None = None
     number: str = ""
+    composer_dates: str = ""
     left_out: Counter[str] = field(default_factory=Counter)
 
 

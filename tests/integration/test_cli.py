@@ -239,7 +239,7 @@ GENERATE = ["generate", "--output-dir", "out", "--model", "no/such/model"]
         ([*GENERATE, "--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (
             [*GENERATE, "--format", "mid,ogg"],
-            "--format is 'mid,ogg'; expected a comma-separated list of mid, abc, musicxml, mxl, wav, mp3, png, svg, pdf",
+            "--format is 'mid,ogg'; expected a comma-separated list of mid, abc, musicxml, mxl, wav, mp3, png, svg",
         ),
         ([*GENERATE, "--format", ","], "--format is ','; expected"),
         (["render", "{music}/walk.mid", "--output", "{music}/walk.ogg"], "cannot write .ogg; expected"),

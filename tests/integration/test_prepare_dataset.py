@@ -17,6 +17,8 @@ from datasets import load_dataset
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
 from symbolic_music.score.midi.io import midi_bytes, read_midi, write_midi
+from symbolic_music.score.musicxml.write import musicxml_text
+from symbolic_music.score.transforms.edit import transpose
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "train" / "prepare_dataset.py")]
@@ -97,9 +99,9 @@ KERN = "!!!COM: Anon, A.\n!!!OTL: A Song\n!!!YEM: CC BY 4.0\n**kern\n*M4/4\n{}*-
 ABC = 'X:{0}\nT:Tune {0}\nM:4/4\nL:1/4\nK:Ador\n"Am"A{1}cd|"G7"e{1}fg|"Am"a{1}ge|"G"d{1}BG|]\n\n'
 
 
-def melody_bytes(seed, length=32):
+def melody_bytes(seed, length=32, lowest=50):
     track = TrackTick("", 0, False)
-    for step, pitch in enumerate(np.random.default_rng(seed).integers(50, 80, length)):
+    for step, pitch in enumerate(np.random.default_rng(seed).integers(lowest, 80, length)):
         track.notes.append(NoteTick(step * 240, 240, int(pitch), 80))
     score = ScoreTick(480)
     score.tracks.append(track)
@@ -269,3 +271,61 @@ def test_user_errors_are_one_line_and_exit_code_2(tmp_path, arguments, message):
     assert message in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+RECIPE = """
+title: Two of three
+archive: [songs.zip, closed.zip]
+midi_dir: [melodies]
+accept_license: [CC0, public domain]
+credits:
+  songs: {title: The Songs, by: Nobody, url: "https://example.org", license: CC0, kind: songs}
+  closed: {license: CC BY-NC 4.0}
+  melodies: {license: public domain}
+"""
+
+
+def test_a_recipe_joins_formats_refuses_licences_and_names_everyone(tmp_path):
+    # Of a range that fits one staff: two staves would be two tracks.
+    scores = [read_midi(melody_bytes(seed, lowest=62)) for seed in range(8)]
+    higher = {f"{seed}.musicxml": musicxml_text(transpose(score, 3)).encode() for seed, score in enumerate(scores)}
+    write_zip(tmp_path / "songs.zip", higher)
+    write_zip(tmp_path / "closed.zip", {f"{seed}.mid": melody_bytes(50 + seed) for seed in range(2)})
+    (tmp_path / "melodies").mkdir()
+    for seed, score in enumerate(scores):
+        write_midi(score, tmp_path / "melodies" / f"{seed}.mid")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    arguments = ("--config", tmp_path / "recipe.yaml", "--root", tmp_path, "--output", tmp_path / "out")
+    result = run(*arguments, "--num-workers", 1, "--timeout", 120)
+    assert result.returncode == 0, result.stderr
+    assert "skipped, license: 2" in result.stdout
+    rows = [row for part in loaded(tmp_path / "out", tmp_path).values() for row in part]
+    groups = {(row["source"], row["name"].partition(".")[0]): row["group"] for row in rows}
+    assert all(groups["songs", str(seed)] == groups["melodies", str(seed)] for seed in range(8))
+    assert len(set(groups.values())) == 8
+    assert {(row["source"], row["license"]) for row in rows} == {("songs", "CC0"), ("melodies", "public domain")}
+    card, credits = ((tmp_path / "out" / name).read_text() for name in ("README.md", "ATTRIBUTION.md"))
+    assert "# Two of three\n" in card
+    assert "(overview.png)" in card
+    assert "| songs | songs | 8 |" in card
+    assert (tmp_path / "out" / "overview.png").stat().st_size > 10_000
+    assert "## The Songs\n\n- by: Nobody\n- from: https://example.org\n- songs: 8 pieces, CC0" in credits
+
+
+@pytest.mark.slow
+def test_the_same_song_as_musicxml_and_as_midi_is_one_group(tmp_path, shared_data):
+    paths = sorted(shared_data("midi_song/openscore_lieder").glob("*.mid"))[:4]
+    assert len(paths) == 4
+    with zipfile.ZipFile(shared_data("corpora/openscore-lieder.zip")) as archive:
+        by_number = {Path(name).stem: name for name in archive.namelist()}
+        songs = {path.stem: archive.read(by_number[f"lc{path.stem.removeprefix('lc')}"]) for path in paths}
+    write_zip(tmp_path / "songs.zip", {f"{name}.mxl": data for name, data in songs.items()})
+    (tmp_path / "midi").mkdir()
+    for path in paths:
+        (tmp_path / "midi" / path.name).write_bytes(path.read_bytes())
+    arguments = ("--archive", tmp_path / "songs.zip", "--midi-dir", tmp_path / "midi", "--output", tmp_path / "out")
+    result = run(*arguments, "--validation-fraction", 0, "--test-fraction", 0)
+    assert result.returncode == 0, result.stderr
+    rows = loaded(tmp_path / "out", tmp_path)["train"]
+    groups = {(row["source"], Path(row["name"]).stem): row["group"] for row in rows}
+    assert all(groups["songs", path.stem] == groups["midi", path.stem] for path in paths)

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from symbolic_music.data.preparation.presentation.card import dataset_card
+from symbolic_music._extras import MissingExtraError
 from symbolic_music.data.preparation.deal import Deal
+from symbolic_music.data.preparation.pieces import DRUMS
+from symbolic_music.data.preparation.presentation.card import dataset_card
+from symbolic_music.data.preparation.presentation.credits import Presentation, attribution
+from symbolic_music.data.preparation.presentation.overview import COLUMNS as OVERVIEW_COLUMNS
+from symbolic_music.data.preparation.presentation.overview import Overview, overview_png
 from symbolic_music.data.preparation.shards import COLUMNS, shards
 from symbolic_music.data.preparation.splits import SPLITS
 
@@ -26,13 +32,23 @@ DUPLICATE = "duplicate"
 CARD_FILE = "README.md"
 SUMMARY_FILE = "prepare.json"
 SKIPPED_FILE = "skipped.jsonl"
+ATTRIBUTION_FILE = "ATTRIBUTION.md"
+OVERVIEW_FILE = "overview.png"
 DATA_FOLDER = "data"
 
 ROWS_PER_FILE = 20_000
 ROWS_PER_GROUP = 1_000
 
 
-def assemble(work: Path, folder: Path, deal: Deal, same_as: Sequence[str], plan: dict[str, Any], command: str) -> None:
+def assemble(
+    work: Path,
+    folder: Path,
+    deal: Deal,
+    same_as: Sequence[str],
+    plan: dict[str, Any],
+    presentation: Presentation,
+    command: str,
+) -> None:
     """Write the whole dataset folder.
 
     Args:
@@ -41,25 +57,33 @@ def assemble(work: Path, folder: Path, deal: Deal, same_as: Sequence[str], plan:
         deal: what becomes of each row.
         same_as: see `write_skipped`.
         plan: what the run was to do, for the summary.
+        presentation: the card's title and whom the dataset names.
         command: what the user typed, for the card.
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / DATA_FOLDER).mkdir(parents=True)
     counts = {split: _write_split(work, folder / DATA_FOLDER, split, deal) for split in SPLITS}
     skipped = write_skipped(work, folder / SKIPPED_FILE, same_as)
-    summary = {
+    summary: dict[str, Any] = {
         "plan": plan,
         "split_hash": deal.split_hash,
         "splits": {split: count for split, count in counts.items() if count["pieces"]},
         "skipped": skipped,
         "left_out": _left_out_summary(work),
         "groups": _group_summary(deal),
-        "sources": _source_summary(work, deal),
+        "sources": _source_summary(work, deal, presentation),
         "composers": _composer_summary(work, deal),
         "chords": _chord_summary(work, deal),
+        "content": _content_summary(work, deal, presentation),
     }
     (folder / SUMMARY_FILE).write_bytes(json_bytes(summary))
-    (folder / CARD_FILE).write_text(dataset_card(summary, command))
+    if presentation.credits:
+        max_bars = plan["settings"]["pieces"]["max_bars"]
+        (folder / ATTRIBUTION_FILE).write_text(attribution(presentation, summary["sources"], max_bars))
+    if presentation.has_picture:
+        with suppress(MissingExtraError):  # without matplotlib the figures are in the summary alone
+            (folder / OVERVIEW_FILE).write_bytes(overview_png(summary["content"]))
+    (folder / CARD_FILE).write_text(dataset_card(summary, command, (folder / OVERVIEW_FILE).exists()))
 
 
 def _write_split(work: Path, folder: Path, split: str, deal: Deal) -> dict[str, int | float]:
@@ -156,12 +180,34 @@ def _kept_tables(work: Path, deal: Deal, columns: list[str]) -> Iterator[pa.Tabl
         row += table.num_rows
 
 
-def _source_summary(work: Path, deal: Deal) -> list[dict[str, Any]]:
-    """Pieces kept by source and licence."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for kept in _kept_tables(work, deal, ["source", "license"]):
-        counts.update(zip(kept["source"].to_pylist(), kept["license"].to_pylist(), strict=True))
-    return [{"source": s, "license": text, "pieces": counts[s, text]} for s, text in sorted(counts)]
+def _source_summary(work: Path, deal: Deal, presentation: Presentation) -> list[dict[str, Any]]:
+    """What is kept by source and licence: pieces, notes, hours, composers, pieces with drums, with three parts."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    composers: dict[tuple[str, str], set[str]] = {}
+    for kept in _kept_tables(work, deal, ["source", "license", "notes", "seconds", "composer", "programs"]):
+        for row in kept.to_pylist():
+            key = row["source"], row["license"]
+            composers.setdefault(key, set()).add(row["composer"])
+            counts.setdefault(key, Counter()).update(
+                pieces=1,
+                notes=row["notes"],
+                seconds=row["seconds"],
+                with_drums=int(DRUMS in row["programs"]),
+                with_three_instruments=int(len(row["programs"]) >= 3),
+            )
+    return [
+        {"source": source, "license": text, "kind": getattr(presentation.credit_of(source), "kind", "")}
+        | {name: found[name] for name in ("pieces", "notes", "with_drums", "with_three_instruments")}
+        | {"hours": round(found["seconds"] / 3600, 2), "composers": len(composers[source, text] - {""})}
+        for (source, text), found in sorted(counts.items())
+    ]
+
+
+def _content_summary(work: Path, deal: Deal, presentation: Presentation) -> dict[str, dict[str, int]]:
+    overview = Overview(presentation.composers)
+    for kept in _kept_tables(work, deal, list(OVERVIEW_COLUMNS)):
+        overview.add(kept.to_pylist())
+    return overview.as_json()
 
 
 def _composer_summary(work: Path, deal: Deal) -> dict[str, int]:

@@ -16,6 +16,7 @@ from symusic.core import ScoreTick as Score
 from symusic.core import TrackTick
 
 from symbolic_music.data.preparation.duplicates import shingles, signature
+from symbolic_music.data.sources.licenses import is_accepted
 from symbolic_music.data.sources.units import WorkUnit, shown_name
 from symbolic_music.score.bars import bar_table, count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
@@ -29,6 +30,8 @@ from symbolic_music.score.transforms.pedal import piece_with_pedal
 
 DRUMS = -1
 """Stands for drums in the column `programs`."""
+LICENSE = "license"
+"""The reason, beside those of `Refusal`, for which a piece is left out: its licence is not among those accepted."""
 _KEYS_BY_FIFTHS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 _MINOR_SHIFT = 3  # A minor has no sharps, and A lies three fifths above C
 
@@ -42,12 +45,14 @@ class PieceSettings:
         max_bars: longer pieces are cut at bar lines into equal parts of at most so many bars; None keeps them whole.
         sound_chords: whether chord symbols are also played, by a piano track of their own.
         pedal: what is done with sustain pedals, one of `score.midi.pedal.PEDAL_MODES`.
+        licenses: words for the licences that are accepted ("CC0", "CC BY"); none accepts all.
     """
 
     limits: ScoreLimits = field(default_factory=ScoreLimits)
     max_bars: int | None = None
     sound_chords: bool = False
     pedal: str = "auto"
+    licenses: tuple[str, ...] = ()
 
 
 def unit_rows(unit: WorkUnit, settings: PieceSettings) -> list[dict[str, Any]]:
@@ -116,6 +121,9 @@ def _piece_rows(unit: WorkUnit, name: str, piece: Piece, settings: PieceSettings
     refusal = check_score(piece.score, settings.limits)
     if refusal is not None:
         return [refused_row(unit, name, refusal, "read, but outside the limits for a piece")]
+    license = piece.license or unit.license
+    if settings.licenses and not is_accepted(license, settings.licenses):
+        return [refused_row(unit, name, LICENSE, f"is {license!r}; accepted: {', '.join(settings.licenses)}")]
     if settings.sound_chords:
         piece = replace(piece, score=with_comping(piece.score, piece.chords))
     hashes = shingles(piece.score)
@@ -162,6 +170,7 @@ def _piece_row(unit: WorkUnit, name: str, piece: Piece) -> dict[str, Any]:
         "meter": _first_meter(score),
         "title": piece.title,
         "composer": piece.composer,
+        "composer_dates": piece.composer_dates,
         "chords": [{"onset": float(chord.onset), "symbol": chord.text} for chord in piece.chords],
         "digest": content_digest(score),
     }

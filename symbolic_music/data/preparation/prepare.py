@@ -21,8 +21,10 @@ from typing import Any
 from tqdm import tqdm
 
 from symbolic_music.data.preparation.assemble import (
+    ATTRIBUTION_FILE,
     CARD_FILE,
     DATA_FOLDER,
+    OVERVIEW_FILE,
     SKIPPED_FILE,
     SUMMARY_FILE,
     assemble,
@@ -32,6 +34,7 @@ from symbolic_music.data.preparation.assemble import (
 from symbolic_music.data.preparation.deal import Deal, Gathered, deal_rows, gather_rows
 from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD
 from symbolic_music.data.preparation.pieces import PieceSettings, refused_row, unit_rows
+from symbolic_music.data.preparation.presentation.credits import Presentation
 from symbolic_music.data.preparation.shards import shard_path, write_shard
 from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
 from symbolic_music.data.preparation.workers import Failure, map_in_order
@@ -43,7 +46,7 @@ WORK_FOLDER = ".work"
 _PLAN_FILE = "plan.json"
 _LOCK_FILE = "lock"
 _ASSEMBLED = "assembled"
-_OWN_FILES = (CARD_FILE, SUMMARY_FILE, SKIPPED_FILE, DATA_FOLDER, WORK_FOLDER)
+_OWN_FILES = (CARD_FILE, SUMMARY_FILE, SKIPPED_FILE, ATTRIBUTION_FILE, OVERVIEW_FILE, DATA_FOLDER, WORK_FOLDER)
 
 UNITS_PER_SHARD = 512
 TIMEOUT = 60.0
@@ -68,6 +71,7 @@ class PrepareSettings:
         fractions: the shares of validation and test.
         seed: of the deal.
         threshold: lowest similarity that makes two pieces near duplicates.
+        presentation: the title of its card, and whom it names for its music.
 
     Raises:
         PrepareError: when the timeout or the memory is not above 0, the threshold not in (0, 1], or pieces are to be
@@ -81,6 +85,7 @@ class PrepareSettings:
     fractions: SplitFractions = field(default_factory=SplitFractions)
     seed: int = 0
     threshold: float = DEFAULT_THRESHOLD
+    presentation: Presentation = field(default_factory=Presentation)
 
     def __post_init__(self) -> None:
         if not self.timeout > 0:
@@ -133,7 +138,7 @@ def prepare_dataset(
         _read_all(units, work, settings, num_workers, progress)
         rows = gather_rows(work)
         deal = _deal(rows, work, output, settings)
-        assemble(work, work / _ASSEMBLED, deal, rows.same_as, plan, command)
+        assemble(work, work / _ASSEMBLED, deal, rows.same_as, plan, settings.presentation, command)
         _publish(work / _ASSEMBLED, output)
     shutil.rmtree(output / WORK_FOLDER)
     return json.loads((output / SUMMARY_FILE).read_text())
@@ -258,8 +263,9 @@ def _deal(rows: Gathered, work: Path, output: Path, settings: PrepareSettings) -
 def _publish(assembled: Path, output: Path) -> None:
     """Move the finished dataset into place; the card last, since it marks the dataset as finished."""
     shutil.rmtree(output / DATA_FOLDER, ignore_errors=True)
-    for name in (DATA_FOLDER, SKIPPED_FILE, SUMMARY_FILE, CARD_FILE):
-        (assembled / name).rename(output / name)
+    for name in (DATA_FOLDER, SKIPPED_FILE, ATTRIBUTION_FILE, OVERVIEW_FILE, SUMMARY_FILE, CARD_FILE):
+        if (assembled / name).exists():
+            (assembled / name).rename(output / name)
 
 
 def _count_words(counts: Counter[str]) -> str:

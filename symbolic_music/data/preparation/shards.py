@@ -26,6 +26,7 @@ COLUMNS = Features(
         "meter": Value("string"),
         "title": Value("string"),
         "composer": Value("string"),
+        "composer_dates": Value("string"),
         "chords": List({"onset": Value("float64"), "symbol": Value("string")}),
     }
 )

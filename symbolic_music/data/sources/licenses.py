@@ -5,6 +5,7 @@ What single pieces state of themselves is known only to their readers. Knows not
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import PurePosixPath
 
 _FILE = re.compile(r"(?:licen[cs]e|copying|unlicense)(?:[-_.].*)?", re.IGNORECASE)
@@ -39,9 +40,27 @@ class Licenses:
         return self._of.get(source, self._for_all)
 
 
+def is_accepted(license: str, accepted: Sequence[str]) -> bool:
+    """Whether a licence is one of those that are accepted, each given by words that name it.
+
+    Hyphens count as spaces, and "CC BY" accepts no licence that goes on with NC, ND or SA.
+    """
+    text = _plain(license)
+    return any(_pattern(words).search(text) for words in accepted)
+
+
 def is_license_file(name: str) -> bool:
     """Whether a file's name says that it holds a licence, for everything beside and below it."""
     return bool(_FILE.fullmatch(PurePosixPath(name).name))
+
+
+@cache
+def _pattern(words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(_plain(words))}(?!\w)(?! (?:nc|nd|sa)\b)")
+
+
+def _plain(license: str) -> str:
+    return " ".join(re.sub(r"[-_/]", " ", license.lower()).split())
 
 
 def stated_license(data: bytes) -> str:

@@ -34,6 +34,7 @@ class RowUnit(WorkUnit):
             piece.title = row.get("title") or piece.title
             piece.license = row.get("license") or piece.license
             piece.composer = row.get("composer") or piece.composer
+            piece.composer_dates = row.get("composer_dates") or piece.composer_dates
             piece.key = row.get("key") or piece.key
             piece.chords = tuple(_chord(chord) for chord in row.get("chords") or ())
             piece.left_out = Counter()  # what the file held besides was counted when the dataset was made

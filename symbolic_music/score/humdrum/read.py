@@ -13,7 +13,7 @@ from symbolic_music.score.notation.written import WrittenScore
 from symbolic_music.score.piece import Reading
 
 # Begins with what can be searched for at once; comments are a fifth of a file.
-_REFERENCE = re.compile(rb"\n!!!(COM|OTL|OPR|GTL|OTP|YEM|YEC)(?:@{1,2}[A-Za-z]+)?\d*:([^\r\n]*)")
+_REFERENCE = re.compile(rb"\n!!!(COM|CDT|OTL|OPR|GTL|OTP|YEM|YEC)(?:@{1,2}[A-Za-z]+)?\d*:([^\r\n]*)")
 _LICENCE = re.compile(r"licen[cs]e|\bCC\b|public domain", re.IGNORECASE)
 
 
@@ -39,7 +39,7 @@ def read_humdrum_pieces(data: bytes, path: Path) -> Reading:
         except ScoreError as error:
             # What music is written knows nothing of files.
             raise ScoreError(error.refusal, path, error.detail) from error
-        piece.title, piece.composer, piece.license = references
+        piece.title, piece.composer, piece.composer_dates, piece.license = references
         piece.key = said.key
         piece.number = str(number) if len(pieces) > 1 else ""
         reading.pieces.append(piece)
@@ -67,17 +67,17 @@ def _read_kern(data: bytes, path: Path) -> list[Records]:
     return kern
 
 
-def _read_references(data: bytes) -> tuple[str, str, str]:
-    """Title, composer and licence of a file's reference records (Humdrum User Guide, appendix I)."""
+def _read_references(data: bytes) -> tuple[str, str, str, str]:
+    """Title, composer, composer's dates and licence: a file's reference records (Humdrum User Guide, appendix I)."""
     found: defaultdict[bytes, list[str]] = defaultdict(list)
     for code, value in _REFERENCE.findall(b"\n" + data):
         if value.strip():
             found[code].append(_text(value.strip()))
     titles = [*found[b"OTL"], *found[b"OTP"], *found[b"OPR"], *found[b"GTL"], ""]
-    composers = [*found[b"COM"], ""]
+    composers, dates = [*found[b"COM"], ""], [*found[b"CDT"], ""]
     rights = [*found[b"YEM"], *found[b"YEC"], ""]
     # Some of the Polish Scores have a shelf mark as YEM, too, above the licence.
-    return titles[0], composers[0], next(filter(_LICENCE.search, found[b"YEM"]), rights[0])
+    return titles[0], composers[0], dates[0], next(filter(_LICENCE.search, found[b"YEM"]), rights[0])
 
 
 def _text(raw: bytes) -> str:

@@ -27,24 +27,27 @@ _PEDAL_WORDS = {
 _MOST_COMPOSERS = 20
 
 
-def dataset_card(summary: dict[str, Any], command: str) -> str:
+def dataset_card(summary: dict[str, Any], command: str, has_overview: bool = False) -> str:
     """The README.md of a dataset folder: YAML that `load_dataset` reads, then words for people.
 
     Args:
         summary: what `prepare_dataset` returns.
         command: what was typed to make the dataset; "" leaves the section out.
+        has_overview: whether `overview.png` lies beside the card.
     """
+    presentation = summary["plan"]["settings"]["presentation"]
     names = ", ".join(sorted({entry["source"] for entry in summary["sources"]}))
     sections = [
         _header(summary),
-        f"# Symbolic music: {names}",
+        f"# {presentation['title'] or f'Symbolic music: {names}'}",
         "Pieces as MIDI, one a row, made by `symbolic-music-hf`.",
+        *(["![What is in it: composers, centuries, instruments, keys, meters, lengths](overview.png)"] * has_overview),
         _splits_section(summary),
         _skipped_section(summary["skipped"]),
         *([_left_out_section(summary["left_out"])] if summary["left_out"] else []),
         f"## Sustain pedals\n\n{_PEDAL_WORDS[summary['plan']['settings']['pieces']['pedal']]}",
         *([_chords_section(summary)] if summary["chords"]["symbols"] else []),
-        _sources_section(summary["sources"]),
+        _sources_section(summary["sources"], bool(presentation["credits"])),
         *([_composers_section(summary["composers"])] if summary["composers"] else []),
         _columns_section(),
     ]
@@ -122,9 +125,24 @@ def _left_out_section(left_out: dict[str, dict[str, int]]) -> str:
     )
 
 
-def _sources_section(sources: list[dict[str, Any]]) -> str:
-    rows = [f"| {entry['source']} | {entry['pieces']:,} | {entry['license']} |" for entry in sources]
-    return "\n".join(["## Sources and licences", "", "| source | pieces | licence |", "|---|---:|---|", *rows])
+def _sources_section(sources: list[dict[str, Any]], has_credits: bool) -> str:
+    rows = [
+        f"| {entry['source']} | {entry['kind']} | {entry['pieces']:,} | {entry['notes']:,} | {entry['hours']:,} "
+        f"| {entry['composers']:,} | {entry['with_drums'] / entry['pieces']:.0%} "
+        f"| {entry['with_three_instruments'] / entry['pieces']:.0%} | {entry['license']} |"
+        for entry in sources
+    ]
+    words = ["", "Whom to name, and what was changed, is in `ATTRIBUTION.md`."] if has_credits else []
+    return "\n".join(
+        [
+            "## Sources and licences",
+            "",
+            "| source | kind | pieces | notes | hours | composers | with drums | of 3 or more instruments | licence |",
+            "|---|---|---:|---:|---:|---:|---:|---:|---|",
+            *rows,
+            *words,
+        ]
+    )
 
 
 def _chords_section(summary: dict[str, Any]) -> str:
@@ -156,8 +174,9 @@ def _columns_section() -> str:
         "## Columns\n\n"
         "`midi` (bytes of a MIDI file), `source`, `name` (file and tune), `license` (as the file itself states it, or "
         "its source), `group` (near-duplicate group), `notes`, `bars`, `seconds`, `programs` (General MIDI "
-        "numbers from 0; drums are -1), `key` (as the file writes it, or empty), `meter` (the first one), `title` and "
-        "`composer` (as the file states them, or empty), `chords` (chord symbols: `onset` in quarter notes from the "
-        "start of the MIDI file, repeats played out, and `symbol` such as `F#m7b5` or `Bbmaj7/D`, `N` for no chord; "
+        "numbers from 0; drums are -1), `key` (as the file writes it, or empty), `meter` (the first one), `title`, "
+        "`composer` and `composer_dates` (as the file states them, or empty), `chords` (chord symbols: `onset` in "
+        "quarter notes from the start of the MIDI file, repeats played out, and `symbol` such as `F#m7b5` or "
+        "`Bbmaj7/D`, `N` for no chord; "
         "each holds until the next)."
     )
