@@ -6,6 +6,7 @@ every one of them accepts it. Their product would have millions of states; side 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,15 +42,19 @@ class Automaton:
         Raises:
             ValueError: when a state can never reach one, which would strand generation there.
         """
-        distance = np.full(len(self.transitions), np.iinfo(np.int64).max // 2)
+        num_states = len(self.transitions)
+        # leads_to[b, a]: some event leads from a to b. What is forbidden, -1, falls into the last row, never read.
+        leads_to = np.zeros((num_states + 1, num_states), dtype=bool)
+        for following in self.transitions.T:
+            leads_to[following, np.arange(num_states)] = True
+        distance = np.full(num_states, num_states)
         distance[list(states)] = 0
-        for _ in range(len(self.transitions)):
-            nearest = np.where(self.transitions == FORBIDDEN, distance.max(), distance[self.transitions])
-            nearest = nearest.min(axis=1) + 1
-            if (nearest >= distance).all():
-                break
-            distance = np.minimum(distance, nearest)
-        stranded = np.flatnonzero(distance >= len(self.transitions))
+        nearest, steps = np.flatnonzero(distance == 0), 0
+        while len(nearest):
+            steps += 1
+            nearest = np.flatnonzero(leads_to[nearest].any(axis=0) & (distance == num_states))
+            distance[nearest] = steps
+        stranded = np.flatnonzero(distance == num_states)
         if len(stranded):
             raise ValueError(f"no way from these states to the end: {[self.states[state] for state in stranded]}")
         return distance
@@ -139,8 +144,9 @@ class EventGrammar:
             column = self._column.get(event)
             if column is None:
                 return f"event {index} is {event!r}, which is not in the vocabulary"
-            for which, automaton in enumerate(self.automata):
-                next_state = int(automaton.transitions[states[which], column])
+            for which in self._watchers[column]:
+                automaton = self.automata[which]
+                next_state = automaton.transitions.item(states[which], column)
                 if next_state == FORBIDDEN:
                     if column in self._end_columns and states[0] != self.final_state:
                         return self._unfinished(index, which, states[which])
@@ -152,6 +158,16 @@ class EventGrammar:
         if states[0] != self.final_state:
             return self._unfinished(len(events) + first_index, 0, states[0])
         return None
+
+    @cached_property
+    def _watchers(self) -> list[list[int]]:
+        """By column, the automata that the event moves or that may forbid it: all others let it pass unchanged."""
+        watchers: list[list[int]] = [[] for _ in self.events]
+        for which, automaton in enumerate(self.automata):
+            unchanged = np.arange(len(automaton.states))[:, None]
+            for column in np.flatnonzero((automaton.transitions != unchanged).any(axis=0)).tolist():
+                watchers[column].append(which)
+        return watchers
 
     def _unfinished(self, num_events: int, which: int, state: int) -> str:
         automaton = self.automata[which]

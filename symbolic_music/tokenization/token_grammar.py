@@ -178,15 +178,25 @@ class TokenGrammar:
 
 def _lift(transitions: np.ndarray, token_events: Sequence[tuple[int, ...]], offset: int) -> np.ndarray:
     """One automaton over kinds of ids: (states, K) int16 rows counted from `offset`, or `FORBIDDEN`."""
+    lifted = np.full((len(transitions), len(token_events)), FORBIDDEN, dtype=np.int16)
+    single = [token for token, events in enumerate(token_events) if len(events) == 1]
+    lifted[:, single] = transitions[:, [token_events[token][0] for token in single]]
+    merged = [token for token, events in enumerate(token_events) if len(events) > 1]
+    if merged:
+        lifted[:, merged] = _run(transitions, [token_events[token] for token in merged])
+    return np.add(lifted, np.int16(offset), out=lifted, where=lifted != FORBIDDEN)
+
+
+def _run(transitions: np.ndarray, sequences: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """The states after sequences of events from each state, (states, sequences), or `FORBIDDEN`."""
     num_states, num_events = transitions.shape
     # One row per event, and a trap as last state, so that what is forbidden inside a token stays forbidden.
     by_event = np.full((num_events, num_states + 1), num_states, dtype=np.int32)
     by_event[:, :num_states] = np.where(transitions == FORBIDDEN, num_states, transitions).T
-    lifted = np.full((len(token_events), num_states), num_states, dtype=np.int32)
-    for token, events in enumerate(token_events):
-        if events:
-            states = by_event[events[0]]
-            for event in events[1:]:
-                states = by_event[event].take(states)
-            lifted[token] = states[:num_states]
-    return np.where(lifted == num_states, FORBIDDEN, lifted + offset).astype(np.int16).T.copy()
+    reached = np.empty((len(sequences), num_states), dtype=np.int32)
+    for number, (first, *others) in enumerate(sequences):
+        states = by_event[first]
+        for event in others:
+            states = by_event[event].take(states)
+        reached[number] = states[:num_states]
+    return np.where(reached == num_states, FORBIDDEN, reached).T

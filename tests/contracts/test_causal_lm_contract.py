@@ -341,12 +341,15 @@ def test_bf16_is_finite_and_near_float32(member):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler, and there is no g++")
 def test_compiled_forward_equals_eager_forward(member):
     if not member.model_class._can_compile_fullgraph:
         pytest.skip("torch.compile leaves this family's kernels as they are, so there is no one graph")
     model, ids = member.model(), random_ids(2, 24)
-    compiled = torch.compile(model, fullgraph=True)
+    # C++ is made for one member, half a minute of work; the others' graphs are run by PyTorch's own kernels.
+    backend = "inductor" if member.name == "transformer-rotary-tied" else "aot_eager"
+    if backend == "inductor" and shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler, and there is no g++")
+    compiled = torch.compile(model, fullgraph=True, backend=backend)
     expected = gradients(model, input_ids=ids, labels=ids, use_cache=False)
     actual = gradients(compiled, input_ids=ids, labels=ids, use_cache=False)
     for name, gradient in expected.items():

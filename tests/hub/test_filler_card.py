@@ -60,7 +60,8 @@ BESIDE = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("filler")
-    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=6, max_masks=8)), 256)
+    codec = TrackTextCodec(TrackTextSettings(max_bars=6, max_tracks=3, max_masks=8))
+    processor = build_word_level_tokenizer(codec, 256)
     config = symbolic_music.MusicTransformerConfig(
         vocab_size=len(processor.tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=256, pad_token_id=processor.tokenizer.pad_token_id,

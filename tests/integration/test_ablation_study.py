@@ -1,15 +1,11 @@
 """The ablation study as a user runs it: one row trained, evaluated, sampled, and not run again."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_run
 import yaml
-
-REPOSITORY = Path(__file__).parents[2]
+from programs import run_script
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +13,9 @@ def folder(tmp_path_factory):
     return tiny_run.build(tmp_path_factory.mktemp("ablations"))
 
 
-def study(folder, grid):
-    command = [sys.executable, REPOSITORY / "train/ablation_study.py", "--grid", grid, "--output", folder / "study"]
-    command += ["--dataset", folder / "dataset", "--tokenizer", folder / "tokenizer"]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=REPOSITORY)
+def study(folder, grid, **options):
+    data = ["--dataset", folder / "dataset", "--tokenizer", folder / "tokenizer"]
+    return run_script("ablation_study", "--grid", grid, "--output", folder / "study", *data, **options)
 
 
 @pytest.mark.slow
@@ -35,8 +30,7 @@ def test_rows_become_a_table_and_are_not_run_again(folder, tmp_path):
     }
     path = tmp_path / "grid.yaml"
     path.write_text(yaml.safe_dump(grid))
-    done = study(folder, path)
-    assert done.returncode == 0, done.stderr
+    done = study(folder, path, fresh=True, expected=0)
     result = json.loads((folder / "study" / "ablations.json").read_text())
     assert [row["run"] for row in result["table"]] == ["base", "no structural loss"]
     assert all(row["samples"] == 3 and row["bits per note"] > 0 for row in result["rows"])
@@ -44,8 +38,7 @@ def test_rows_become_a_table_and_are_not_run_again(folder, tmp_path):
     summaries = [folder / "study" / name / "training_summary.json" for name in ("base", "no-structural-loss")]
     assert [json.loads(summary.read_text())["structural_loss_weight"] for summary in summaries] == [1.0, 0.0]
     before = [summary.stat().st_mtime_ns for summary in summaries]
-    again = study(folder, path)
-    assert again.returncode == 0
+    study(folder, path, expected=0)
     assert [summary.stat().st_mtime_ns for summary in summaries] == before
 
 

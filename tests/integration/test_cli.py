@@ -10,42 +10,24 @@ from pathlib import Path
 
 import pytest
 from made_up_music import melody_score, random_melody
+from programs import PROGRAM_ENVIRONMENT, run_command
 from symusic import Pedal, TimeSignature
 
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi.io import write_midi
 
-PROGRAM = "symbolic-music"
-CHECKOUT = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).with_name("symbolic-music")
 SAMPLE_KEYS = {"file", "valid", "notes", "bars", "seconds", "tokens", "invalid_reason"}
 TUNE = "X:1\nT:Walk\nM:4/4\nL:1/8\nK:C\nCDEF GABc|cBAG FEDC|C2E2 G2c2|c4 C4|\n"
 
 
-def run(*arguments, module=True, cwd=None):
-    """Run the command in a process of its own; `module` runs `python -m`, otherwise the installed program."""
-    program = [sys.executable, "-m", "symbolic_music"] if module else [str(Path(sys.executable).with_name(PROGRAM))]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
-    return subprocess.run(
-        [*program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=cwd,
-        env=environment,
-    )
-
-
 def succeed(*arguments, **options):
-    result = run(*arguments, **options)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    return run_command(*arguments, expected=0, **options).stdout
 
 
-def complain(*arguments):
+def complain(*arguments, **options):
     """The one line on stderr of a command that must fail with exit code 2."""
-    result = run(*arguments)
-    assert result.returncode == 2, (result.stdout, result.stderr)
+    result = run_command(*arguments, expected=2, **options)
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("symbolic-music: ")
@@ -115,8 +97,9 @@ def test_generate_writes_every_format_and_a_summary(checkpoint, tmp_path):
 @pytest.mark.slow
 def test_the_program_and_the_module_write_the_same_music_for_one_seed(checkpoint, tmp_path):
     options = ["generate", "--model", checkpoint, "--num-samples", 1, "--max-tokens", 40, "--output-dir"]
-    succeed(*options, tmp_path / "module")
-    succeed(*options, tmp_path / "program", module=False)
+    succeed(*options, tmp_path / "module", fresh=True)
+    command = [str(word) for word in (PROGRAM, *options, tmp_path / "program")]
+    subprocess.run(command, env=os.environ | PROGRAM_ENVIRONMENT, capture_output=True, timeout=600, check=True)
     names = ["module", "program"]
     first, second = [(tmp_path / name / "sample_0000.mid").read_bytes() for name in names]
     assert first == second
@@ -265,8 +248,6 @@ def test_mistakes_in_arguments_and_files(arguments, message, music):
     assert message in complain(*[argument.replace("{music}", str(music)) for argument in arguments])
 
 
-# These import torch, which takes seconds.
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -305,6 +286,12 @@ def test_mistakes_that_need_the_model_layer(arguments, message, music, checkpoin
     assert message in complain(*filled)
 
 
+def test_a_mistake_is_one_line_in_a_new_interpreter_too(tmp_path):
+    """What libraries say while they are imported is not among it."""
+    message = complain("generate", "--model", tmp_path / "nothing", "--output-dir", tmp_path, fresh=True)
+    assert "nothing does not exist" in message
+
+
 def test_help_is_not_a_mistake():
-    assert "COMMAND" in succeed("--help")
+    assert "COMMAND" in succeed("--help", fresh=True)
     assert "--prompt-bars" in succeed("generate", "--help")

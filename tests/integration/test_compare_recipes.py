@@ -1,14 +1,11 @@
 """`train/compare_recipes.py` on a text model of no size: recipes learn, sample and are judged; nothing runs twice."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_run
 import torch
+from programs import run_script
 from text_tokenizers import TOKENIZERS
 from transformers import AutoModelForCausalLM, GPT2Config
 
@@ -16,7 +13,6 @@ from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.training.recipe_report import count_instruments, judge_windows
 from symbolic_music.training.text_recipes import OTHER, RecipeSettings, Spelling
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = {"window-bars": 2, "steps": 3, "batch-size": 2, "num-samples": 3, "num-free": 3, "sampling-batch-size": 2}
 FLAGS = [word for name, value in OPTIONS.items() for word in (f"--{name}", str(value))]
 
@@ -33,22 +29,13 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(folder, output, *flags, expected=0):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+def run(folder, output, *flags, expected=0, **options):
     given = ["--base-model", folder / "text", "--dataset", folder / "dataset", "--output", output, *FLAGS, *flags]
-    result = subprocess.run(
-        [sys.executable, *map(str, [ROOT / "train" / "compare_recipes.py", *given])],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert result.returncode == expected, result.stdout + result.stderr
-    return result
+    return run_script("compare_recipes", *given, expected=expected, **options)
 
 
 def test_recipes_are_compared_on_the_same_windows(folder, tmp_path):
-    done = run(folder, tmp_path, "--recipe", "atoms", "--recipe", "spelled")
+    done = run(folder, tmp_path, "--recipe", "atoms", "--recipe", "spelled", fresh=True)
     results = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("atoms", "spelled")}
     assert results["atoms"]["held_out"]["rests"] == results["spelled"]["held_out"]["rests"]
     assert results["atoms"]["train_windows"] == results["spelled"]["train_windows"]

@@ -1,14 +1,11 @@
 """`train/finetune_lora.py` as its user runs it: a small model, a folder of files, four steps, and it composes."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_run
 import torch
+from programs import run_command, run_script
 from text_tokenizers import TOKENIZERS
 from transformers import AutoModelForCausalLM, GenerationConfig, GPT2Config
 
@@ -18,12 +15,9 @@ from symbolic_music.models.music_transformer.configuration_music_transformer imp
 from symbolic_music.score.midi.io import read_midi, write_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "train" / "finetune_lora.py"
 auto.register_configs()
 auto.register_models()
 FOUR_STEPS = "--max_steps 4 --eval_steps 2 --save_steps 2 --rank 4 --transpositions 0".split()  # noqa: SIM905
-CLI = ["-c", "from symbolic_music.cli import main; import sys; sys.exit(main())"]
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +42,18 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(script, *flags, expected=0):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [sys.executable, *map(str, [*script, *flags])], env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert result.returncode == expected, result.stdout + result.stderr
-    return result
+def adapt(*flags, expected=0, **options):
+    return run_script("finetune_lora", *flags, expected=expected, **options)
+
+
+def generate(*flags, expected=0):
+    return run_command("generate", *flags, expected=expected)
 
 
 def test_a_folder_of_files_becomes_an_adapted_model_that_composes(folder, tmp_path):
     output = tmp_path / "out"
-    done = run([SCRIPT], "--model", folder / "base", "--midi_dir", folder / "mine", "--output", output, *FOUR_STEPS)
+    given = ["--model", folder / "base", "--midi_dir", folder / "mine", "--output", output]
+    done = adapt(*given, *FOUR_STEPS, fresh=True)
     adaptation = json.loads((output / "adaptation.json").read_text())
     assert [point["step"] for point in adaptation["validation"]] == [0, 2, 4]
     assert adaptation["after"]["bits_per_note"] < adaptation["before"]["bits_per_note"]
@@ -70,16 +64,16 @@ def test_a_folder_of_files_becomes_an_adapted_model_that_composes(folder, tmp_pa
     assert "library_name: peft" in (output / "adapter" / "README.md").read_text()
     assert (output / "loss.png").stat().st_size > 1000
     music = tmp_path / "music"
-    run([*CLI, "generate"], "--model", output, "--bars", "1", "--format", "mid", "--output-dir", music)
+    generate("--model", output, "--bars", "1", "--format", "mid", "--output-dir", music)
     assert [path.name for path in music.glob("*.mid")]
 
 
 def test_an_adapter_composes_as_its_merged_model_does_and_only_on_its_own_base(folder, tmp_path):
     output = tmp_path / "out"
-    run([SCRIPT], "--model", folder / "base", "--dataset", folder / "dataset", "--output", output, *FOUR_STEPS)
+    adapt("--model", folder / "base", "--dataset", folder / "dataset", "--output", output, *FOUR_STEPS)
     asked = ["--bars", "1", "--temperature", "0", "--num-samples", "1", "--output-dir"]
     for name in (".", "adapter"):
-        run([*CLI, "generate"], "--model", output / name, *asked, tmp_path / "music" / name)
+        generate("--model", output / name, *asked, tmp_path / "music" / name)
     pieces = [(tmp_path / "music" / name / "sample_0000.mid").read_bytes() for name in (".", "adapter")]
     assert pieces[0] == pieces[1]
 
@@ -88,14 +82,14 @@ def test_an_adapter_composes_as_its_merged_model_does_and_only_on_its_own_base(f
     config_file.write_text(json.dumps(config))
     other = GPT2Config(vocab_size=77, n_embd=16, n_layer=1, n_head=2)
     AutoModelForCausalLM.from_config(other).save_pretrained(tmp_path / "other")
-    done = run([*CLI, "generate"], "--model", output / "adapter", *asked, tmp_path / "no", expected=2)
+    done = generate("--model", output / "adapter", *asked, tmp_path / "no", expected=2)
     tokens = len(MusicProcessor.from_pretrained(output).tokenizer)
     assert f"is an adapter for a model of {tokens:,} tokens; its base {tmp_path / 'other'} has 77" in done.stderr
 
 
 def test_a_dataset_is_taken_as_it_is(folder, tmp_path):
     output = tmp_path / "out"
-    run([SCRIPT], "--model", folder / "base", "--dataset", folder / "dataset", "--output", output, *FOUR_STEPS)
+    adapt("--model", folder / "base", "--dataset", folder / "dataset", "--output", output, *FOUR_STEPS)
     adaptation = json.loads((output / "adaptation.json").read_text())
     assert adaptation["pieces"] == tiny_run.SPLIT_SIZES
     assert not (output / "dataset").exists()
@@ -110,9 +104,9 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
     GenerationConfig(do_sample=True, temperature=0.3, repetition_penalty=1.5).save_pretrained(tmp_path / "text")
     output, music = tmp_path / "out", tmp_path / "music"
     given = ["--base_model", tmp_path / "text", "--window_bars", "2", "--dataset", folder / "dataset"]
-    run([SCRIPT], *given, "--output", output, *FOUR_STEPS, "--rest_loss_weight", "0.5")
+    adapt(*given, "--output", output, *FOUR_STEPS, "--rest_loss_weight", "0.5")
     asked = ["--bars", "2", "--bpm", "90", "--meter", "3/4", "--instruments", "Violin,Cello", "--title", "A waltz"]
-    run([*CLI, "generate"], "--model", output, "--num-samples", "2", *asked, "--output-dir", music)
+    generate("--model", output, "--num-samples", "2", *asked, "--output-dir", music)
     summary = json.loads((music / "summary.json").read_text())
     assert [(piece["valid"], piece["bars"]) for piece in summary["samples"]] == [(True, 2)] * 2
     assert summary["header"]["instruments"] == ["Violin", "Cello"]
@@ -120,7 +114,7 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
     assert [track.program for track in score.tracks] == [40, 42]
     assert round(score.tempos[0].qpm) == 90
     assert summary["options"]["temperature"] == 1.0  # not as the base's text was sampled
-    run([*CLI, "generate"], "--model", output / "adapter", "--num-samples", "2", *asked, "--output-dir", music)
+    generate("--model", output / "adapter", "--num-samples", "2", *asked, "--output-dir", music)
     assert json.loads((music / "summary.json").read_text())["options"] == summary["options"]
 
 
@@ -142,7 +136,7 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
 )
 def test_mistakes_are_one_line(folder, tmp_path, flags, complaint):
     given = [flag.format(folder) for flag in flags]
-    done = run([SCRIPT], *given, "--output", tmp_path / "out", "--report_to", "none", expected=2)
+    done = adapt(*given, "--output", tmp_path / "out", "--report_to", "none", expected=2)
     assert "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: ")

@@ -3,26 +3,18 @@
 One body, a table of members: a mistake that was once a traceback joins as a row.
 """
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_model
 import tiny_run
 from datasets import Dataset
+from programs import run_command, run_script
 
 from symbolic_music.score.midi.io import write_midi
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system starts no process by fork"),
-]
+pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 JUNK = bytes(range(256)) * 8
 DATA = ["--dataset", "{dataset}", "--output", "{out}/x"]
 MODEL = ["--model", "{model}", *DATA]
@@ -120,30 +112,14 @@ def places(tmp_path_factory):
     return {name: str(path) for name, path in (names | {"bad": bad, "model": model}).items()}
 
 
-@pytest.fixture(scope="module")
-def ends(places):
-    """Exit code and standard error of every member, in the table's order."""
-    commands = [[word.format(**places) for word in arguments] for arguments, _ in MISTAKES]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("fork_scripts.py"))],
-        input=json.dumps(commands),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=ROOT,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
-
-
-@pytest.mark.parametrize("number", range(len(MISTAKES)), ids=lambda number: " ".join(MISTAKES[number][0])[:70])
-def test_a_mistake_ends_in_one_line(number, ends):
-    (code, errors), ((program, *_), message) = ends[number], MISTAKES[number]
-    assert "Traceback" not in errors, errors
-    assert code == 2, errors
-    last = errors.strip().splitlines()[-1]
-    assert "error: " in last or last.startswith(f"{program}: "), errors
-    assert message in last, errors
+@pytest.mark.parametrize(
+    ("arguments", "message"), MISTAKES, ids=lambda value: " ".join(value)[:70] if isinstance(value, list) else ""
+)
+def test_a_mistake_ends_in_one_line(arguments, message, places):
+    program, *given = [word.format(**places) for word in arguments]
+    done = run_command(*given) if program == "symbolic-music" else run_script(program, *given)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert "error: " in last or last.startswith(f"{program}: "), done.stderr
+    assert message in last, done.stderr

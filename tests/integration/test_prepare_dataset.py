@@ -9,25 +9,22 @@ import sys
 import tarfile
 import time
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 from datasets import load_dataset
+from programs import ROOT, TRAIN, run_script
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
 from symbolic_music.score.midi.io import midi_bytes, read_midi, write_midi
 from symbolic_music.score.musicxml.write import musicxml_text
 from symbolic_music.score.transforms.edit import transpose
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, str(ROOT / "train" / "prepare_dataset.py")]
+COMMAND = [sys.executable, str(TRAIN / "prepare_dataset.py")]
 
 
 def run(*arguments, **options):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=300, **options
-    )
+    return run_script("prepare_dataset", *arguments, **options)
 
 
 def loaded(folder, tmp_path):
@@ -56,7 +53,7 @@ def write_melodies(folder, count):
 
 
 def test_folk_tunes_from_the_installed_package(tmp_path):
-    result = run("--corpus", "folk", "--limit", 60, "--output", tmp_path / "folk", "--num-workers", 2)
+    result = run("--corpus", "folk", "--limit", 60, "--output", tmp_path / "folk", "--num-workers", 2, fresh=True)
     assert result.returncode == 0, result.stderr
     assert "near-duplicate groups" in result.stdout
     dataset = loaded(tmp_path / "folk", tmp_path)
@@ -266,8 +263,7 @@ def test_a_killed_run_leaves_no_dataset_and_the_next_run_ends_with_the_same_byte
     ],
 )
 def test_user_errors_are_one_line_and_exit_code_2(tmp_path, arguments, message):
-    result = run(*arguments, "--output", tmp_path / "out", env={**os.environ, "HF_HUB_OFFLINE": "1"})
-    assert result.returncode == 2
+    result = run(*arguments, "--output", tmp_path / "out", expected=2)
     assert message in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()

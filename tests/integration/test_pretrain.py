@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import tiny_run
 import torch
+from programs import PROGRAM_ENVIRONMENT, TRAIN, run_python, run_script
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -18,12 +18,11 @@ from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.checkpoints import find_checkpoints
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "train" / "pretrain.py"
+SCRIPT = TRAIN / "pretrain.py"
 TWO_PROCESSES = [
     "-m",
     "accelerate.commands.launch",
-    f"--config_file={ROOT / 'train' / 'accelerate' / 'cpu_two_processes.yaml'}",
+    f"--config_file={TRAIN / 'accelerate' / 'cpu_two_processes.yaml'}",
     "--main_process_port=0",
 ]
 
@@ -33,17 +32,8 @@ def folder(tmp_path_factory):
     return tiny_run.build(tmp_path_factory.mktemp("pretrain"))
 
 
-def environment():
-    """One thread for each process, no network, and this checkout's package."""
-    return os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-
-
-def run(*command, expected=0):
-    result = subprocess.run(
-        [sys.executable, *map(str, command)], env=environment(), capture_output=True, text=True, timeout=600
-    )
-    assert result.returncode == expected, result.stdout + result.stderr
-    return result
+def pretrain(*flags, expected=0, **options):
+    return run_script("pretrain", *flags, expected=expected, **options)
 
 
 def summary_of(output):
@@ -60,7 +50,7 @@ def four_steps(folder, tmp_path_factory):
     """The output of a run of four steps with live samples."""
     output = tmp_path_factory.mktemp("four") / "run"
     changes = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "sample_every": 1, "sample_bars": 2}
-    result = run(SCRIPT, *tiny_run.flags(folder, output, **changes))
+    result = pretrain(*tiny_run.flags(folder, output, **changes), fresh=True)
     return output, result
 
 
@@ -82,7 +72,7 @@ def test_train_four_steps_save_reload_generate(four_steps):
 @pytest.mark.slow
 def test_an_lstm_trains_saves_reloads_and_generates(folder, tmp_path):
     changes = {"model_type": "music_lstm", "num_attention_heads": None, "embedding_size": 16, "max_steps": 4}
-    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "run", **changes, eval_steps=2, save_steps=2))
+    pretrain(*tiny_run.flags(folder, tmp_path / "run", **changes, eval_steps=2, save_steps=2))
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "run")
     assert (model.config.model_type, model.config.embedding_size) == ("music_lstm", 16)
     assert summary_of(tmp_path / "run")["model_type"] == "music_lstm"
@@ -114,8 +104,8 @@ def test_the_summary_holds_what_is_needed_to_repeat_and_quote_the_run(four_steps
 def test_evaluate_model_scores_the_result(four_steps, folder, tmp_path):
     output, _ = four_steps
     report = tmp_path / "evaluation.json"
-    script = ROOT / "train" / "evaluate_model.py"
-    result = run(script, "--model", output, "--dataset", folder / "dataset", "--output", report, "--device", "cpu")
+    given = ["--model", output, "--dataset", folder / "dataset", "--output", report, "--device", "cpu"]
+    result = run_script("evaluate_model", *given, expected=0, fresh=True)
     evaluation = json.loads(report.read_text())
     assert evaluation["pieces"] == tiny_run.SPLIT_SIZES["test"]
     assert evaluation["split_hash"] == summary_of(output)["split_hash"]
@@ -128,9 +118,10 @@ def test_two_processes_give_the_loss_curve_of_one(folder, tmp_path):
     # within an epoch: accelerate fills an epoch's last batch up with blocks heard before. Matrices of other shapes are
     # rounded otherwise, in bfloat16 so that one sees it, and Muon carries what is left on.
     changes = {"max_steps": 6, "eval_steps": 3, "save_steps": 3, "dropout": 0, "bf16": False}
-    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
+    pretrain(*tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
     flags = tiny_run.flags(folder, tmp_path / "two", **(changes | {"per_device_train_batch_size": 2, "use_cpu": True}))
-    run(*TWO_PROCESSES, SCRIPT, *flags)
+    done = run_python(*TWO_PROCESSES, SCRIPT, *flags, fresh=True)
+    assert done.returncode == 0, done.stderr
     assert summary_of(tmp_path / "one")["num_processes"] == 1
     assert summary_of(tmp_path / "two")["num_processes"] == 2
     for name in ("loss", "nats_per_token", "structural_loss", "eval_loss", "eval_bits_per_note", "eval_tokens"):
@@ -141,16 +132,18 @@ def test_two_processes_give_the_loss_curve_of_one(folder, tmp_path):
 @pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(folder, tmp_path):
     changes = {"max_steps": 40, "eval_steps": 5, "save_steps": 5, "dropout": 0.2}
-    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "whole", **changes))
+    pretrain(*tiny_run.flags(folder, tmp_path / "whole", **changes))
     command = [sys.executable, str(SCRIPT), *tiny_run.flags(folder, tmp_path / "cut", **changes)]
-    process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=os.environ | PROGRAM_ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 300
     while not find_checkpoints(tmp_path / "cut")[0] and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run must not have ended before it was killed"
-    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "cut", **changes), expected=2)
-    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "cut", **changes), "--resume")
+    pretrain(*tiny_run.flags(folder, tmp_path / "cut", **changes), expected=2)
+    pretrain(*tiny_run.flags(folder, tmp_path / "cut", **changes), "--resume")
     whole = load_file(tmp_path / "whole" / "model.safetensors")
     resumed = load_file(tmp_path / "cut" / "model.safetensors")
     assert whole.keys() == resumed.keys()
@@ -162,7 +155,7 @@ def test_killed_and_resumed_equals_uninterrupted(folder, tmp_path):
 @pytest.mark.slow
 def test_the_budget_is_kept(folder, tmp_path):
     changes = {"max_steps": 1_000_000, "eval_steps": 50, "save_steps": 50, "max_minutes": 0.2}
-    run(SCRIPT, *tiny_run.flags(folder, tmp_path / "run", **changes))
+    pretrain(*tiny_run.flags(folder, tmp_path / "run", **changes))
     history = json.loads((tmp_path / "run" / "trainer_state.json").read_text())["log_history"]
     runtime = next(entry["train_runtime"] for entry in history if "train_loss" in entry)
     assert 6 < runtime < 20, "12 seconds of budget"
@@ -184,7 +177,7 @@ def test_the_budget_is_kept(folder, tmp_path):
 )
 @pytest.mark.slow
 def test_a_users_error_is_one_line_and_code_2(folder, tmp_path, changes, complaint):
-    result = run(SCRIPT, *tiny_run.flags(folder, tmp_path / "run", **({"max_steps": 1} | changes)), expected=2)
+    result = pretrain(*tiny_run.flags(folder, tmp_path / "run", **({"max_steps": 1} | changes)), expected=2)
     assert "Traceback" not in result.stderr
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("error: ")
@@ -193,23 +186,24 @@ def test_a_users_error_is_one_line_and_code_2(folder, tmp_path, changes, complai
 
 @pytest.mark.slow
 def test_build_tokenizer_trains_on_the_training_split_alone(folder, tmp_path):
-    script = ROOT / "train" / "build_tokenizer.py"
-    run(script, "--dataset", folder / "dataset", "--vocab-size", 1420, "--output", tmp_path / "tokenizer")
+    data = ["--dataset", folder / "dataset"]
+    tokenizer = tmp_path / "tokenizer"
+    run_script("build_tokenizer", *data, "--vocab-size", 1420, "--output", tokenizer, expected=0, fresh=True)
     for name in ("tokenizer.json", "processor_config.json", "miditok.json"):
         assert (tmp_path / "tokenizer" / name).read_bytes() == (folder / "tokenizer" / name).read_bytes(), name
-    result = run(script, "--dataset", folder / "dataset", "--vocab-size", 3, "--output", tmp_path / "x", expected=2)
+    result = run_script("build_tokenizer", *data, "--vocab-size", 3, "--output", tmp_path / "x", expected=2)
     assert "vocab_size is 3" in result.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.slow
 def test_note_level_abc_goes_the_whole_way(folder, tmp_path):
     """A word-level tokenizer, four steps of training, whole bars from the trained model."""
-    build = ROOT / "train" / "build_tokenizer.py"
     tokenizer, output = tmp_path / "tokenizer", tmp_path / "run"
-    run(build, "--codec", "abc_notes", "--output", tokenizer)
-    result = run(build, "--codec", "abc_notes", "--vocab-size", 99, "--output", tmp_path / "x", expected=2)
+    build = ["build_tokenizer", "--codec", "abc_notes"]
+    run_script(*build, "--output", tokenizer, expected=0)
+    result = run_script(*build, "--vocab-size", 99, "--output", tmp_path / "x", expected=2)
     assert "leave it out" in result.stderr.strip().splitlines()[-1]
-    run(SCRIPT, *tiny_run.flags(folder, output, tokenizer=tokenizer, max_steps=4, eval_steps=4, save_steps=4))
+    pretrain(*tiny_run.flags(folder, output, tokenizer=tokenizer, max_steps=4, eval_steps=4, save_steps=4))
     assert summary_of(output)["best"]["eval_bits_per_note"] > 0
     processor = MusicProcessor.from_pretrained(output)
     model = AutoModelForCausalLM.from_pretrained(output)

@@ -1,23 +1,19 @@
 """`train/scaling_study.py` as its user runs it: cut off, resumed, reported; in two processes; and told nonsense."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_run
 import yaml
+from programs import TRAIN, run_python
 
 from symbolic_music.scaling.study import read_settings
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "train" / "scaling_study.py"
+SCRIPT = TRAIN / "scaling_study.py"
 TWO_PROCESSES = [
     "-m",
     "accelerate.commands.launch",
-    f"--config_file={ROOT / 'train' / 'accelerate' / 'cpu_two_processes.yaml'}",
+    f"--config_file={TRAIN / 'accelerate' / 'cpu_two_processes.yaml'}",
     "--main_process_port=0",
 ]
 STUDY = {
@@ -38,15 +34,12 @@ def folder(tmp_path_factory):
     return tiny_run.build(tmp_path_factory.mktemp("study"))
 
 
-def run(folder, output, *flags, study=STUDY, launcher=(), expected=0):
+def run(folder, output, *flags, study=STUDY, launcher=(), expected=0, fresh=False):
     config = output.parent / "study.yaml"
     config.write_text(yaml.safe_dump(study))
     named = {"config": config, "dataset": folder / "dataset", "tokenizer": folder / "tokenizer", "output": output}
-    command = [sys.executable, *launcher, SCRIPT, *(f"--{name}={value}" for name, value in named.items()), *flags]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [str(part) for part in command], env=environment, capture_output=True, text=True, timeout=900
-    )
+    given = [*(f"--{name}={value}" for name, value in named.items()), *flags]
+    result = run_python(*launcher, SCRIPT, *given, fresh=fresh)
     assert result.returncode == expected, result.stdout + result.stderr
     return result
 
@@ -59,7 +52,7 @@ def lines(output):
 def study(folder, tmp_path_factory):
     """A study that stopped after its first run, in the middle of writing the second, and was taken up again."""
     output = tmp_path_factory.mktemp("output") / "study"
-    first = run(folder, output, "--max-runs=1")
+    first = run(folder, output, "--max-runs=1", fresh=True)
     log = output / "runs.jsonl"
     before = log.read_bytes()
     log.write_bytes(before + b'{"run": "lstm-nano-f1-s0", "fam')
@@ -130,7 +123,7 @@ def test_the_report_says_that_one_size_makes_no_fit(study):
 
 @pytest.mark.slow
 def test_two_processes_train_the_run_of_one(study, folder, tmp_path):
-    run(folder, tmp_path / "two", "--max-runs=1", launcher=TWO_PROCESSES)
+    run(folder, tmp_path / "two", "--max-runs=1", launcher=TWO_PROCESSES, fresh=True)
     [two], one = lines(tmp_path / "two"), lines(study[0])[0]
     assert (one["num_processes"], two["num_processes"]) == (1, 2)
     for name in ("run", "tokens", "steps", "settings_hash", "validation_tokens"):
@@ -166,9 +159,7 @@ def test_other_settings_do_not_mix_with_a_finished_run(study, folder):
     assert (study[0] / "runs.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "train" / "configs").glob("scaling-*.yaml")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", sorted((TRAIN / "configs").glob("scaling-*.yaml")), ids=lambda path: path.stem)
 def test_the_studies_that_are_shipped_can_be_read(path):
     settings = read_settings(path)
     assert {run.family for run in settings.runs()} == {"transformer", "lstm"}

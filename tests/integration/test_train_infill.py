@@ -1,49 +1,38 @@
 """`train/train_infill.py` as its user runs it: from scratch in each style, adapted, and used by the command line."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_run
 import torch
+from programs import run_command, run_script
 from text_tokenizers import TOKENIZERS
 from transformers import AutoModelForSeq2SeqLM, BartConfig, BartForConditionalGeneration
 
 from symbolic_music.score.midi.io import read_midi, write_midi
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = [ROOT / "train" / "train_infill.py"]
-CLI = ["-c", "from symbolic_music.cli import main; import sys; sys.exit(main())"]
 TINY = (  # noqa: SIM905
     "--hidden_size 16 --num_hidden_layers 1 --num_attention_heads 2 --context_length 128 --window_bars 4 "
     "--masks_per_window 1 --max_steps 4 --eval_steps 2 --save_steps 2 --logging_steps 1 --report_to none"
 ).split()
 
 
-def run(script, *flags, expected=0):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [sys.executable, *map(str, [*script, *flags])], env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert result.returncode == expected, result.stdout + result.stderr
-    return result
+def train(*flags, expected=0, **options):
+    return run_script("train_infill", *flags, expected=expected, **options)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """`dataset/`, `seq2seq/` trained four steps, and `tune.mid` of twelve bars."""
     folder = tiny_run.build(tmp_path_factory.mktemp("infill"))
-    run(SCRIPT, "--dataset", folder / "dataset", "--output", folder / "seq2seq", *TINY)
+    train("--dataset", folder / "dataset", "--output", folder / "seq2seq", *TINY, fresh=True)
     write_midi(tiny_run.tune(100), folder / "tune.mid")
     return folder
 
 
 @pytest.mark.parametrize("style", ["causal", "left-to-right"])
 def test_every_style_trains_on_the_same_bars(folder, tmp_path, style):
-    run(SCRIPT, "--style", style, "--dataset", folder / "dataset", "--output", tmp_path / "out", *TINY)
+    train("--style", style, "--dataset", folder / "dataset", "--output", tmp_path / "out", *TINY)
     own, other = (json.loads((path / "infilling.json").read_text()) for path in (tmp_path / "out", folder / "seq2seq"))
     assert own["test"]["notes"] == other["test"]["notes"] > 0
     assert own["examples"] == other["examples"]
@@ -59,7 +48,7 @@ def compare(folder, tmp_path, own, other):
     """`compare_infill.py` finds what training found, and the difference."""
     models = ["--model", tmp_path / "out", "--model", folder / "seq2seq"]
     given = [*models, "--dataset", folder / "dataset", "--output", tmp_path / "beside.json"]
-    done = run([ROOT / "train" / "compare_infill.py"], *given)
+    done = run_script("compare_infill", *given, expected=0, fresh=True)
     rows = json.loads((tmp_path / "beside.json").read_text())["models"]
     bits = [found["test"]["bits_per_note"] for found in (own, other)]
     assert [row["bits_per_note"] for row in rows] == pytest.approx(bits, rel=1e-4)
@@ -71,13 +60,13 @@ def compare(folder, tmp_path, own, other):
 
 def test_only_what_was_trained_to_fill_is_compared(folder, tmp_path):
     given = ["--model", tmp_path, "--dataset", folder / "dataset", "--output", tmp_path / "beside.json"]
-    done = run([ROOT / "train" / "compare_infill.py"], *given, expected=2)
+    done = run_script("compare_infill", *given, expected=2)
     assert "infilling.json: expected what `train_infill.py` writes" in done.stderr.splitlines()[-1]
 
 
 def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
     flags = ["--model", folder / "seq2seq", "--bars", "3-4", "--num-samples", "2", "--format", "mid,abc"]
-    done = run([*CLI, "infill"], folder / "tune.mid", *flags, "--output-dir", tmp_path / "filled")
+    done = run_command("infill", folder / "tune.mid", *flags, "--output-dir", tmp_path / "filled", expected=0)
     assert "2 of 2 pieces are valid" in done.stdout
     before = read_midi(folder / "tune.mid")
     for path in sorted((tmp_path / "filled").glob("*.mid")):
@@ -99,7 +88,7 @@ def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
 def test_fills_of_held_out_pieces_are_counted_and_set_beside_what_people_wrote(folder, tmp_path):
     pytest.importorskip("pydivsufsort", reason="pydivsufsort is not installed (pip extra 'metrics')")
     given = ["--model", folder / "seq2seq", "--dataset", folder / "dataset", "--num-samples", "3"]
-    done = run([ROOT / "train" / "evaluate_infill.py"], *given, "--output", tmp_path / "filling.json")
+    done = run_script("evaluate_infill", *given, "--output", tmp_path / "filling.json", expected=0, fresh=True)
     result = json.loads((tmp_path / "filling.json").read_text())
     assert (result["with_grammar"]["valid"], result["with_grammar"]["untouched"]) == (3, 3)
     assert result["without_grammar"]["samples"] == 3
@@ -113,7 +102,7 @@ def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_p
     from peft import AutoPeftModelForSeq2SeqLM
 
     output = tmp_path / "adapted"
-    run(SCRIPT, "--model", folder / "seq2seq", "--dataset", folder / "dataset", "--output", output, *TINY)
+    train("--model", folder / "seq2seq", "--dataset", folder / "dataset", "--output", output, *TINY)
     result = json.loads((output / "infilling.json").read_text())
     assert result["test"]["bits_per_note"] < result["before"]["bits_per_note"]
     assert result["parameters"]["trained"] < result["parameters"]["all"]
@@ -124,7 +113,7 @@ def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_p
     for name, weights in merged.state_dict().items():
         assert (weights - adapter.state_dict()[name]).abs().max() < 1e-5, name
     music = tmp_path / "music"
-    run([*CLI, "infill"], folder / "tune.mid", "--model", output, "--bars", "1", "--output-dir", music)
+    run_command("infill", folder / "tune.mid", "--model", output, "--bars", "1", "--output-dir", music, expected=0)
 
 
 def test_a_text_model_learns_to_fill(folder, tmp_path):
@@ -138,14 +127,16 @@ def test_a_text_model_learns_to_fill(folder, tmp_path):
     BartForConditionalGeneration(config).save_pretrained(tmp_path / "text")
     output, music = tmp_path / "out", tmp_path / "music"
     given = ["--base_model", tmp_path / "text", "--dataset", folder / "dataset", "--output", output]
-    run(SCRIPT, *given, *TINY)
+    train(*given, *TINY)
     merged = AutoModelForSeq2SeqLM.from_pretrained(output).eval()
     adapter = AutoPeftModelForSeq2SeqLM.from_pretrained(output / "adapter").eval()
     ids = torch.arange(5, 25)[None]
     with torch.inference_mode():
         logits = [model(input_ids=ids, decoder_input_ids=ids).logits for model in (merged, adapter)]
     assert (logits[0] - logits[1]).abs().max() < 1e-5
-    done = run([*CLI, "infill"], folder / "tune.mid", "--model", output, "--bars", "2", "--output-dir", music)
+    done = run_command(
+        "infill", folder / "tune.mid", "--model", output, "--bars", "2", "--output-dir", music, expected=0
+    )
     assert "4 of 4 pieces are valid" in done.stdout
 
 
@@ -160,8 +151,8 @@ def test_a_text_model_learns_to_fill(folder, tmp_path):
     ],
 )
 def test_mistakes_of_infill_are_one_line(folder, tmp_path, flags, complaint):
-    done = run([*CLI, "infill"], folder / "tune.mid", "--model", folder / "seq2seq", *flags, "--output-dir", tmp_path,
-               expected=2)  # fmt: skip
+    given = [folder / "tune.mid", "--model", folder / "seq2seq", *flags, "--output-dir", tmp_path]
+    done = run_command("infill", *given, expected=2)
     assert complaint in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
@@ -180,6 +171,6 @@ def test_mistakes_of_infill_are_one_line(folder, tmp_path, flags, complaint):
 )
 def test_mistakes_of_training_are_one_line(folder, tmp_path, flags, complaint):
     names = {"DATASET": folder / "dataset", "MODEL": folder / "seq2seq"}
-    done = run(SCRIPT, *(names.get(flag, flag) for flag in flags), "--output", tmp_path / "out", expected=2)
+    done = train(*(names.get(flag, flag) for flag in flags), "--output", tmp_path / "out", expected=2)
     assert complaint in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("error: ")

@@ -1,13 +1,11 @@
 """`symbolic-music evaluate` on a tiny model: what it writes, that it goes on where it stopped, and what it refuses."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_run
 import torch
+from programs import run_script
 from tiny_model import save_checkpoint, tiny_model, tiny_processor
 from transformers import AutoModelForCausalLM
 
@@ -20,7 +18,6 @@ from symbolic_music.report.comparison import comparison_text, read_reports
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
-ROOT = Path(__file__).parents[2]
 FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "3", "--max-tokens", "120"]
 
 pytest.importorskip("pydivsufsort", reason="pydivsufsort is not installed (pip extra 'metrics')")
@@ -117,27 +114,20 @@ def test_models_stand_side_by_side_in_one_table(report, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "report.json").write_bytes((report / "report.json").read_bytes())
-    script = [sys.executable, ROOT / "train" / "compare_models.py", "--reports", tmp_path / "two", tmp_path / "one"]
-    output = tmp_path / "table.md"
-    done = subprocess.run([*script, "--output", output], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
+    reports, output = ["--reports", tmp_path / "two", tmp_path / "one"], tmp_path / "table.md"
+    run_script("compare_models", *reports, "--output", output, expected=0, fresh=True)
     text = output.read_text()
     assert text.index("| [one](one) |") < text.index("| [two](two) |")
     assert f"{figures(report)['loss']['bits_per_note']:.3f} [" in text
     assert text == comparison_text(read_reports([tmp_path / "one", tmp_path / "two"]), text.split("```")[1].strip())
-    missing = subprocess.run(
-        [*script, tmp_path, "--output", output], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    assert missing.returncode == 2
+    missing = run_script("compare_models", *reports, tmp_path, "--output", output, expected=2)
     assert "expected the figures that `symbolic-music evaluate` writes" in missing.stderr
 
 
 def test_the_top_p_nearest_to_human_pieces_is_named(place, tmp_path):
     about = ["--model", place / "model", "--dataset", place / "dataset", "--output", tmp_path / "tuning.json"]
     few = ["--top-p", "0.2", "1.0", "--num-samples", "6", "--batch-size", "3", "--max-tokens", "120"]
-    script = [sys.executable, ROOT / "train" / "tune_sampling.py", *about, *few]
-    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run_script("tune_sampling", *about, *few, expected=0, fresh=True)
     result = json.loads((tmp_path / "tuning.json").read_text())
     assert result["human_pieces"] == tiny_run.SPLIT_SIZES["validation"]
     by_distance = sorted(result["rows"], key=lambda row: row["mean_distance"])

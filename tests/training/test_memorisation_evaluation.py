@@ -1,20 +1,15 @@
 """Pieces to look at for copies, from splits and folders; the index's file; and the script as its user runs it."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_run
+from programs import run_script
 
 from symbolic_music.score.midi.io import write_midi
 from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.memorisation_evaluation import folder_pieces, split_pieces, training_index
 from symbolic_music.training.preparation import load_splits
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +56,13 @@ def test_the_index_is_built_once_and_not_taken_for_another(splits, processor, tm
         training_index(splits, "tiny", "hash", path, processor.codec)
 
 
-def run(*flags, expected=0):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "train" / "evaluate_memorisation.py"), *map(str, flags)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert result.returncode == expected, result.stdout + result.stderr
-    return result
-
-
 @pytest.mark.slow
 def test_the_script_finds_a_copied_piece(tiny_folder, splits, tmp_path):
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "copy.mid").write_bytes(splits["train"]["midi"][3])
     common = ("--dataset", tiny_folder / "dataset", "--output", tmp_path / "out")
-    table = run(*common, "--samples", tmp_path / "samples").stdout
+    given = [*common, "--samples", tmp_path / "samples"]
+    table = run_script("evaluate_memorisation", *given, expected=0, fresh=True).stdout
     assert "| samples | human |" in table
     result = json.loads((tmp_path / "out" / "memorisation.json").read_text())
     copied = result["samples"]["per_piece"][0]
@@ -84,5 +72,5 @@ def test_the_script_finds_a_copied_piece(tiny_folder, splits, tmp_path):
     assert result["human"]["pieces"] == 8
     assert result["split_hash"]
     assert "evaluate_memorisation.py" in result["command"]
-    missing = run(*common, "--samples", tmp_path / "missing", expected=2).stderr
+    missing = run_script("evaluate_memorisation", *common, "--samples", tmp_path / "missing", expected=2).stderr
     assert missing.splitlines()[-1] == f"error: {tmp_path / 'missing'}: no such folder of samples"
