@@ -70,26 +70,24 @@ PREAMBLES = {
 
 
 @EVERY_ORDER
-def test_auto_model_loads_without_remote_code(order, saved_model):
-    printed, _ = run_python(
-        f"{PREAMBLES[order]}\n"
-        "from transformers import AutoModelForCausalLM\n"
-        f"print(type(AutoModelForCausalLM.from_pretrained({str(saved_model)!r})).__module__)"
-    )
-    assert printed == "symbolic_music.models.music_transformer.modeling_music_transformer"
-
-
-@EVERY_ORDER
-def test_auto_config_alone_loads_without_the_models(order, saved_model):
+def test_auto_classes_know_the_package_step_by_step(order, saved_model):
+    """A configuration without the models, then a model without code of its own, then a processor; the hook goes."""
     printed, _ = run_python(
         f"{PREAMBLES[order]}\n"
         "import sys\n"
         "from transformers import AutoConfig\n"
         f"print(type(AutoConfig.from_pretrained({str(saved_model)!r})).__name__)\n"
-        "print([name for name in sys.modules if 'modeling_music_transformer' in name])"
+        "print([name for name in sys.modules if 'modeling_music_transformer' in name])\n"
+        "from transformers import AutoModelForCausalLM\n"
+        f"print(type(AutoModelForCausalLM.from_pretrained({str(saved_model)!r})).__module__)\n"
+        "from transformers import AutoProcessor\n"
+        "from transformers.models.auto.processing_auto import PROCESSOR_MAPPING\n"
+        "print(PROCESSOR_MAPPING[symbolic_music.MusicTransformerConfig].__name__)\n"
+        "print([finder for finder in sys.meta_path if 'AutoClassFinder' in repr(finder)])"
     )
-    loaded = "['symbolic_music.models.music_transformer.modeling_music_transformer']"
-    assert printed.splitlines() == ["MusicTransformerConfig", loaded if order == "Auto classes first" else "[]"]
+    models = "symbolic_music.models.music_transformer.modeling_music_transformer"
+    loaded = [models] if order == "Auto classes first" else []
+    assert printed.splitlines() == ["MusicTransformerConfig", str(loaded), models, "MusicProcessor", "[]"]
 
 
 # Each of these loads an Auto module while the module that asked for it is not complete yet.
@@ -113,20 +111,6 @@ def test_registration_waits_for_circular_imports(statement, saved_model):
         f"print(type(AutoModelForCausalLM.from_pretrained({str(saved_model)!r})).__name__)"
     )
     assert printed.splitlines() == ["MusicTransformerModel", "MusicTransformerForCausalLM"]
-
-
-@pytest.mark.slow
-@EVERY_ORDER
-def test_auto_processor_knows_the_processor_and_the_hook_is_gone(order):
-    printed, _ = run_python(
-        f"{PREAMBLES[order]}\n"
-        "import sys\n"
-        "from transformers import AutoProcessor\n"
-        "from transformers.models.auto.processing_auto import PROCESSOR_MAPPING\n"
-        "print(PROCESSOR_MAPPING[symbolic_music.MusicTransformerConfig].__name__)\n"
-        "print([finder for finder in sys.meta_path if 'AutoClassFinder' in repr(finder)])"
-    )
-    assert printed.splitlines() == ["MusicProcessor", "[]"]
 
 
 def test_modules_keep_their_own_loaders():

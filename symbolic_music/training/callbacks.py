@@ -20,6 +20,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.integrations.integration_utils import TensorBoardCallback, default_logdir
 from transformers.utils import logging
 
 from symbolic_music._extras import require
@@ -43,6 +44,16 @@ def show_progress(trainer: Trainer, budget: TimeBudget | None) -> None:
     trainer.add_callback(LossPlotCallback())
     if budget is not None:
         trainer.add_callback(TimeBudgetCallback(budget, trainer.accelerator.num_processes))
+    _log_beside_the_model(trainer)
+
+
+def _log_beside_the_model(trainer: Trainer) -> None:
+    """Tell TensorBoard's callback its folder, which it learns when training begins: an evaluation before that would
+    be logged to `runs/` in the current folder (transformers 5.23).
+    """
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(Path(trainer.args.output_dir, default_logdir()))
 
 
 class TimeBudgetCallback(TrainerCallback):
