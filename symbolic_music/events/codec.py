@@ -125,6 +125,9 @@ class ScoreCodec(Protocol):
     def encode(self, score: ScoreTick) -> list[str]:
         """Events of `quantise(score)`; raises `EncodingError`."""
 
+    def transposed(self, event: str, semitones: int) -> str | None:
+        """What an event that is no drum's becomes in a piece moved by `semitones`; None where it leaves the range."""
+
     def encode_opening(self, score: ScoreTick, num_bars: int) -> list[str]:
         """Events of the first `num_bars` bars of a Score and of the beginning of the next, where a model goes on."""
 

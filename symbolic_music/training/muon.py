@@ -1,6 +1,6 @@
 """AdamW whose hidden matrices are trained by Muon: one optimizer, so that it is saved, resumed and scheduled as one.
 
-Knows parameters and gradients only; `MusicTrainer` says which parameters are hidden matrices.
+Knows modules, parameters and gradients; nothing of what is trained on.
 
 torch has Muon too (`torch.optim.Muon`), for 2-dimensional parameters only, one matrix at a time and always in bf16,
 which CPUs without bf16 units do tens of times slower than float32. Here matrices of one shape are worked on together,
@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.trainer_pt_utils import get_parameter_names
 
 from symbolic_music.models.device_precision import fast_bf16_available
 
@@ -21,6 +23,44 @@ from symbolic_music.models.device_precision import fast_bf16_available
 # at zero, so that five steps bring every singular value to between about 0.7 and 1.2.
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _NEWTON_SCHULZ_STEPS = 5
+
+# Parameters that hold several matrices, one below the other, by the end of their module's name: queries, keys and
+# values; an LSTM's four gates.
+_STACKED_MATRICES = {"qkv_proj": 3, "lstm": 4}
+
+_NO_DECAY_PATTERNS = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+
+
+def decayed_parameters(model: nn.Module) -> list[str]:
+    """Names of the weights of linear layers: not norms, biases or embeddings (a tied head is an embedding)."""
+    return get_parameter_names(model, [nn.LayerNorm, nn.RMSNorm, nn.Embedding], _NO_DECAY_PATTERNS)
+
+
+def muon_groups(model: PreTrainedModel, wrapped: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters as groups for `MuonAdamW`: hidden matrices, then what is decayed besides, and what is not.
+
+    Args:
+        model: whose head, as the embeddings, is no hidden matrix.
+        wrapped: the same, or what holds it in data parallelism.
+        weight_decay: of what is decayed.
+    """
+    decayed = set(decayed_parameters(wrapped))
+    head = model.get_output_embeddings()
+    hidden: dict[int, list[nn.Parameter]] = {}
+    rest: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in wrapped.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if name in decayed and parameter.ndim == 2 and (head is None or parameter is not head.weight):
+            splits = _STACKED_MATRICES.get(name.split(".")[-2], 1)
+            hidden.setdefault(splits, []).append(parameter)
+        else:
+            rest[name in decayed].append(parameter)
+    groups = [
+        {"params": parameters, "weight_decay": weight_decay, "orthogonalise": True, "splits": splits}
+        for splits, parameters in sorted(hidden.items())
+    ]
+    return groups + [{"params": rest[kind], "weight_decay": weight_decay * kind} for kind in (True, False) if rest[kind]]
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

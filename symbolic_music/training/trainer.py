@@ -18,7 +18,6 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
-from transformers.trainer_pt_utils import get_parameter_names
 from transformers.trainer_utils import EvalLoopOutput, HubStrategy, rotate_checkpoints
 from transformers.utils.hub import PushInProgress
 
@@ -31,14 +30,8 @@ from symbolic_music.training.arguments import MusicTrainingArguments, TrainingEr
 from symbolic_music.training.checkpoints import mark_complete, read_marker, unmark
 from symbolic_music.training.hub_push import check_push, push_files, push_in_background, pushed_files
 from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss, repeated_rest_loss
-from symbolic_music.training.muon import MuonAdamW
+from symbolic_music.training.muon import MuonAdamW, decayed_parameters, muon_groups
 from symbolic_music.training.schedule import TimeBudget, cosine_factor
-
-# Parameters that hold several matrices, one below the other, by the end of their module's name: queries, keys and
-# values; an LSTM's four gates.
-_STACKED_MATRICES = {"qkv_proj": 3, "lstm": 4}
-
-_NO_DECAY_PATTERNS = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 
 
 class MusicTrainer(Trainer):
@@ -206,7 +199,7 @@ class MusicTrainer(Trainer):
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Weights of linear layers: not norms, biases or embeddings (a tied head is an embedding)."""
-        return get_parameter_names(model, [nn.LayerNorm, nn.RMSNorm, nn.Embedding], _NO_DECAY_PATTERNS)
+        return decayed_parameters(model)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Muon for the hidden matrices and AdamW for the rest, or, with `muon` off, the Trainer's own choice."""
@@ -214,25 +207,7 @@ class MusicTrainer(Trainer):
             return super().create_optimizer(model)
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             raise TrainingError("Muon needs whole matrices, which FSDP and DeepSpeed cut: add --muon false")
-        model = model or self.model
-        decayed = set(self.get_decay_parameter_names(model))
-        head = self.model.get_output_embeddings()
-        hidden: dict[int, list[nn.Parameter]] = {}
-        rest: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-        for name, parameter in model.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            if name in decayed and parameter.ndim == 2 and (head is None or parameter is not head.weight):
-                splits = _STACKED_MATRICES.get(name.split(".")[-2], 1)
-                hidden.setdefault(splits, []).append(parameter)
-            else:
-                rest[name in decayed].append(parameter)
-        decay = self.args.weight_decay
-        groups = [
-            {"params": parameters, "weight_decay": decay, "orthogonalise": True, "splits": splits}
-            for splits, parameters in sorted(hidden.items())
-        ]
-        groups += [{"params": rest[kind], "weight_decay": decay * kind} for kind in (True, False) if rest[kind]]
+        groups = muon_groups(self.model, model or self.model, self.args.weight_decay)
         betas = (self.args.adam_beta1, self.args.adam_beta2)
         self.optimizer = MuonAdamW(groups, lr=self.args.learning_rate, betas=betas, eps=self.args.adam_epsilon)
         return self.optimizer

@@ -222,6 +222,17 @@ class RemiCodec:
         """Event names of tempos, the fastest first, for the grid counts microseconds."""
         return [f"Tempo_{tempo}" for tempo in self.settings.tempos()[::-1].tolist()]
 
+    def transposed(self, event: str, semitones: int) -> str | None:
+        """What an event becomes in a piece moved by `semitones`; None where its pitch would leave 0 to 127.
+
+        Not to be asked of drums, whose pitches name instruments.
+        """
+        kind, _, value = event.partition("_")
+        if kind != "Pitch":
+            return event
+        pitch = int(value) + semitones
+        return f"Pitch_{pitch}" if 0 <= pitch <= 127 else None
+
     def encode_opening(self, score: ScoreTick, num_bars: int) -> list[str]:
         """Events of the first `num_bars` bars, and the bar line and meter behind them.
 

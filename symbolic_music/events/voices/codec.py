@@ -18,6 +18,7 @@ from symbolic_music.events.voices.durations import check_durations
 from symbolic_music.events.voices.quantise import VoiceGrid
 from symbolic_music.score.abc.spelling import key_text
 from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
+from symbolic_music.score.transforms.edit import transposed_key
 
 DRUMS_VALUE = "drums"
 """Stands for a drum track in event names, where other tracks have the number of their program."""
@@ -132,6 +133,22 @@ class VoiceCodec:
             else:
                 events.append(f"{span.kind}_{length}")
         return events
+
+    def transposed(self, event: str, semitones: int) -> str | None:
+        """What an event becomes in a piece moved by `semitones`; None where its pitch would leave the range.
+
+        Not to be asked of drums, whose pitches name instruments.
+        """
+        kind, _, value = event.partition("_")
+        if kind == "Key":
+            fifths, minor = self._keys[value]
+            return f"Key_{self._key[transposed_key(fifths, semitones), minor]}"
+        if kind not in self.note_types:
+            return event
+        pitch, colon, length = value.rpartition(":") if kind == "Note" else (value, "", "")
+        moved = self._pitches[pitch] + semitones
+        lowest = min(self._pitch) + (kind == "With")  # nothing lies below the note that a pitch is added to
+        return f"{kind}_{self._pitch[moved]}{colon}{length}" if lowest <= moved <= max(self._pitch) else None
 
     def write_span(self, writer: VoiceWriter, kind: str, value: str) -> None:
         """Let a voice do what an event says."""

@@ -24,7 +24,7 @@ from symusic.core import ScoreTick as Score
 from symbolic_music.score.bars import Bars, bar_table, count_bars
 from symbolic_music.score.errors import Refusal, ScoreError
 
-__all__ = ["Bars", "bar_table", "count_bars", "count_notes", "cut_bars", "delay", "scale_tempo", "transpose"]
+__all__ = ["Bars", "bar_table", "count_bars", "count_notes", "cut_bars", "delay", "scale_tempo", "transpose", "transposed_key"]
 
 # 120 quarter notes per minute, where a file states no tempo (Standard MIDI Files 1.0).
 _DEFAULT_MICROSECONDS = 500_000
@@ -57,11 +57,11 @@ def transpose(score: Score, semitones: int) -> Score:
             raise ScoreError(Refusal.PITCH_OUT_OF_RANGE, None, detail)
         track.shift_pitch(semitones, inplace=True)
     for signature in moved.key_signatures:
-        signature.key = _transposed_key(signature.key, semitones)
+        signature.key = transposed_key(signature.key, semitones)
     return moved
 
 
-def _transposed_key(fifths: int, semitones: int) -> int:
+def transposed_key(fifths: int, semitones: int) -> int:
     """Sharps (positive) or flats (negative) of a key signature after a transposition, from -5 to 6.
 
     A semitone is seven steps on the circle of fifths. A transposition by whole octaves leaves the spelling alone.
