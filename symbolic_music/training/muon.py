@@ -60,7 +60,9 @@ def muon_groups(model: PreTrainedModel, wrapped: nn.Module, weight_decay: float)
         {"params": parameters, "weight_decay": weight_decay, "orthogonalise": True, "splits": splits}
         for splits, parameters in sorted(hidden.items())
     ]
-    return groups + [{"params": rest[kind], "weight_decay": weight_decay * kind} for kind in (True, False) if rest[kind]]
+    return groups + [
+        {"params": rest[kind], "weight_decay": weight_decay * kind} for kind in (True, False) if rest[kind]
+    ]
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

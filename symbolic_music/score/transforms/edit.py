@@ -24,7 +24,17 @@ from symusic.core import ScoreTick as Score
 from symbolic_music.score.bars import Bars, bar_table, count_bars
 from symbolic_music.score.errors import Refusal, ScoreError
 
-__all__ = ["Bars", "bar_table", "count_bars", "count_notes", "cut_bars", "delay", "scale_tempo", "transpose", "transposed_key"]
+__all__ = [
+    "Bars",
+    "bar_table",
+    "count_bars",
+    "count_notes",
+    "cut_bars",
+    "delay",
+    "scale_tempo",
+    "transpose",
+    "transposed_key",
+]
 
 # 120 quarter notes per minute, where a file states no tempo (Standard MIDI Files 1.0).
 _DEFAULT_MICROSECONDS = 500_000

@@ -40,8 +40,8 @@ from symbolic_music.training.queue.data.batches import (
     epoch_order,
 )
 from symbolic_music.training.queue.data.epochs import Epoch, EpochMaker, EventTokenizer
-from symbolic_music.training.queue.jobs import Job
 from symbolic_music.training.queue.data.packed import PackedData, QueueError
+from symbolic_music.training.queue.jobs import Job
 from symbolic_music.training.queue.planner import Deal
 from symbolic_music.training.queue.shards import (
     MODEL_FOLDER,
@@ -207,21 +207,20 @@ class JobTraining:
         job, progress = self.job, self.progress
         last_log = last_save = last_validation = step_began = self.clock()
         pending: deque[Any] = deque()
-        step_seconds, steps = 0.0, 0
+        step_seconds, first_step = 0.0, progress.step
         self.model.train()
         for batches in self._steps():
-            share = self._share(deal)
+            share, taken = self._share(deal), progress.step - first_step
             # The last step's rate is small, but not nothing.
             if share >= 1.0:
                 return "complete"
-            if self._elapsed() + 2 * step_seconds + sum(self._reserve.values()) >= deal.seconds or steps == max_steps:
+            if self._elapsed() + 2 * step_seconds + sum(self._reserve.values()) >= deal.seconds or taken == max_steps:
                 return "complete" if self._ends(deal) else "paused"
             self._step(batches, cosine_factor(progress.step, share, job.warmup))
-            steps += 1
             self._wait(pending)
             now = self.clock()
             step_seconds, step_began = now - step_began, now
-            if steps > 1:  # the first holds what was not warmed up
+            if taken:  # the first holds what was not warmed up
                 self._trained_seconds += step_seconds
                 self._trained_tokens += sum(batch.targets + batch.sources for batch in batches)
                 self._trained_flops += sum(self._flops(batch) for batch in batches)
@@ -444,9 +443,7 @@ class JobTraining:
 def _loss_sum(model: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
     """Nats of all labels together."""
     logits = model(**inputs, use_cache=False).logits
-    return F.cross_entropy(
-        logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED_LABEL, reduction="sum"
-    )
+    return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED_LABEL, reduction="sum")
 
 
 def build_model(job: Job, tokenizer: EventTokenizer, infills: bool) -> PreTrainedModel:
@@ -468,13 +465,13 @@ def build_model(job: Job, tokenizer: EventTokenizer, infills: bool) -> PreTraine
             **ids,
             **settings,
         )
+        if bool(config.is_encoder_decoder) != infills:
+            purpose = "an encoder-decoder" if infills else "causal models"
+            raise ValueError(f"data {job.data} is for {purpose}")
         kind = AutoModelForSeq2SeqLM if infills else AutoModelForCausalLM
-        model = kind.from_config(config)
-    except (ValueError, TypeError, KeyError) as error:
+        return kind.from_config(config)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise QueueError(f"job {job.name}: no {model_type} of these settings ({_one_line(error)})") from error
-    if bool(model.config.is_encoder_decoder) != infills:
-        raise QueueError(f"job {job.name}: {model_type} does not fit data {job.data}, which is for {'filling' if infills else 'continuing'}")
-    return model
 
 
 def build_optimizer(model: PreTrainedModel, job: Job) -> torch.optim.Optimizer:

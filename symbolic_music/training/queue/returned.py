@@ -124,7 +124,9 @@ def _add_processor(model: Path, bundle: dict[str, Any], job: str, data: Path) ->
 
 def _small_files(output: Path) -> list[Path]:
     models = [path for path in output.glob(f"*/{MODEL_FOLDER}/*") if path.suffix in _TEXT_SUFFIXES]
-    return sorted([*(path for path in output.glob("*") if path.suffix in _TEXT_SUFFIXES and path.name != _BROUGHT_FILE), *models])
+    return sorted(
+        [*(path for path in output.glob("*") if path.suffix in _TEXT_SUFFIXES and path.name != _BROUGHT_FILE), *models]
+    )
 
 
 def _shards(output: Path) -> list[Path]:

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from symbolic_music.training.checkpoints import find_checkpoints
+from symbolic_music.training.queue.data.packed import PackedData, QueueError, read_description, read_packed
 from symbolic_music.training.queue.jobs import Job
 from symbolic_music.training.queue.loop import JobTraining, Progress
-from symbolic_music.training.queue.data.packed import PackedData, QueueError, read_description, read_packed
 from symbolic_music.training.queue.planner import Deal, next_deal
 from symbolic_music.training.queue.shards import MODEL_FOLDER
 
@@ -108,7 +108,9 @@ class Queue:
         run_here: dict[str, str] = {}
         while True:
             left = seconds - (self.clock() - began)
-            ended = {name: "complete" for name, facts in self.state.items() if facts["status"] == "complete"} | run_here
+            ended = {
+                name: "complete" for name, facts in self.state.items() if facts["status"] == "complete"
+            } | run_here
             deal = next_deal(self.jobs, self._spent(), ended, left, last)
             if deal is None:
                 break
@@ -127,7 +129,13 @@ class Queue:
         """One job; whatever it fails with is written down, and the next one runs."""
         job, session_began = deal.job, self.clock()
         before = self.state.get(job.name, {})
-        facts = {"status": "running", "fingerprint": job.fingerprint, "sessions": [], "data": job.data, "labels": dict(job.labels)}
+        facts = {
+            "status": "running",
+            "fingerprint": job.fingerprint,
+            "sessions": [],
+            "data": job.data,
+            "labels": dict(job.labels),
+        }
         self.state[job.name] = facts = {**facts, **before, "status": "running", "minutes": job.minutes}
         write_state(self.output, self.state)
         try:
@@ -159,7 +167,9 @@ class Queue:
                     seconds=facts["seconds"],
                     validations=facts["validations"],
                 )
-                self.report(f"{job.name}: goes on from the weights of step {begun.step}, without the optimizer's state")
+                self.report(
+                    f"{job.name}: goes on from the weights of step {begun.step}, without the optimizer's state"
+                )
         return JobTraining(job, self._data(job.data), folder, self.device, start, begun, self.report, self.clock)
 
     def _models(self, job: Job) -> list[Path]:

@@ -25,7 +25,12 @@ MODEL_FOLDER = "model"
 # transformers counts a megabyte as 10^6 bytes and puts whole tensors into a shard.
 SHARD_BYTES = 15_000_000
 LARGEST_FILE = 16 * 2**20
-_WEIGHTS, _OPTIMIZER, _FACTS, _RANDOM = "weights.safetensors", "optimizer.safetensors", "state.json", "random.safetensors"
+_WEIGHTS, _OPTIMIZER, _FACTS, _RANDOM = (
+    "weights.safetensors",
+    "optimizer.safetensors",
+    "state.json",
+    "random.safetensors",
+)
 _DTYPES = {"bf16": torch.bfloat16, "float32": torch.float32}
 
 

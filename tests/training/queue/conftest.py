@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import Dataset, DatasetDict
+from queue_pieces import small_pieces
 
 from symbolic_music.events.remi.codec import RemiCodec
 from symbolic_music.score.midi.io import midi_bytes
@@ -12,7 +13,6 @@ from symbolic_music.tokenization.build import build_remi_tokenizer
 from symbolic_music.training.queue.data.packed import PackedData, read_packed
 from symbolic_music.training.queue.data.packing import PackSettings, pack_dataset
 from symbolic_music.training.queue.jobs import Job
-from queue_pieces import small_pieces
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,11 @@ def splits() -> DatasetDict:
     return DatasetDict(
         {
             name: Dataset.from_dict(
-                {"midi": midis, "group": list(range(len(midis))), "name": [str(number) for number in range(len(midis))]},
+                {
+                    "midi": midis,
+                    "group": list(range(len(midis))),
+                    "name": [str(number) for number in range(len(midis))],
+                },
                 split=name,
             )
             for name, midis in made.items()

@@ -3,9 +3,11 @@
 import numpy as np
 from symusic.core import KeySignatureTick, NoteTick, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
 
+
 def small_pieces(count: int) -> list[ScoreTick]:
     """Pieces of four bars of 4/4, each another; the first reach near the keyboard's end."""
     return [_piece(np.random.default_rng(number), 125 if number < 2 else 72) for number in range(count)]
+
 
 def _piece(rng: np.random.Generator, highest: int) -> ScoreTick:
     score = ScoreTick(480)

@@ -20,7 +20,10 @@ def test_a_packed_folder_gives_back_every_piece(packed, splits, remi_processor):
     numbers = EventNumbers(remi_processor)
     sequences = packed.splits["train"].events.split()
     assert len(sequences) == 8
-    assert all(sequence.tolist() == sequences_of(numbers, piece) for sequence, piece in zip(sequences, small_pieces(8), strict=True))
+    assert all(
+        sequence.tolist() == sequences_of(numbers, piece)
+        for sequence, piece in zip(sequences, small_pieces(8), strict=True)
+    )
     assert packed.description["notes"] == {"train": 8 * 48, "validation": 2 * 48}
 
 

@@ -27,7 +27,10 @@ def two_jobs(make_job):
 
 def test_jobs_are_run_in_order_and_not_again(make_queue, make_job, tmp_path):
     state = make_queue(two_jobs(make_job)).run(1000)
-    assert [(name, facts["status"]) for name, facts in state.items()] == [("first", "complete"), ("second", "complete")]
+    assert [(name, facts["status"]) for name, facts in state.items()] == [
+        ("first", "complete"),
+        ("second", "complete"),
+    ]
     assert [len(facts["sessions"]) for facts in make_queue(two_jobs(make_job)).run(1000).values()] == [1, 1]
     log = (tmp_path / "out" / "log.md").read_text()
     assert "| first | complete |" in log
@@ -82,7 +85,7 @@ def test_a_job_begun_with_other_settings_is_refused(make_queue, make_job):
 
 
 def test_results_come_back_in_portions_and_load(make_queue, make_job, tmp_path, packed_folder, monkeypatch):
-    monkeypatch.setattr(shards, "SHARD_BYTES", 60_000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 46_500)
     make_queue(two_jobs(make_job)).run(1000)
     output, portions = tmp_path / "out", []
     left = 1

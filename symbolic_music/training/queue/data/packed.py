@@ -120,7 +120,9 @@ def write_packed(
     for name, split in splits.items():
         parts = {field.name: getattr(split, field.name) for field in fields(split)}
         kept = {key: ragged for key, ragged in parts.items() if ragged is not None}
-        flat = {f"{key}.{part}": getattr(ragged, part) for key, ragged in kept.items() for part in ("lengths", "values")}
+        flat = {
+            f"{key}.{part}": getattr(ragged, part) for key, ragged in kept.items() for part in ("lengths", "values")
+        }
         arrays[name] = _write_arrays(folder / f"{name}.xz", flat)
     arrays["tables"] = _write_arrays(folder / "tables.xz", {"tables": tables})
     text = json.dumps({**description, "format": FORMAT, "arrays": arrays}, indent=1, sort_keys=True)
@@ -155,7 +157,9 @@ def read_packed(folder: Path) -> PackedData:
     splits = {}
     for name, arrays in read.items():
         kinds = sorted({key.partition(".")[0] for key in arrays})
-        splits[name] = PackedSplit(**{kind: Ragged(arrays[f"{kind}.values"], arrays[f"{kind}.lengths"]) for kind in kinds})
+        splits[name] = PackedSplit(
+            **{kind: Ragged(arrays[f"{kind}.values"], arrays[f"{kind}.lengths"]) for kind in kinds}
+        )
     return PackedData(folder, description, splits, tables)
 
 

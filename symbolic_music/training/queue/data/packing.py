@@ -163,7 +163,7 @@ class EventNumbers:
 
         Args:
             numbers: of a sequence, which names its instruments before their notes.
-            masks: by name of a mask, whether it stands in a line of drums: filled in here, and looked up behind `Fill`.
+            masks: by name of a mask, whether it stands in a line of drums: filled in here, looked up behind `Fill`.
         """
         switches = np.flatnonzero(self._is_switch[numbers])
         drums = np.zeros(len(numbers), bool)
@@ -191,7 +191,9 @@ def _check_tokenizer(vocabulary: EventNumbers, settings: PackSettings) -> None:
     processor = vocabulary.processor
     ids = processor.tokenizer.convert_tokens_to_ids(vocabulary.names)
     if processor.is_word_level and ids != list(range(len(vocabulary.names))):
-        raise QueueError("tokenizers of text cannot be packed; expected one of music alone, as build_tokenizer.py makes")
+        raise QueueError(
+            "tokenizers of text cannot be packed; expected one of music alone, as build_tokenizer.py makes"
+        )
     if settings.infill and not processor.is_word_level:
         raise QueueError("examples to fill can be packed for word-level tokenizers only; this one merges events")
 
