@@ -28,7 +28,7 @@ def measured_sections(
         loss_section(figures["loss"], baseline),
         f"![Bits per note by place in the piece]({place}{PLOTS['loss']})",
         validity_section(figures["sampling"]),
-        statistics_section(figures["statistics"], figures["pieces"]),
+        statistics_section(figures["statistics"], figures["pieces"], figures.get("statistics_left_out")),
         f"![Distributions of the statistics, sampled and human]({place}{PLOTS['distributions']})",
         memorisation_section(figures["memorisation"]),
         control_section(figures["control"]),
@@ -152,33 +152,54 @@ def _rests_table(sampling: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def statistics_section(statistics: Mapping[str, Any], pieces: Mapping[str, int]) -> str:
+def statistics_section(
+    statistics: Mapping[str, Any],
+    pieces: Mapping[str, int],
+    left_out: Mapping[str, Mapping[str, int]] | None = None,
+) -> str:
     """Sampled pieces beside human ones.
 
     Args:
         statistics: by name, what `metrics.statistics.compare_values` gives.
         pieces: how many are "sampled" and "human".
+        left_out: what `metrics.statistics.left_out` gives; reports made before it do not know.
     """
-    return f"""## Beside human pieces
+    text = f"""## Beside human pieces
 
 Means over {pieces["sampled"]:,} samples and {pieces["human"]:,} held-out human pieces, with 95% bootstrap intervals.
 No value is better by itself; what counts is the distance: that of the means in standard deviations of the human
 pieces, and the overlapping area (OA) of the distances between and within the sets (Yang & Lerch 2020), which is 1 for
 sets that cannot be told apart.
 
-{statistics_table(statistics)}"""
+{statistics_table(statistics, pieces)}"""
+    for name, counts in (left_out or {}).items():
+        text += f"\n\nNo row for {name}: {counts['sampled']} samples and {counts['human']} human pieces have it."
+    return text
 
 
-def statistics_table(statistics: Mapping[str, Any]) -> str:
-    """Means of two sets with their distance and overlap, a row for each statistic; see `statistics_section`."""
+def statistics_table(statistics: Mapping[str, Any], pieces: Mapping[str, int] | None = None) -> str:
+    """Means of two sets with their distance and overlap, a row for each statistic; see `statistics_section`.
+
+    Args:
+        statistics: by name.
+        pieces: how many are "sampled" and "human"; a statistic that not all of them have says how many do.
+    """
     lines = ["| statistic | sampled | human | distance | OA |", "|---|---|---|---|---|"]
     for name, row in statistics.items():
         area = row["overlapping_area"]
         lines.append(
-            f"| {name} | {_mean(row['sampled'])} | {_mean(row['human'])} | {_signed(row['distance'])} "
-            f"| {area['value']:.2f} {in_brackets(area, '{:.2f}')} |"
+            f"| {name}{_having(row, pieces)} | {_mean(row['sampled'])} | {_mean(row['human'])} "
+            f"| {_signed(row['distance'])} | {area['value']:.2f} {in_brackets(area, '{:.2f}')} |"
         )
     return "\n".join(lines)
+
+
+def _having(row: Mapping[str, Any], pieces: Mapping[str, int] | None) -> str:
+    """How many pieces have a statistic, where that is not all of them."""
+    counts = {side: row[side].get("pieces") for side in ("sampled", "human")}
+    if not pieces or None in counts.values() or counts == {side: pieces[side] for side in counts}:
+        return ""
+    return f" (of {counts['sampled']:,} and {counts['human']:,})"
 
 
 def _mean(row: Mapping[str, float]) -> str:

@@ -24,6 +24,8 @@ GRID = 2048
 """Places on which densities are evaluated."""
 RESAMPLES = 200
 """Of the interval; each smooths two densities of all pairs anew."""
+FEWEST_HUMAN = 3
+"""Human pieces without which there are no distances among them to speak of."""
 # Standard deviations of the kernel by which the grid exceeds the distances: 6e-5 of a kernel lies beyond.
 _MARGIN = 4.0
 # A density below this share of its mass is taken for it: bounds the divergence, at 28 nats.
@@ -93,8 +95,10 @@ def overlap(sampled: np.ndarray, human: np.ndarray, seed: int = 0, resamples: in
     Raises:
         ValueError: with fewer than three human pieces or no sampled one.
     """
-    if len(human) < 3 or not len(sampled):
-        raise ValueError(f"expected 3 human pieces and 1 sampled one, got {len(human)} and {len(sampled)}")
+    if len(human) < FEWEST_HUMAN or not len(sampled):
+        raise ValueError(
+            f"expected {FEWEST_HUMAN} human pieces and 1 sampled one, got {len(human)} and {len(sampled)}"
+        )
     inter = set_distances(sampled, human)
     others = ~np.eye(len(human), dtype=bool)
     intra = set_distances(human, human)[others]

@@ -44,8 +44,12 @@ def percentile_interval(values: np.ndarray) -> dict[str, float]:
 
 
 def mean_with_interval(values: np.ndarray, draws: np.ndarray) -> dict[str, float]:
-    """`mean`, `low` and `high` of values (pieces,), by resamples of the pieces."""
-    return {"mean": float(values.mean()), **percentile_interval(values[draws].mean(axis=1))}
+    """`mean`, `low` and `high` of values (pieces,), by resamples of the pieces, and how many `pieces` there are."""
+    return {
+        "mean": float(values.mean()),
+        **percentile_interval(values[draws].mean(axis=1)),
+        "pieces": len(values),
+    }
 
 
 def ratio_with_interval(parts: np.ndarray, wholes: np.ndarray, draws: np.ndarray) -> dict[str, float]:

@@ -80,12 +80,32 @@ class NoteTable:
         return play_seconds(self.score)
 
     @cached_property
+    def stretches(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Starts and ends in ticks of the stretches in which a pitch sounds, and the pitch: (stretches,) int64 each.
+
+        Drums are left out. Notes of one pitch that overlap or touch are one stretch, whoever plays them.
+        """
+        return _merged_by_pitch(self.pitched)
+
+    def sounding_at(self, ticks: np.ndarray) -> np.ndarray:
+        """Which pitches sound at each tick, (ticks, 128) bool; one that ends at a tick has ended.
+
+        Args:
+            ticks: sorted, (ticks,).
+        """
+        starts, ends, pitches = self.stretches
+        changes = np.zeros((len(ticks) + 1, 128), dtype=np.int64)
+        np.add.at(changes, (np.searchsorted(ticks, starts), pitches), 1)
+        np.add.at(changes, (np.searchsorted(ticks, ends), pitches), -1)
+        return changes.cumsum(axis=0)[:-1] > 0
+
+    @cached_property
     def sounding(self) -> tuple[np.ndarray, np.ndarray]:
         """How many pitches sound together, drums left out: lengths of time in ticks, and the number in each.
 
         Each (spans,) int64, from the first onset to the last end. A pitch counts once, however many notes hold it.
         """
-        starts, ends = _merged_by_pitch(self.pitched)
+        starts, ends, _ = self.stretches
         changes = np.unique(np.concatenate([starts, ends]))
         begun = np.searchsorted(np.sort(starts), changes[:-1], side="right")
         ended = np.searchsorted(np.sort(ends), changes[:-1], side="right")
@@ -113,26 +133,29 @@ def _joined(columns: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([*columns, np.empty(0, np.int64)]).astype(np.int64)
 
 
-def _merged_by_pitch(notes: Notes) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends of the stretches in which each pitch sounds, notes of one pitch that overlap taken together."""
+def _merged_by_pitch(notes: Notes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts, ends and pitches of the stretches in which each pitch sounds, notes of one that overlap together."""
     order = np.lexsort((notes.onsets, notes.pitches))
     # Each pitch gets a stretch of time of its own, so that one running maximum serves all.
-    shift = notes.pitches[order] * (int(notes.ends.max(initial=0)) + 1)
-    return _merged(notes.onsets[order] + shift, notes.ends[order] + shift, shift)
+    period = int(notes.ends.max(initial=0)) + 1
+    shift = notes.pitches[order] * period
+    starts, ends = _merged(notes.onsets[order] + shift, notes.ends[order] + shift)
+    pitches = starts // period
+    return starts - pitches * period, ends - pitches * period, pitches
 
 
-def _merged(starts: np.ndarray, ends: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Stretches that overlap or touch, by start, taken together; `shift` is taken off the result."""
+def _merged(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stretches that overlap or touch, by start, taken together."""
     reached = np.maximum.accumulate(ends)
     first = np.append(True, starts[1:] > reached[:-1])[: len(starts)]
     last = np.append(first[1:], True)[: len(starts)]
-    return (starts - shift)[first], (reached - shift)[last]
+    return starts[first], reached[last]
 
 
 def sounding_ticks(notes: Notes) -> int:
     """Ticks in which any of the notes sounds."""
     order = np.argsort(notes.onsets, kind="stable")
-    starts, ends = _merged(notes.onsets[order], notes.ends[order], np.zeros_like(order))
+    starts, ends = _merged(notes.onsets[order], notes.ends[order])
     return int((ends - starts).sum())
 
 

@@ -2,6 +2,9 @@
 
 What counts is the distance to held-out human pieces (Yang & Lerch, "On the evaluation of generative models in music",
 2020), so there are tables with bootstrap intervals: `describe_pieces` of one set, `compare_pieces` of two.
+
+A statistic that says nothing of a piece is nan there (a single line has no harmony). Its figures are of the other
+pieces, which each table counts; one that too few pieces have is left out of a table, and `left_out` names it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +15,9 @@ import numpy as np
 from symusic.core import ScoreTick as Score
 
 from symbolic_music.metrics import pitch, repetition, rhythm, structure, texture
-from symbolic_music.metrics.distances import overlap
+from symbolic_music.metrics.distances import FEWEST_HUMAN, overlap
+from symbolic_music.metrics.harmony import chord_tones
+from symbolic_music.metrics.harmony import intervals as harmonic_intervals
 from symbolic_music.metrics.intervals import RESAMPLES, bootstrap_draws, mean_with_interval, percentile_interval
 from symbolic_music.metrics.notes import NoteTable
 
@@ -26,6 +31,8 @@ NOTE_STATISTICS: dict[str, Statistic] = {
     "scale consistency": pitch.scale_consistency.of_notes,
     "polyphony": texture.polyphony.of_notes,
     "polyphony rate": texture.polyphony_rate.of_notes,
+    "strong-beat dissonance": harmonic_intervals.strong_beat_dissonance.of_notes,
+    "chord-tone share": chord_tones.chord_tone_share.of_notes,
     "rest share": texture.rest_share.of_notes,
     "empty-beat rate": texture.empty_beat_rate.of_notes,
     "groove consistency": rhythm.groove_consistency.of_notes,
@@ -64,7 +71,7 @@ def measure_pieces(
         on_piece: called with 1 after each piece.
 
     Returns:
-        By statistic, (pieces,) float64.
+        By statistic, (pieces,) float64; nan where a statistic says nothing of a piece.
 
     Raises:
         ValueError: when there is no piece.
@@ -94,14 +101,18 @@ def describe_pieces(
         on_piece: called with 1 after each piece.
 
     Returns:
-        By statistic: `mean`, `low`, `high`.
+        By statistic: `mean`, `low`, `high`, and the number of `pieces` that have it. One that none has is left out.
 
     Raises:
         ValueError: when there is no piece.
     """
     measured = measure_pieces(scores, STATISTICS, on_piece)
-    draws = bootstrap_draws(len(next(iter(measured.values()))), resamples, seed)
-    return {name: mean_with_interval(values, draws) for name, values in measured.items()}
+    told = {name: values[np.isfinite(values)] for name, values in measured.items()}
+    return {
+        name: mean_with_interval(values, bootstrap_draws(len(values), resamples, seed))
+        for name, values in told.items()
+        if len(values)
+    }
 
 
 def compare_pieces(
@@ -122,7 +133,8 @@ def compare_pieces(
 
     Returns:
         By statistic: `sampled` and `human` as `describe_pieces` has them; `distance`; `overlapping_area` and
-        `kl_divergence` (see `metrics.distances.overlap`). The last three hold `value`, `low`, `high`.
+        `kl_divergence` (see `metrics.distances.overlap`). The last three hold `value`, `low`, `high`. A statistic that
+        no sampled piece has, or fewer than three human ones, is left out.
 
     Raises:
         ValueError: without a sampled piece or with fewer than three human ones.
@@ -135,13 +147,35 @@ def compare_measured(
     sampled: Mapping[str, np.ndarray], human: Mapping[str, np.ndarray], seed: int = 0, resamples: int = RESAMPLES
 ) -> dict[str, dict[str, dict[str, float]]]:
     """What `compare_pieces` gives, of pieces that `measure_pieces` has measured with the same statistics."""
-    return {name: compare_values(values, human[name], seed, resamples) for name, values in sampled.items()}
+    missing = left_out(sampled, human)
+    return {
+        name: compare_values(values, human[name], seed, resamples)
+        for name, values in sampled.items()
+        if name not in missing
+    }
+
+
+def left_out(sampled: Mapping[str, np.ndarray], human: Mapping[str, np.ndarray]) -> dict[str, dict[str, int]]:
+    """The statistics that too few pieces have for a comparison: how many `sampled` and `human` pieces have each.
+
+    Sets that are too small as a whole are not the statistic's fault; comparing them is an error.
+    """
+    having = {
+        name: {"sampled": int(np.isfinite(values).sum()), "human": int(np.isfinite(human[name]).sum())}
+        for name, values in sampled.items()
+    }
+    return {
+        name: counts
+        for name, counts in having.items()
+        if counts["sampled"] < min(1, len(sampled[name])) or counts["human"] < min(FEWEST_HUMAN, len(human[name]))
+    }
 
 
 def compare_values(
     sampled: np.ndarray, human: np.ndarray, seed: int = 0, resamples: int = RESAMPLES
 ) -> dict[str, dict[str, float]]:
-    """One statistic of two sets of pieces, (pieces,) each, as `compare_pieces` has it."""
+    """One statistic of two sets of pieces, (pieces,) each, as `compare_pieces` has it; pieces with nan are no part."""
+    sampled, human = sampled[np.isfinite(sampled)], human[np.isfinite(human)]
     overlapping = overlap(sampled, human, seed)  # refuses sets that are too small
     drawn_sampled = bootstrap_draws(len(sampled), resamples, seed)
     drawn_human = bootstrap_draws(len(human), resamples, seed + 1)

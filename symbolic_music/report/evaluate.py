@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.metrics.memorisation_report import compare_copies
 from symbolic_music.metrics.rests import describe_rests
-from symbolic_music.metrics.statistics import compare_measured, measure_pieces
+from symbolic_music.metrics.statistics import compare_measured, left_out, measure_pieces
 from symbolic_music.report.controls import measure_control
 from symbolic_music.report.errors import ReportError
 from symbolic_music.report.samples import SampledPieces, sample_pieces
@@ -120,6 +120,7 @@ def evaluate_model(
         "loss": loss | about,
         "sampling": sampling | {"machine": machine_class(model.device)},
         "statistics": compare_measured(measured["sampled"], measured["human"], settings.sampling.seed),
+        "statistics_left_out": left_out(measured["sampled"], measured["human"]),
         "memorisation": _measure_copies(splits, about["split_hash"], processor, scores, human, settings, parts),
         "control": _kept(parts / "control.json", asked, lambda: _measure_control(model, processor, human, settings)),
         "pieces": {"sampled": len(scores), "human": len(human.scores), "refused": dict(sorted(human.refused.items()))},

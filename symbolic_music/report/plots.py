@@ -23,18 +23,18 @@ def draw_distributions(
     """One small histogram for each statistic, sampled pieces over human ones, with the means as lines.
 
     Args:
-        sampled: by statistic, (pieces,).
+        sampled: by statistic, (pieces,); nan for pieces without it.
         human: likewise.
         path: the PNG.
-        overlaps: by statistic, the overlapping area.
+        overlaps: by statistic, the overlapping area; statistics without one are not drawn.
     """
-    rows = -(-len(sampled) // _COLUMNS)
+    rows = -(-len(overlaps) // _COLUMNS)
     figure = require("matplotlib.figure").Figure(figsize=(3 * _COLUMNS, 2.2 * rows + 0.4), layout="constrained")
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).flatten()
-    for axis, name in zip(axes, sampled, strict=False):
-        _draw_histogram(axis, sampled[name], human[name])
+    for axis, name in zip(axes, overlaps, strict=False):
+        _draw_histogram(axis, *(values[name][np.isfinite(values[name])] for values in (sampled, human)))
         axis.set_title(f"{name} (OA {overlaps[name]:.2f})", fontsize=9)
-    for axis in axes[len(sampled) :]:
+    for axis in axes[len(overlaps) :]:
         axis.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)

@@ -9,19 +9,21 @@ def distances_to_human(sampled: Mapping[str, np.ndarray], human: Mapping[str, np
     """How unlike human pieces each sampled piece is, (pieces,).
 
     The mean over statistics of how many human standard deviations a piece's value lies from the human mean; statistics
-    in which human pieces do not vary are left out.
+    in which human pieces do not vary are left out, and of a piece those that say nothing of it (nan).
 
     Args:
         sampled: by statistic, (pieces,).
         human: by statistic, (other pieces,).
     """
-    deviations = [
-        np.abs(values - human[name].mean()) / human[name].std()
-        for name, values in sampled.items()
-        if human[name].std() > 0
-    ]
     count = len(next(iter(sampled.values())))
-    return np.mean(deviations, axis=0) if deviations else np.zeros(count)
+    totals, told = np.zeros(count), np.zeros(count)
+    for name, values in sampled.items():
+        reference = human[name][np.isfinite(human[name])]
+        if len(reference) and reference.std() > 0:
+            has = np.isfinite(values)
+            totals[has] += np.abs(values[has] - reference.mean()) / reference.std()
+            told += has
+    return totals / np.maximum(told, 1)
 
 
 def choose_pieces(distances: np.ndarray) -> dict[str, int]:

@@ -10,10 +10,10 @@ from symbolic_music.metrics.loading import read_pieces
 from symbolic_music.metrics.statistics import compare_pieces, describe_pieces
 
 _DESCRIPTION = """
-Statistics of symbolic music: note density, pitch range and pitch-class entropy, scale consistency, polyphony, rests,
-groove, repetition and structure, each a mean over pieces with a bootstrap interval. None is better when higher: give
-human pieces, and what counts is the distance to them, with the overlapping area and the Kullback-Leibler divergence of
-Yang & Lerch (2020).
+Statistics of symbolic music: note density, pitch range and pitch-class entropy, scale consistency, polyphony,
+dissonance and chord tones, rests, groove, repetition and structure, each a mean over pieces with a bootstrap interval.
+None is better when higher: give human pieces, and what counts is the distance to them, with the overlapping area and
+the Kullback-Leibler divergence of Yang & Lerch (2020).
 """
 _CITATION = """
 @article{yang2020evaluation,
@@ -30,8 +30,9 @@ Args:
     human: MIDI files of held-out human music likewise, any number from three on; may be left out.
     seed: of the bootstrap.
 Returns:
-    By statistic, without human pieces: mean, low, high. With them: sampled and human, each as before; distance (of the
-    means, in standard deviations of the human pieces), overlapping_area, kl_divergence: value, low, high.
+    By statistic, without human pieces: mean, low, high, and the number of pieces that have it. With them: sampled and
+    human, each as before; distance (of the means, in standard deviations of the human pieces), overlapping_area,
+    kl_divergence: value, low, high. A statistic that too few pieces have is left out.
 """
 
 

@@ -1,0 +1,1 @@
+"""Metrics that hear several voices together: dissonance, chord tones, and the key."""
