@@ -13,7 +13,7 @@ from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.filler_card import INFILLING_FILE
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
-from symbolic_music.training.evaluation import PieceScores, bootstrap_difference, summarise_scores
+from symbolic_music.training.held_out.scores import PieceScores, bootstrap_difference, summarise_scores
 from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
 from symbolic_music.training.infill_trainer import score_examples
 from symbolic_music.training.preparation import choose_split, load_splits

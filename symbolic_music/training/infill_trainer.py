@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 
-from symbolic_music.training.evaluation import PieceScores, summarise_scores
+from symbolic_music.training.held_out.scores import PieceScores, summarise_scores
 from symbolic_music.training.infill_examples import InfillCollator
 from symbolic_music.training.length_batches import LengthBatchSampler
 from symbolic_music.training.losses import IGNORED_LABEL
