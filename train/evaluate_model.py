@@ -5,11 +5,14 @@ python train/evaluate_model.py --model DIR --dataset DIR --split test --output e
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.intervals import in_brackets
+from symbolic_music.report.plots import draw_loss_by_bar
 from symbolic_music.training.arguments import at_least, one_line_errors
 from symbolic_music.training.evaluation import evaluate_split, write_evaluation
+from symbolic_music.training.held_out.kinds import read_kinds
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
 
@@ -21,6 +24,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", required=True, help="dataset folder or Hub id")
     parser.add_argument("--split", default="test", help="the split to score")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument(
+        "--kinds", type=Path, help="YAML or JSON: the kind of each source, or a dataset's recipe; adds a table by kind"
+    )
+    parser.add_argument("--plot", type=Path, help="a PNG to draw bits per note by bar in")
     parser.add_argument("--max-pieces", type=at_least(1), help="score the first N pieces only")
     parser.add_argument(
         "--context-length", type=at_least(2), help="tokens read at once; the model's own when left out"
@@ -36,6 +43,7 @@ def main() -> None:
     arguments = parse_arguments()
     splits = load_splits(arguments.dataset)
     pieces = choose_split(splits, arguments.split, arguments.dataset, arguments.max_pieces)
+    kinds = read_kinds(arguments.kinds) if arguments.kinds else None
     model, processor = load_model(arguments.model, arguments.device)
     evaluation = evaluate_split(
         model,
@@ -44,6 +52,7 @@ def main() -> None:
         context_length=arguments.context_length,
         batch_size=arguments.batch_size,
         seed=arguments.seed,
+        kinds=kinds,
     )
     evaluation |= {
         "model": arguments.model,
@@ -55,6 +64,14 @@ def main() -> None:
         "seed": arguments.seed,
     }
     write_evaluation(evaluation, arguments.output)
+    if arguments.plot:
+        arguments.plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_loss_by_bar(evaluation["by_bar"], arguments.plot)
+    report(evaluation)
+
+
+def report(evaluation: dict[str, Any]) -> None:
+    """The figures in a few lines."""
     interval = evaluation["bits_per_note_interval"]
     print(
         f"{evaluation['pieces']:,} pieces, {evaluation['notes']:,} notes; refused: {evaluation['refused'] or 'none'}"
@@ -69,6 +86,17 @@ def main() -> None:
     for bars, figures in evaluation["bits_per_note_by_bar"].items():
         if figures["notes"]:
             print(f"bars {bars}: {figures['bits_per_note']:.3f} bits/note over {figures['notes']:,} notes")
+    cheaper = evaluation["by_bar"]["later_is_cheaper_by"]
+    if cheaper is not None:
+        print(
+            f"bars {cheaper['later']} of {cheaper['pieces']:,} long pieces are cheaper than their bars "
+            f"{cheaper['earlier']} by {cheaper['bits_per_note']:.3f} bits/note {in_brackets(cheaper)}"
+        )
+    for name in ("source", "kind"):
+        for label, row in evaluation.get(f"by_{name}", {}).items():
+            between = f" {in_brackets(row['interval'])}" if row["interval"] else ""
+            bits = "no notes" if row["bits_per_note"] is None else f"{row['bits_per_note']:.3f} bits/note{between}"
+            print(f"{name} {label}: {bits}, {row['pieces']:,} pieces, {row['notes']:,} notes")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,12 @@ def add_evaluate(commands: Any) -> None:
     parser.add_argument("--batch-size", type=int, default=50, metavar="N", help="pieces sampled at once (default 50)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--read-as-abc", action="store_true", help="have abc2midi and music21 read the pieces as ABC")
+    parser.add_argument(
+        "--kinds",
+        type=Path,
+        metavar="FILE",
+        help="YAML or JSON: the kind of each source, or a dataset's recipe; adds tables by kind",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps … (default: a GPU where there is one)")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="the report; goes on if cut short"
@@ -53,6 +59,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
 def _settings(options: argparse.Namespace):
     from symbolic_music.generation.compose import SamplingOptions
     from symbolic_music.report.evaluate import ReportSettings
+    from symbolic_music.training.held_out.kinds import read_kinds
 
     for name in ("num_samples", "num_free_samples"):
         if getattr(options, name) < 1:
@@ -65,6 +72,7 @@ def _settings(options: argparse.Namespace):
             batch_size=options.batch_size,
             seed=options.seed,
         )
+        kinds = read_kinds(options.kinds) if options.kinds else {}
     except ValueError as error:
         raise UserError(str(error)) from error
     return ReportSettings(
@@ -75,4 +83,5 @@ def _settings(options: argparse.Namespace):
         num_free_samples=options.num_free_samples,
         sampling=sampling,
         read_as_abc=options.read_as_abc,
+        kinds=kinds,
     )

@@ -73,8 +73,42 @@ def loss_section(loss: Mapping[str, Any], baseline: Mapping[str, float] | None =
         "|---|---:|",
     ]
     lines += [f"| {bars} | {row['bits_per_note']:.3f} |" for bars, row in ranges_of_bars(loss)]
+    lines += _later_bars(loss.get("by_bar")) + _labels_table(loss)
     lines += ["", f"Split hash `{loss['split_hash']}`, tokenizer hash `{loss['tokenizer_hash']}`."]
     return "\n".join(lines)
+
+
+def _later_bars(by_bar: Mapping[str, Any] | None) -> list[str]:
+    """Whether the loss still falls after bar 16, where that was measured."""
+    cheaper = by_bar["later_is_cheaper_by"] if by_bar else None
+    if cheaper is None:
+        return []
+    return [
+        "",
+        f"In the {cheaper['pieces']:,} pieces that have them, bars {cheaper['later']} are cheaper than bars "
+        f"{cheaper['earlier']} by {cheaper['bits_per_note']:.3f} bits per note {in_brackets(cheaper)}.",
+    ]
+
+
+def _labels_table(loss: Mapping[str, Any]) -> list[str]:
+    """Bits per note by source and by kind of music, where there are several."""
+    lines = []
+    for name in ("source", "kind"):
+        table = loss.get(f"by_{name}", {})
+        if len(table) > 1:
+            lines += ["", f"| {name} | pieces | notes | bits per note |", "|---|---:|---:|---|"]
+            lines += [
+                f"| {label} | {row['pieces']:,} | {row['notes']:,} | {_bits_with_interval(row)} |"
+                for label, row in table.items()
+            ]
+    return lines
+
+
+def _bits_with_interval(row: Mapping[str, Any]) -> str:
+    if row["bits_per_note"] is None:
+        return "(no notes)"
+    between = in_brackets(row["interval"]) if row["interval"] else "(too few pieces for an interval)"
+    return f"{row['bits_per_note']:.3f} {between}"
 
 
 def ranges_of_bars(loss: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:

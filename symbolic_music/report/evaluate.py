@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from symusic.core import ScoreTick
 from tqdm import tqdm
 from transformers import PreTrainedModel
@@ -44,6 +44,7 @@ class ReportSettings:
         num_free_samples: pieces to sample without it.
         sampling: how to sample.
         read_as_abc: whether abc2midi and music21 are to read the samples.
+        kinds: the kind of each source of the dataset, for tables by kind; see `training.held_out.kinds`.
     """
 
     model: str
@@ -53,6 +54,7 @@ class ReportSettings:
     num_free_samples: int = 100
     sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(max_length=512, batch_size=50))
     read_as_abc: bool = False
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def evaluate_model(
         "tokenizer_hash": tokenizer_hash(processor),
     }
     human = split_pieces(splits, [settings.split], settings.dataset, processor.codec)
-    loss = _kept(parts / "loss.json", about, lambda: _measure_loss(model, processor, splits[settings.split]))
+    loss_of = about | {"kinds": settings.kinds}
+    loss = _kept(parts / "loss.json", loss_of, lambda: _measure_loss(model, processor, splits, settings))
     free = _sample(model, processor, settings, parts, use_grammar=False)
     constrained = _sample(model, processor, settings, parts, use_grammar=True)
     scores = [piece.score for piece in constrained.pieces if piece.score is not None]
@@ -128,8 +131,11 @@ def evaluate_model(
     return Report(figures, scores, measured)
 
 
-def _measure_loss(model: PreTrainedModel, processor: MusicProcessor, split: Dataset) -> dict[str, Any]:
-    loss = evaluate_split(model, processor, split, on_batch=_bar("score held-out pieces", None, "window"))
+def _measure_loss(
+    model: PreTrainedModel, processor: MusicProcessor, splits: DatasetDict, settings: ReportSettings
+) -> dict[str, Any]:
+    on_batch = _bar("score held-out pieces", None, "window")
+    loss = evaluate_split(model, processor, splits[settings.split], on_batch=on_batch, kinds=settings.kinds)
     return {name: value for name, value in loss.items() if name != "per_piece"}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from symbolic_music.hub.model_index import model_index_yaml
-from symbolic_music.hub.sections import PLOTS, REPORT_FILE, measured_sections, ranges_of_bars
+from symbolic_music.hub.sections import PLOTS, REPORT_FILE, measured_sections
 from symbolic_music.report.evaluate import Report
 from symbolic_music.report.plots import draw_distributions, draw_loss_by_bar
 from symbolic_music.report.typical import choose_pieces, distances_to_human
@@ -42,7 +42,7 @@ def write_report(report: Report, folder: Path, about: dict[str, Any]) -> None:
     statistics = report.figures["statistics"]
     overlaps = {name: row["overlapping_area"]["value"] for name, row in statistics.items()}
     draw_distributions(sampled, human, folder / PLOTS["distributions"], overlaps)
-    draw_loss_by_bar(dict(ranges_of_bars(report.figures["loss"])), folder / PLOTS["loss"])
+    draw_loss_by_bar(report.figures["loss"]["by_bar"], folder / PLOTS["loss"])
     shown = {
         name: {
             "sample": number,

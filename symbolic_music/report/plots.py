@@ -1,6 +1,6 @@
 """The plots of a report, as PNG files whose bytes depend on the figures alone. Decides nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,30 @@ def _draw_histogram(axis: Any, sampled: np.ndarray, human: np.ndarray) -> None:
     axis.set_yticks([])
 
 
-def draw_loss_by_bar(by_bar: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Bits per note by place in the piece: what a model gains from having heard more of it."""
-    rows = [(bars, row) for bars, row in by_bar.items() if row["notes"]]
-    figure = require("matplotlib.figure").Figure(figsize=(5, 3), layout="constrained")
+def draw_loss_by_bar(by_bar: Mapping[str, Any], path: Path) -> None:
+    """Bits per note by bar of the piece: what a model gains from having heard more of it.
+
+    Args:
+        by_bar: what `training.held_out.tables.bits_per_note_by_single_bar` gives.
+        path: the PNG.
+    """
+    figure = require("matplotlib.figure").Figure(figsize=(7, 3.4), layout="constrained")
     axis = figure.subplots()
-    bars = axis.bar([bars for bars, _ in rows], [row["bits_per_note"] for _, row in rows], color=_SAMPLED, width=0.6)
-    axis.bar_label(bars, fmt="%.2f", fontsize=8)
-    axis.set_xlabel("bars of the piece")
-    axis.set_ylabel("bits per note")
+    everything, long = by_bar["all"], by_bar["long"]
+    _draw_curve(axis, everything["rows"], _SAMPLED, "o", f"all {everything['pieces']:,} pieces, as far as they go")
+    if long["rows"]:
+        label = f"the {long['pieces']:,} of {long['at_least_bars']} bars or more"
+        _draw_curve(axis, long["rows"], _HUMAN, "s", label)
+    axis.set_xlabel("bar of the piece")
+    axis.set_ylabel("bits per note (95% interval)")
+    axis.set_xlim(left=0)
+    axis.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _draw_curve(axis: Any, rows: Sequence[Mapping[str, Any]], colour: str, marker: str, label: str) -> None:
+    bars = [row["bar"] for row in rows]
+    axis.plot(bars, [row["bits_per_note"] for row in rows], color=colour, marker=marker, markersize=3, label=label)
+    if rows and rows[0]["low"] is not None:
+        low, high = ([row[side] for row in rows] for side in ("low", "high"))
+        axis.fill_between(bars, low, high, color=colour, alpha=0.2, linewidth=0)

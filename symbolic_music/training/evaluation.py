@@ -7,7 +7,7 @@ their tables; figures are per token, per note and per bar, and only the latter t
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 from symbolic_music.training.arguments import TrainingError
+from symbolic_music.training.held_out.kinds import kinds_of
 from symbolic_music.training.held_out.scores import PieceScores, summarise_scores
+from symbolic_music.training.held_out.tables import bits_per_note_by_label, bits_per_note_by_single_bar
 from symbolic_music.training.losses import AllowedTokens, structural_loss
 
 
@@ -47,26 +49,31 @@ def evaluate_split(
     batch_size: int = 8,
     seed: int = 0,
     on_batch: Callable[[int], Any] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Score a split and sum it up.
 
     Args:
         model: a causal model over the processor's ids; its device is used.
         processor: as the model was trained with.
-        pieces: a split with columns `midi`, `name` and `group`.
+        pieces: a split with columns `midi`, `name`, `group` and `source`.
         context_length: tokens the model reads at once; `config.max_position_embeddings` when None.
         stride: for pieces longer than that, how far the window moves; every token but a piece's first ones sees at
             least `context_length - stride` tokens. Half the context when None.
         batch_size: windows per forward pass.
         seed: of the bootstrap.
         on_batch: called with the number of windows after each batch, for progress bars.
+        kinds: the kind of each source, for a table by kind.
 
     Returns:
-        `summarise_scores`'s dictionary, and "refused": the pieces that could not be read or encoded, by reason.
+        `summarise_scores`'s dictionary; "by_bar" and "by_source", and "by_kind" where kinds are given: see
+        `held_out.tables`; and "refused": the pieces that could not be read or encoded, by reason.
 
     Raises:
-        TrainingError: when not one piece can be scored.
+        TrainingError: when not one piece can be scored, or a source has no kind.
     """
+    if kinds:
+        kinds_of(pieces["source"], kinds)  # said before anything takes time
     context_length = context_length or model.config.max_position_embeddings
     sequences, rows, refused = _encode_pieces(processor, pieces)
     if not sequences:
@@ -85,7 +92,11 @@ def evaluate_split(
         _score_windows(model, batch, sequences, states, allowed_tokens, scores)
         if on_batch is not None:
             on_batch(len(batch))
+    sources = [piece.source for piece in scores]
+    labels = {"source": sources} | ({"kind": kinds_of(sources, kinds)} if kinds else {})
     return summarise_scores(scores, seed) | {
+        "by_bar": bits_per_note_by_single_bar(scores, seed),
+        **{f"by_{name}": bits_per_note_by_label(scores, of_piece, seed) for name, of_piece in labels.items()},
         "refused": dict(sorted(refused.items())),
         "context_length": context_length,
         "stride": stride or max(1, context_length // 2),
@@ -117,7 +128,7 @@ def _encode_pieces(
                 refused[str(error)] += 1
                 continue
             sequences.append(np.asarray(ids, dtype=np.int64))
-            rows.append({"name": piece["name"], "group": piece["group"]})
+            rows.append({name: piece[name] for name in ("name", "group", "source")})
     return sequences, rows, refused
 
 
@@ -130,6 +141,7 @@ def _empty_scores(ids: np.ndarray, row: dict[str, Any], grammar: TokenGrammar) -
         allowed_mass=np.full(len(predicted), np.nan),
         notes=grammar.notes_per_token[predicted],
         bars=grammar.bars_per_token[predicted],
+        source=row["source"],
     )
 
 

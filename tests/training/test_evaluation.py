@@ -78,6 +78,20 @@ def test_a_split_is_scored_piece_by_piece(model, processor, pieces):
     assert evaluation["refused"] == {}
 
 
+def test_a_split_has_tables_by_bar_source_and_kind(model, processor, pieces):
+    mixed = pieces.map(lambda row, index: row | {"source": f"book/{index % 2}"}, with_indices=True)
+    evaluation = evaluate_split(model, processor, mixed, kinds={"book/": "walks"})
+    by_source = evaluation["by_source"]
+    assert list(by_source) == ["book/0", "book/1"]
+    assert sum(row["notes"] for row in by_source.values()) == evaluation["notes"]
+    assert evaluation["by_kind"]["walks"]["bits_per_note"] == pytest.approx(evaluation["bits_per_note"])
+    by_bar = evaluation["by_bar"]["all"]["rows"]
+    assert sum(row["notes"] for row in by_bar) == evaluation["notes"], "no piece is longer than the curve"
+    assert [row["source"] for row in evaluation["per_piece"]] == mixed["source"]
+    with pytest.raises(TrainingError, match="no kind is given for book/1"):
+        evaluate_split(model, processor, mixed, kinds={"book/0": "walks"})
+
+
 def test_a_piece_longer_than_the_context_slides(model, processor, pieces):
     one = pieces.select([0])
     ids = sequence_of(processor, one[0])

@@ -27,6 +27,7 @@ class PieceScores:
         allowed_mass: (T,) probability on the tokens the grammar allows at its place.
         notes: (T,) notes begun in each token.
         bars: (T,) bars begun in each token.
+        source: of the piece, as the dataset names it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class PieceScores:
     allowed_mass: np.ndarray
     notes: np.ndarray
     bars: np.ndarray
+    source: str = ""
 
 
 def summarise_scores(scores: Sequence[PieceScores], seed: int = 0) -> dict[str, Any]:
@@ -141,7 +143,8 @@ def _totals(piece: PieceScores) -> tuple[float, int, int, int]:
 
 def _piece_row(piece: PieceScores) -> dict[str, Any]:
     nats, tokens, notes, bars = _totals(piece)
-    return {"name": piece.name, "group": piece.group, "nats": nats, "tokens": tokens, "notes": notes, "bars": bars}
+    about = {"name": piece.name, "group": piece.group, "source": piece.source}
+    return about | {"nats": nats, "tokens": tokens, "notes": notes, "bars": bars}
 
 
 def _bits_per(nats: float, count: float) -> float | None:
