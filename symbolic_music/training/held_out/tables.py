@@ -84,7 +84,8 @@ def bits_per_note_by_label(
 def _curve(scores: Sequence[PieceScores], last_bar: int, seed: int) -> dict[str, Any]:
     sums, pieces = _sums_by_bar(scores, last_bar)
     nats, notes = sums.sum(axis=0).T
-    low, high = _interval(_resampled_bits(sums, seed))
+    resampled = _resampled_bits(sums, seed)
+    low, high = (None, None) if resampled is None else _interval(resampled)
     return {
         "pieces": len(scores),
         "rows": [
@@ -124,10 +125,8 @@ def _resampled_bits(sums: np.ndarray, seed: int) -> np.ndarray | None:
     return np.divide(nats / math.log(2), notes, out=np.full_like(nats, np.nan), where=notes > 0)
 
 
-def _interval(resampled: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The middle of what resamples gave in each column; resamples without a value are no part."""
-    if resampled is None:
-        return None, None
     tail = (1 - CONFIDENCE) / 2
     told = np.isfinite(resampled).any(axis=0)
     low, high = np.full((2, resampled.shape[1]), np.nan)
