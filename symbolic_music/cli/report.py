@@ -30,6 +30,13 @@ def add_evaluate(commands: Any) -> None:
         metavar="FILE",
         help="YAML or JSON: the kind of each source, or a dataset's recipe; adds tables by kind",
     )
+    parser.add_argument(
+        "--continuations", type=int, metavar="N", help="also have N held-out pieces continued, such as 100"
+    )
+    parser.add_argument(
+        "--prompt-bars", type=int, default=8, metavar="N", help="bars given of each piece to continue (default 8)"
+    )
+    parser.add_argument("--continued-bars", type=int, default=16, metavar="N", help="bars asked for (default 16)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps … (default: a GPU where there is one)")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="the report; goes on if cut short"
@@ -59,6 +66,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
 def _settings(options: argparse.Namespace):
     from symbolic_music.generation.compose import SamplingOptions
     from symbolic_music.report.evaluate import ReportSettings
+    from symbolic_music.training.held_out.continuations import ContinuationSettings
     from symbolic_music.training.held_out.kinds import read_kinds
 
     for name in ("num_samples", "num_free_samples"):
@@ -73,6 +81,9 @@ def _settings(options: argparse.Namespace):
             seed=options.seed,
         )
         kinds = read_kinds(options.kinds) if options.kinds else {}
+        continuations = None
+        if options.continuations is not None:
+            continuations = ContinuationSettings(options.continuations, options.prompt_bars, options.continued_bars)
     except ValueError as error:
         raise UserError(str(error)) from error
     return ReportSettings(
@@ -84,4 +95,5 @@ def _settings(options: argparse.Namespace):
         sampling=sampling,
         read_as_abc=options.read_as_abc,
         kinds=kinds,
+        continuations=continuations,
     )

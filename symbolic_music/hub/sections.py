@@ -30,8 +30,10 @@ def measured_sections(
         validity_section(figures["sampling"]),
         statistics_section(figures["statistics"], figures["pieces"], figures.get("statistics_left_out")),
         f"![Distributions of the statistics, sampled and human]({place}{PLOTS['distributions']})",
+        instruments_section(figures),
         memorisation_section(figures["memorisation"]),
         control_section(figures["control"]),
+        continuation_section(figures.get("continuations")),
     ]
 
 
@@ -275,3 +277,93 @@ def control_section(control: Mapping[str, Mapping[str, float]]) -> str:
     ]
     lines += [f"| {name} | {row['asked']} | {row['kept']} | {from_to(row)} |" for name, row in control.items()]
     return "\n".join(lines)
+
+
+def instruments_section(figures: Mapping[str, Any]) -> str:
+    """Who plays, and how near each line-up comes to human pieces of the same; empty for reports made before it."""
+    if "instruments" not in figures:
+        return ""
+    sampled, human = (figures["instruments"][side] for side in ("sampled", "human"))
+    lines = [
+        "## Instruments",
+        "",
+        "Shares of the pieces, with 95% intervals (Wilson). An instrument is a General MIDI program; drums are one.",
+        "",
+        "| | sampled | human |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['share']:.1%} ({from_to(row)}) | {human[name]['share']:.1%} ({from_to(human[name])}) |"
+        for name, row in sampled.items()
+        if row["pieces"] or human[name]["pieces"]
+    ]
+    return "\n".join(lines + distances_table(figures["lineups"], "line-up", "samples"))
+
+
+def distances_table(rows: Mapping[str, Mapping[str, Any]], name: str, ours: str) -> list[str]:
+    """Distances to human pieces of the same kind, a row for each; see `metrics.ensembles.by_label`."""
+    lines = [
+        "",
+        f"Distance to human pieces of the same {name}: |difference of means| in human standard deviations, averaged "
+        "over the statistics. Small sets lie apart by chance: the floor is the same distance between two sets drawn "
+        "from the human pieces, as large as these.",
+        "",
+        f"| {name} | {ours} | human pieces | distance | floor |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for label, row in rows.items():
+        apart = "- | -" if row["distance"] is None else f"{row['distance']:.2f} | {row['floor']:.2f}"
+        lines.append(f"| {label} | {row['sampled']:,} | {row['human']:,} | {apart} |")
+    return lines
+
+
+_SIDES = {"continuation": "the model", "truth": "what was written", "another": "another piece"}
+_CONTINUED = {
+    "instruments_kept": "the prompt's instruments that play on",
+    "same_instruments": "pieces with just the prompt's instruments",
+    "new_instruments": "notes by other instruments",
+    "in_key": "sound in the prompt's key",
+    "same_key": "pieces whose key is the prompt's",
+}
+
+
+def continuation_section(continuations: Mapping[str, Any] | None) -> str:
+    """Held-out pieces that the model went on with; empty when it was not asked to."""
+    if not continuations:
+        return ""
+    settings = continuations["settings"]
+    lines = [
+        "## Continuing",
+        "",
+        f"Of {continuations['asked']:,} held-out pieces, no two of one near-duplicate group, "
+        f"{settings['prompt_bars']} bars were given and {settings['continued_bars']} asked for; "
+        f"{continuations['judged']:,} came, {continuations['silent']:,} of them silent"
+        + (f"; none came of others: {_counted(continuations['refused'])}. " if continuations["refused"] else ". ")
+        + "Beside them: the bars that follow in the piece, and the same bars of another held-out piece. The key is "
+        "that of the prompt after Krumhansl and Schmuckler; sound is counted in time. Distances to what was written "
+        "are means over the statistics of notes, in human standard deviations. Intervals are 95%.",
+        "",
+        f"| | {' | '.join(_SIDES.values())} |",
+        "|---|---|---|---|",
+    ]
+    for name, words in _CONTINUED.items():
+        lines.append(f"| {words} | {' | '.join(_part(continuations[side][name]) for side in _SIDES)} |")
+    distances = [_part(continuations[side]["distance"], "{:.3f}") for side in _SIDES]
+    lines += [
+        f"| distance to what was written | {' | '.join(distances)} |",
+        "",
+        f"Another piece of the same source lies at {_part(continuations['another_of_source']['distance'], '{:.3f}')}. "
+        f"The model is nearer than another piece in {_part(continuations['nearer_than_another'])} of the pieces, and "
+        f"nearer than one of the same source in {_part(continuations['nearer_than_another_of_source'])}.",
+    ]
+    for name in ("source", "kind"):
+        if f"by_{name}" in continuations:
+            lines += distances_table(continuations[f"by_{name}"], name, "continuations")
+    return "\n".join(lines)
+
+
+def _part(row: Mapping[str, Any] | None, pattern: str = "{:.1%}") -> str:
+    """A mean or a share with its interval."""
+    if row is None:
+        return "-"
+    return f"{pattern.format(row['mean' if 'mean' in row else 'share'])} {in_brackets(row, pattern)}"

@@ -17,14 +17,18 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from symbolic_music.generation.compose import SamplingOptions
+from symbolic_music.metrics.ensembles.by_label import distance_by_label
+from symbolic_music.metrics.ensembles.instruments import instrument_shares, lineup_of
 from symbolic_music.metrics.memorisation_report import compare_copies
 from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.metrics.statistics import compare_measured, left_out, measure_pieces
+from symbolic_music.report.continuations import measure_continuations
 from symbolic_music.report.controls import measure_control
 from symbolic_music.report.errors import ReportError
 from symbolic_music.report.samples import SampledPieces, sample_pieces
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.evaluation import evaluate_split
+from symbolic_music.training.held_out.continuations import ContinuationSettings
 from symbolic_music.training.memorisation_evaluation import Pieces, split_pieces, training_index
 from symbolic_music.training.sampling_evaluation import readability, sampled_rests, validity
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
@@ -45,6 +49,7 @@ class ReportSettings:
         sampling: how to sample.
         read_as_abc: whether abc2midi and music21 are to read the samples.
         kinds: the kind of each source of the dataset, for tables by kind; see `training.held_out.kinds`.
+        continuations: how many held-out pieces the model is to continue; None for none.
     """
 
     model: str
@@ -55,6 +60,7 @@ class ReportSettings:
     sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(max_length=512, batch_size=50))
     read_as_abc: bool = False
     kinds: dict[str, str] = field(default_factory=dict)
+    continuations: ContinuationSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,8 @@ def evaluate_model(
         output: the report's folder; what lies there of the same settings is taken as it is.
 
     Returns:
-        The report; its figures have "settings", "parameters", "loss", "sampling", "statistics",
-        "memorisation", "control" and "pieces".
+        The report; its figures have "settings", "parameters", "loss", "sampling", "statistics", "instruments",
+        "lineups", "memorisation", "control", "continuations" (None when none were asked for) and "pieces".
 
     Raises:
         ReportError: when the folder holds a report of other settings, or there is nothing to measure.
@@ -124,8 +130,12 @@ def evaluate_model(
         "sampling": sampling | {"machine": machine_class(model.device)},
         "statistics": compare_measured(measured["sampled"], measured["human"], settings.sampling.seed),
         "statistics_left_out": left_out(measured["sampled"], measured["human"]),
+        **_describe_instruments(scores, human.scores, measured, settings.sampling.seed),
         "memorisation": _measure_copies(splits, about["split_hash"], processor, scores, human, settings, parts),
         "control": _kept(parts / "control.json", asked, lambda: _measure_control(model, processor, human, settings)),
+        "continuations": _continue(model, processor, human, settings, about, parts)
+        if settings.continuations
+        else None,
         "pieces": {"sampled": len(scores), "human": len(human.scores), "refused": dict(sorted(human.refused.items()))},
     }
     return Report(figures, scores, measured)
@@ -174,6 +184,35 @@ def _measure_control(
     model: PreTrainedModel, processor: MusicProcessor, human: Pieces, settings: ReportSettings
 ) -> dict[str, Any]:
     return measure_control(model, processor, human.scores, settings.sampling, on_piece=_bar("ask for things", None))
+
+
+def _describe_instruments(
+    scores: Sequence[ScoreTick],
+    human: Sequence[ScoreTick],
+    measured: dict[str, dict[str, np.ndarray]],
+    seed: int,
+) -> dict[str, Any]:
+    """Who plays, and how far the samples of each line-up lie from human pieces of the same."""
+    lineups = [[lineup_of(score) for score in pieces] for pieces in (scores, human)]
+    return {
+        "instruments": {"sampled": instrument_shares(scores), "human": instrument_shares(human)},
+        "lineups": distance_by_label(measured["sampled"], lineups[0], measured["human"], lineups[1], seed),
+    }
+
+
+def _continue(
+    model: PreTrainedModel,
+    processor: MusicProcessor,
+    human: Pieces,
+    settings: ReportSettings,
+    about: dict[str, Any],
+    parts: Path,
+) -> dict[str, Any] | None:
+    asked = settings.continuations
+    if asked is None:
+        return None
+    path, bar = parts / "continuations.jsonl", _bar("continue held-out pieces", asked.num_pieces)
+    return measure_continuations(model, processor, human, asked, settings.sampling, settings.kinds, path, about, bar)
 
 
 def _sample(

@@ -26,11 +26,12 @@ TRAINING_SPLIT = "train"
 
 @dataclass
 class Pieces:
-    """Scores with their names and near-duplicate groups, and how many were left out, by reason."""
+    """Scores with their names, near-duplicate groups and sources, and how many were left out, by reason."""
 
     scores: list[ScoreTick] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
 
 
@@ -49,6 +50,7 @@ def split_pieces(
             pieces.scores.append(part)
             pieces.names.append(row["name"] if number == 1 else f"{row['name']}, window {number}")
             pieces.groups.append(row["group"])
+            pieces.sources.append(row["source"])
     if not pieces.scores:
         raise TrainingError(f"{dataset}: no piece of {', '.join(names)} can be read; refused: {dict(pieces.refused)}")
     return pieces

@@ -21,6 +21,7 @@ from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
 FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "3", "--max-tokens", "120"]
+CONTINUED = ["--continuations", "3", "--prompt-bars", "2", "--continued-bars", "2"]
 
 pytest.importorskip("pydivsufsort", reason="pydivsufsort is not installed (pip extra 'metrics')")
 
@@ -39,7 +40,7 @@ def command(place, output, *more):
 
 @pytest.fixture(scope="module")
 def report(place):
-    assert main(command(place, place / "report")) == 0
+    assert main(command(place, place / "report", *CONTINUED)) == 0
     return place / "report"
 
 
