@@ -15,6 +15,7 @@ from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.intervals import from_to, in_brackets
+from symbolic_music.metrics.statistics import STATISTICS
 from symbolic_music.training.arguments import at_least, one_line_errors
 from symbolic_music.training.memorisation_evaluation import split_pieces
 from symbolic_music.training.preparation import load_splits
@@ -43,6 +44,11 @@ def describe(rests: dict[str, Any]) -> str:
     """Share of rests and length of their runs in a few words."""
     between = in_brackets(rests["rest_share_interval"], "{:.2%}")
     return f"{rests['rest_share']:.2%} of events {between}, at most {rests['longest_run']} in a row"
+
+
+def in_words(row: dict[str, Any] | None) -> str:
+    """A mean with its interval; no piece may have the statistic."""
+    return f"{row['mean']:.3f} {in_brackets(row)}" if row else "none"
 
 
 def main() -> None:
@@ -80,12 +86,12 @@ def main() -> None:
                 f"  as ABC: abc2midi reads {tunes['abc2midi']}, music21 {tunes['music21']}; {tunes['uneven_bars']} "
                 f"bars disagree with their meter; {tunes['complaints'] or 'no complaints'}"
             )
-    for name, sampled in result["statistics"]["sampled"].items():
-        human_row = result["statistics"]["human"][name]
-        print(
-            f"{name}: {sampled['mean']:.3f} {in_brackets(sampled)} sampled, "
-            f"{human_row['mean']:.3f} {in_brackets(human_row)} human"
-        )
+    for name in STATISTICS:
+        ours, theirs = (in_words(result["statistics"][side].get(name)) for side in ("sampled", "human"))
+        print(f"{name}: {ours} sampled, {theirs} human")
+    for name, row in result["instruments"]["sampled"].items():
+        human_row = result["instruments"]["human"][name]
+        print(f"{name}: {row['share']:.1%} ({from_to(row)}) sampled, {human_row['share']:.1%} human")
 
 
 if __name__ == "__main__":

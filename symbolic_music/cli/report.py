@@ -66,12 +66,14 @@ def run_evaluate(options: argparse.Namespace) -> None:
 def _settings(options: argparse.Namespace):
     from symbolic_music.generation.compose import SamplingOptions
     from symbolic_music.report.evaluate import ReportSettings
-    from symbolic_music.training.held_out.continuations import ContinuationSettings
+    from symbolic_music.training.held_out.continuations import FEWEST, ContinuationSettings
     from symbolic_music.training.held_out.kinds import read_kinds
 
-    for name in ("num_samples", "num_free_samples"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; expected 1 or more")
+    least = dict.fromkeys(("num_samples", "num_free_samples", "prompt_bars", "continued_bars"), 1)
+    for name, fewest in (least | {"continuations": FEWEST}).items():
+        value = getattr(options, name)
+        if value is not None and value < fewest:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; expected {fewest} or more")
     try:
         sampling = SamplingOptions(
             max_length=options.max_tokens,

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.events.grammar import FORBIDDEN
 from symbolic_music.generation.compose import Composition, SamplingOptions, compose
+from symbolic_music.metrics.ensembles.instruments import instrument_shares
 from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.rests import count_rests, describe_rests
 from symbolic_music.metrics.statistics import describe_pieces
@@ -49,7 +50,8 @@ def evaluate_sampling(
     Returns:
         "with_grammar" and "without_grammar": see `validity`, with `readability` as "as_abc" where asked for, and for a
         codec with rests `describe_rests` as "rests"; "human_rests": the same of the human pieces; "statistics": means
-        and intervals of the samples under the grammar ("sampled") and of the human pieces ("human").
+        and intervals of the samples under the grammar ("sampled") and of the human pieces ("human"); "instruments":
+        `instrument_shares` of both.
     """
     options = options.for_model(model)
     constrained = compose(model, processor, num_samples, options=replace(options, use_grammar=True), on_batch=on_batch)
@@ -75,6 +77,7 @@ def evaluate_sampling(
             "sampled": describe_pieces(sampled, options.seed),
             "human": describe_pieces(human, options.seed),
         },
+        "instruments": {"sampled": instrument_shares(sampled), "human": instrument_shares(human)},
         "human_pieces": len(human),
         "human_rests": human_rests,
     }

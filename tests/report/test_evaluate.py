@@ -21,6 +21,7 @@ from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
 FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "3", "--max-tokens", "120"]
+SPLIT = "validation"  # three near-duplicate groups: as many as continuations need at least
 CONTINUED = ["--continuations", "3", "--prompt-bars", "2", "--continued-bars", "2"]
 
 pytest.importorskip("pydivsufsort", reason="pydivsufsort is not installed (pip extra 'metrics')")
@@ -34,8 +35,8 @@ def place(tmp_path_factory):
 
 
 def command(place, output, *more):
-    about = ["--model", str(place / "model"), "--dataset", str(place / "dataset"), "--output", str(output)]
-    return ["evaluate", *about, *FEW, *more]
+    about = ["--model", str(place / "model"), "--dataset", str(place / "dataset"), "--split", SPLIT]
+    return ["evaluate", *about, "--output", str(output), *FEW, *more]
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,11 @@ def test_a_report_is_figures_text_pictures_and_pieces(report):
     found = figures(report)
     assert found["sampling"]["with_grammar"]["valid"] == found["sampling"]["with_grammar"]["pieces"] == 7
     assert found["sampling"]["without_grammar"]["pieces"] == 3
-    assert found["pieces"] == {"sampled": 7, "human": tiny_run.SPLIT_SIZES["test"], "refused": {}}
-    assert found["loss"]["pieces"] == tiny_run.SPLIT_SIZES["test"]
+    assert found["pieces"] == {"sampled": 7, "human": tiny_run.SPLIT_SIZES[SPLIT], "refused": {}}
+    assert list(found["loss"]["by_source"]) == ["walk"]
+    assert found["loss"]["by_bar"]["all"]["pieces"] == tiny_run.SPLIT_SIZES[SPLIT]
+    assert found["continuations"]["asked"] == 3
+    assert found["loss"]["pieces"] == tiny_run.SPLIT_SIZES[SPLIT]
     assert found["memorisation"]["training_pieces"] == tiny_run.SPLIT_SIZES["train"]
     assert found["memorisation"]["samples"]["pieces"] == 7
     # Random weights spend their tokens early: of sixteen bars the last may be silent, which no file can hold.
@@ -77,6 +81,11 @@ def test_the_text_quotes_the_figures(report):
         assert f"\n\nNo row for {name}: " in text
     assert found["statistics_left_out"].keys() | found["statistics"].keys() == STATISTICS.keys()
     assert not re.search(r"\bnan\b", text)
+    assert "Of 3 held-out pieces, no two of one near-duplicate group, 2 bars were given and 2 asked for" in text
+    kept = found["continuations"]["continuation"]["instruments_kept"]
+    assert f"| the prompt's instruments that play on | {kept['mean']:.1%} [" in text
+    many = found["instruments"]["sampled"]["keyboard alone"]
+    assert f"| keyboard alone | {many['share']:.1%} (" in text
     assert f"value: {found['loss']['bits_per_note']:.4f}".rstrip("0") in (report / "model_index.yaml").read_text()
 
 
@@ -102,8 +111,12 @@ def test_a_report_that_was_cut_short_goes_on_and_ends_the_same(place, report, tm
     ("flags", "said"),
     [
         (["--seed", "1"], "holds samples of other options"),
-        (["--split", "validation"], "was measured for"),
+        (["--split", "test"], "was measured for"),
         (["--split", "nothing"], "nothing"),
+        (["--continuations", "2"], "--continuations is 2; expected 3 or more"),
+        (["--continuations", "3", "--prompt-bars", "0"], "--prompt-bars is 0; expected 1 or more"),
+        (["--continuations", "3"], "0 held-out pieces have 24 bars"),
+        (["--kinds", "no/such/kinds.yaml"], "no/such/kinds.yaml: no kinds of sources could be read"),
         (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (["--top-p", "2"], "top_p is 2.0; expected more than 0 and at most 1"),
         (["--model", "nowhere/to-be-found"], "nowhere/to-be-found"),
