@@ -59,7 +59,13 @@ def main() -> None:
     train = choose_split(splits, "train", data_args.dataset, data_args.max_train_pieces)
     validation = choose_split(splits, "validation", data_args.dataset, data_args.max_validation_pieces)
     with training_args.main_process_first(desc="packing"):
-        train_blocks = pack_split(train, processor, data_args.block_size, data_args.transpositions)
+        train_blocks = pack_split(
+            train,
+            processor,
+            data_args.block_size,
+            data_args.transpositions,
+            most_copies=data_args.transpositions_per_piece,
+        )
         validation_blocks = pack_split(validation, processor, data_args.block_size, [0])
 
     trainer = MusicTrainer(

@@ -56,7 +56,14 @@ _DECAY = (0, math.nextafter(1, 0), "0 or more and less than 1")
 _RANGES: dict[str, tuple[float, float, str]] = {
     **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "save_total_limit"), _COUNT),
     **dict.fromkeys(
-        ("gradient_accumulation_steps", "max_train_pieces", "max_validation_pieces", "sample_bars"), _COUNT
+        (
+            "gradient_accumulation_steps",
+            "transpositions_per_piece",
+            "max_train_pieces",
+            "max_validation_pieces",
+            "sample_bars",
+        ),
+        _COUNT,
     ),
     **dict.fromkeys(("learning_rate", "warmup_steps", "weight_decay", "max_grad_norm"), _NOT_NEGATIVE),
     **dict.fromkeys(("num_train_epochs", "dataloader_num_workers", "sample_every"), _NOT_NEGATIVE),
@@ -133,6 +140,9 @@ class DataArguments:
         default_factory=lambda: [0],
         metadata={"help": "Semitones by which each training piece is shifted; 0 is itself."},
     )
+    transpositions_per_piece: int | None = field(
+        default=None, metadata={"help": "Shift each piece by so many of these, drawn at random; all when left out."}
+    )
     max_train_pieces: int | None = field(default=None, metadata={"help": "Train on the first N pieces only."})
     max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on the first N pieces only."})
 
@@ -184,7 +194,9 @@ class MusicTrainingArguments(TrainingArguments):
         default=True, metadata={"help": "Train hidden matrices by Muon, the rest by AdamW; false: AdamW alone."}
     )
     learning_rate: float = field(default=2e-3, metadata={"help": "Peak learning rate."})
-    lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning-rate schedule."})
+    lr_scheduler_type: str = field(
+        default="cosine", metadata={"help": "cosine, warmup_stable_decay or another of transformers."}
+    )
     warmup_steps: float = field(default=0.02, metadata={"help": "Warm-up: steps, or below 1 a share of the run."})
     weight_decay: float = field(default=0.1, metadata={"help": "Not on norms, biases and embeddings."})
     adam_beta2: float = field(default=0.95, metadata={"help": "Second moment's decay, as usual for language models."})
@@ -227,8 +239,9 @@ class MusicTrainingArguments(TrainingArguments):
             raise TrainingError("--label_smoothing_factor is the Trainer's own; use --label_smoothing")
         if self.max_minutes is not None and self.max_minutes <= 0:
             raise TrainingError(f"--max_minutes must be positive: {self.max_minutes}")
-        if self.max_minutes is not None and self.lr_scheduler_type != "cosine":
-            raise TrainingError(f"--max_minutes fits a cosine schedule only, not {self.lr_scheduler_type!r}")
+        if self.max_minutes is not None and self.lr_scheduler_type not in ("cosine", "warmup_stable_decay"):
+            expected = "expected cosine or warmup_stable_decay"
+            raise TrainingError(f"--max_minutes with --lr_scheduler_type {self.lr_scheduler_type}: {expected}")
         self._choose_device()
         self.report_to = _installed_trackers() if self.report_to == "auto" else self.report_to  # type: ignore[assignment]
         self._choose_compiler()

@@ -9,6 +9,8 @@ import math
 import time
 from collections.abc import Callable
 
+DECAY_SHARE = 0.2
+
 
 class TimeBudget:
     """A wall-clock budget for a whole run, resumed sessions added up.
@@ -61,10 +63,28 @@ def cosine_factor(step: int, progress: float, warmup_steps: float) -> float:
         progress: share of the run that is over, in [0, 1].
         warmup_steps: at least 1: that many steps; below 1: that share of the run.
     """
+    return _warmup(step, progress, warmup_steps) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+
+
+def stable_decay_factor(step: int, progress: float, warmup_steps: float) -> float:
+    """Linear warm-up, a constant rate, and over the last fifth of the run 1 - sqrt(share of the fifth), down to 0.
+
+    The warm-up, stable, decay schedule with the shape that Hägele et al. 2024 (arXiv:2405.18392, section 4) find best.
+    Until the decay begins nothing depends on how long the run will be, so a run may be made longer, or brought to its
+    end, by resuming it with another budget.
+
+    Args:
+        step: steps taken.
+        progress: share of the run that is over, in [0, 1].
+        warmup_steps: as for `cosine_factor`.
+    """
+    decayed = (min(1.0, progress) - (1.0 - DECAY_SHARE)) / DECAY_SHARE
+    return _warmup(step, progress, warmup_steps) * (1.0 - math.sqrt(max(0.0, decayed)))
+
+
+def _warmup(step: int, progress: float, warmup_steps: float) -> float:
     if warmup_steps >= 1:
-        warmup = min(1.0, (step + 1) / warmup_steps)
-    elif warmup_steps > 0:
-        warmup = min(1.0, max(progress, 1e-3 * warmup_steps) / warmup_steps)
-    else:
-        warmup = 1.0
-    return warmup * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+        return min(1.0, (step + 1) / warmup_steps)
+    if warmup_steps > 0:
+        return min(1.0, max(progress, 1e-3 * warmup_steps) / warmup_steps)
+    return 1.0

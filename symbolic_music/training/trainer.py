@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
-from transformers.trainer_utils import EvalLoopOutput, HubStrategy, rotate_checkpoints
+from transformers.trainer_utils import EvalLoopOutput, HubStrategy, SchedulerType, rotate_checkpoints
 from transformers.utils.hub import PushInProgress
 
 from symbolic_music.hub.contents import CARD_FILE, read_metadata
@@ -31,7 +31,7 @@ from symbolic_music.training.checkpoints import mark_complete, read_marker, unma
 from symbolic_music.training.hub_push import check_push, push_files, push_in_background, pushed_files
 from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss, repeated_rest_loss
 from symbolic_music.training.muon import MuonAdamW, decayed_parameters, muon_groups
-from symbolic_music.training.schedule import TimeBudget, cosine_factor
+from symbolic_music.training.schedule import TimeBudget, cosine_factor, stable_decay_factor
 
 
 class MusicTrainer(Trainer):
@@ -213,13 +213,16 @@ class MusicTrainer(Trainer):
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None):
-        """The Trainer's schedule, or, with a time budget, a cosine over the share of steps or time that is spent."""
-        if self.budget is None:
+        """The Trainer's schedule, or, with a time budget or a stable rate that decays, our own over what is spent."""
+        is_stable = self.args.lr_scheduler_type == SchedulerType.WARMUP_STABLE_DECAY
+        if self.budget is None and not is_stable:
             return super().create_scheduler(num_training_steps, optimizer)
         budget, warmup_steps = self.budget, self.args.warmup_steps
+        shape = stable_decay_factor if is_stable else cosine_factor
 
         def factor(step: int) -> float:
-            return cosine_factor(step, max(step / num_training_steps, budget.progress()), warmup_steps)
+            spent = 0.0 if budget is None else budget.progress()
+            return shape(step, max(step / num_training_steps, spent), warmup_steps)
 
         if self.lr_scheduler is None:
             self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)  # type: ignore[arg-type]

@@ -83,7 +83,10 @@ def test_the_processor_is_told_which_file_key_is_unknown(tmp_path):
         ("label_smoothing: 1.5\n", "label_smoothing must be in .0, 1.: 1.5"),
         ("structural_loss_weight: -1\n", "must not be negative: -1.0"),
         ("max_minutes: 0\n", "max_minutes must be positive: 0.0"),
-        ("max_minutes: 1\nlr_scheduler_type: linear\n", "cosine schedule only, not 'linear'"),
+        (
+            "max_minutes: 1\nlr_scheduler_type: linear\n",
+            "--max_minutes with --lr_scheduler_type linear: expected cosine or warmup_stable_decay",
+        ),
         ("label_smoothing_factor: 0.1\n", "use --label_smoothing"),
         ("block_size: 1\n", "block_size must be at least 2"),
         ("eval_steps: 10\nsave_steps: 15\n", "multiple"),

@@ -3,7 +3,7 @@
 import pytest
 from transformers import get_cosine_schedule_with_warmup
 
-from symbolic_music.training.schedule import TimeBudget, cosine_factor
+from symbolic_music.training.schedule import TimeBudget, cosine_factor, stable_decay_factor
 
 
 class Clock:
@@ -68,3 +68,11 @@ def test_a_pause_longer_than_the_budget_ends_it():
     clock.time += 9
     budget.step_begins()
     assert budget.progress() == 1.0
+
+
+def test_a_stable_rate_decays_over_the_last_fifth_alone():
+    assert stable_decay_factor(0, 0.0, 10) == pytest.approx(0.1)
+    assert [stable_decay_factor(50, progress, 10) for progress in (0.1, 0.5, 0.8)] == [1.0, 1.0, 1.0]
+    assert stable_decay_factor(50, 0.85, 10) == pytest.approx(0.5)
+    assert stable_decay_factor(50, 0.95, 10) == pytest.approx(1 - 0.75**0.5)
+    assert [stable_decay_factor(50, progress, 10) for progress in (1.0, 1.3)] == pytest.approx([0, 0])

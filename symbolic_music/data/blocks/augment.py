@@ -7,7 +7,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from zlib import crc32
 
+import numpy as np
 from symusic.core import ScoreTick as Score
 
 from symbolic_music.score.transforms.edit import scale_tempo, transpose
@@ -31,6 +33,8 @@ class Augmentation:
         tempo_factors: 1.0 is the piece as it is, 2.0 twice as fast.
         pitch_range: lowest and highest pitch that a transposed copy may reach, such as those of the corpus. A copy
             that does not fit is moved by an octave, and left out if that does not fit either.
+        most_copies: how many of a piece's copies are made, drawn at random by what the piece is; None makes all. In a
+            large corpus every key then comes up, and no piece is read a dozen times before another is read at all.
 
     Raises:
         AugmentationError: for no copy at all, one asked for twice, a factor that is not positive, or an empty range.
@@ -39,6 +43,7 @@ class Augmentation:
     transpositions: tuple[int, ...] = (0,)
     tempo_factors: tuple[float, ...] = (1.0,)
     pitch_range: tuple[int, int] = (0, 127)
+    most_copies: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("transpositions", "tempo_factors"):
@@ -47,6 +52,8 @@ class Augmentation:
                 raise AugmentationError(f"expected {name} to be distinct and at least one, got {list(values)}")
         if min(self.tempo_factors) <= 0:
             raise AugmentationError(f"expected tempo factors above 0, got {list(self.tempo_factors)}")
+        if self.most_copies is not None and self.most_copies < 1:
+            raise AugmentationError(f"expected at least one copy of each piece, got {self.most_copies}")
         low, high = self.pitch_range
         if not 0 <= low <= high <= 127:
             raise AugmentationError(f"expected a pitch range within 0 and 127, got {low} to {high}")
@@ -81,9 +88,19 @@ def check_may_augment(split_name: str | None, augmentation: Augmentation) -> Non
 def augmented_copies(score: Score, augmentation: Augmentation) -> Iterator[Score]:
     """The copies of a Score, as many as fit the range, in the order of the transpositions, then tempo factors."""
     shifts = fitting_transpositions(score, augmentation.transpositions, augmentation.pitch_range)
-    for semitones, factor in product(shifts, augmentation.tempo_factors):
+    copies = list(product(shifts, augmentation.tempo_factors))
+    if augmentation.most_copies is not None and len(copies) > augmentation.most_copies:
+        drawn = _random_of(score).choice(len(copies), augmentation.most_copies, replace=False)
+        copies = [copies[index] for index in sorted(drawn.tolist())]
+    for semitones, factor in copies:
         copy = transpose(score, semitones) if semitones else score
         yield scale_tempo(copy, factor) if factor != 1.0 else copy
+
+
+def _random_of(score: Score) -> np.random.Generator:
+    """Random numbers that depend on what the piece is alone, not on its place in the corpus."""
+    notes = [track.notes.numpy() for track in score.tracks if len(track.notes)]
+    return np.random.default_rng([len(notes), *(crc32(part[name]) for part in notes for name in ("time", "pitch"))])
 
 
 def fitting_transpositions(score: Score, wanted: Sequence[int], pitch_range: tuple[int, int]) -> list[int]:

@@ -73,6 +73,7 @@ def pack_split(
     seed: int = 0,
     num_proc: int | None = None,
     cache_dir: Path | None = None,
+    most_copies: int | None = None,
 ) -> Dataset:
     """Pack the pieces of a split into blocks.
 
@@ -85,6 +86,7 @@ def pack_split(
         seed: of the order of the pieces.
         num_proc: encoding processes; default all cores, fewer for few pieces. The result does not depend on it.
         cache_dir: where encoded pieces and blocks are kept; default below the cache of `datasets`.
+        most_copies: how many of each piece's copies are drawn; None makes all.
 
     Returns:
         `input_ids` List(uint16 or uint32, length=block_size) and `grammar_state` List(int16, length=A): the state of
@@ -95,7 +97,7 @@ def pack_split(
             that the grammar refuses.
         AugmentationError: when a split other than train is to be augmented.
     """
-    augmentation = Augmentation(tuple(transpositions), tuple(tempo_factors))
+    augmentation = Augmentation(tuple(transpositions), tuple(tempo_factors), most_copies=most_copies)
     check_may_augment(None if split.split is None else str(split.split), augmentation)
     if block_size < 2:
         raise PackError(f"expected blocks of at least 2 ids, got {block_size}")

@@ -3,7 +3,7 @@ import logging
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_music import melody_score
+from made_up_music import melody_score, random_melody
 
 from symbolic_music.data.blocks.augment import (
     Augmentation,
@@ -70,3 +70,15 @@ def test_training_pieces_may_and_nameless_ones_warn(caplog):
 def test_senseless_values_are_refused(values):
     with pytest.raises(AugmentationError, match="expected"):
         Augmentation(**values)
+
+
+def test_a_few_copies_are_drawn_by_what_the_piece_is():
+    wanted = Augmentation(tuple(range(-5, 7)), most_copies=2)
+    pieces = [melody_score(random_melody(seed)) for seed in range(40)]
+    drawn = [[pitches(copy)[0] - pitches(piece)[0] for copy in augmented_copies(piece, wanted)] for piece in pieces]
+    again = [[pitches(copy)[0] - pitches(piece)[0] for copy in augmented_copies(piece, wanted)] for piece in pieces]
+    assert drawn == again
+    assert all(len(shifts) == 2 and shifts[0] < shifts[1] for shifts in drawn)
+    assert {shift for shifts in drawn for shift in shifts} == set(range(-5, 7))
+    with pytest.raises(AugmentationError, match="at least one copy of each piece, got 0"):
+        Augmentation(most_copies=0)
