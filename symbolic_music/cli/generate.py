@@ -7,9 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symbolic_music._command import shown_path
 from symbolic_music._extras import require
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
-from symbolic_music.cli.shared import TUNE_HELP, UserError, load_model, read_piece
+from symbolic_music.cli.shared import (
+    DEFAULT_COMPOSER,
+    DEFAULT_FILLER,
+    TUNE_HELP,
+    UserError,
+    load_model,
+    read_piece,
+    shipped_model,
+)
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -20,7 +29,9 @@ if TYPE_CHECKING:
 def add_generate(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("generate", help="compose pieces with a model, from nothing or continuing a file")
-    parser.add_argument("--model", required=True, metavar="PATH_OR_ID", help="model folder or Hub id")
+    parser.add_argument(
+        "--model", metavar="PATH_OR_ID", help=f"model folder or Hub id (default: the shipped {DEFAULT_COMPOSER})"
+    )
     parser.add_argument("--num-samples", type=int, default=4, metavar="N")
     parser.add_argument(
         "--bars", type=int, metavar="N", help="bars of each piece, prompt included; default: as many as fit"
@@ -44,7 +55,9 @@ def add_infill(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("infill", help="write bars of a piece anew, all else untouched")
     parser.add_argument("file", type=Path, help="MIDI, ABC or MusicXML file")
-    parser.add_argument("--model", required=True, metavar="PATH_OR_ID", help="folder or Hub id of a model that fills")
+    parser.add_argument(
+        "--model", metavar="PATH_OR_ID", help=f"one that fills bars (default: the shipped {DEFAULT_FILLER})"
+    )
     parser.add_argument("--bars", required=True, metavar="N-M", help="such as 5-8, or 5 alone; the first bar is 1")
     parser.add_argument("--tracks", metavar="NAMES", help="comma-separated names or numbers from 1 (default: all)")
     parser.add_argument("--tune", type=int, metavar="N", help=TUNE_HELP)
@@ -73,6 +86,7 @@ def run_generate(options: argparse.Namespace) -> None:
     from symbolic_music.generation.compose import compose
 
     formats = _formats(options.format)
+    name = options.model or shipped_model(DEFAULT_COMPOSER)
     if options.prompt and options.bars is not None and options.prompt_bars >= options.bars:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected fewer than --bars {options.bars}")
     if options.prompt and options.prompt_bars < 1:
@@ -80,7 +94,7 @@ def run_generate(options: argparse.Namespace) -> None:
     sampling = _sampling_options(options, options.bars)
     prompt, fields = _read_prompt(options), _header_fields(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
-    model, processor = load_model(options.model, options.device)
+    model, processor = load_model(name, options.device)
     sampling = sampling.for_model(model)
     started = time.perf_counter()
     with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
@@ -99,7 +113,11 @@ def run_generate(options: argparse.Namespace) -> None:
         except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
             raise UserError(str(error)) from error
     seconds = time.perf_counter() - started
-    about = {"model": options.model, "prompt": str(options.prompt) if prompt else None, "options": asdict(sampling)}
+    about = {
+        "model": options.model or shown_path(name),
+        "prompt": str(options.prompt) if prompt else None,
+        "options": asdict(sampling),
+    }
     about |= {"header": asdict(fields)} if fields else {}
     _report_pieces(pieces, options, formats, seconds, about)
 
@@ -111,12 +129,13 @@ def run_infill(options: argparse.Namespace) -> None:
     from symbolic_music.generation.infill import find_tracks, infill
 
     formats, bars = _formats(options.format), _bar_range(options.bars)
+    name = options.model or shipped_model(DEFAULT_FILLER)
     sampling = _sampling_options(options)
     piece = read_piece(options.file, options.tune)
     options.output_dir.mkdir(parents=True, exist_ok=True)
     try:
         tracks = find_tracks(piece, options.tracks.split(",")) if options.tracks is not None else None
-        model, processor = load_model(options.model, options.device)
+        model, processor = load_model(name, options.device)
         sampling = sampling.for_model(model)
         started = time.perf_counter()
         with tqdm(total=options.num_samples, unit="piece", desc="filling in", disable=None) as progress:
@@ -124,7 +143,12 @@ def run_infill(options: argparse.Namespace) -> None:
     except ValueError as error:  # bars or tracks that are not there, or that the model cannot hold
         raise UserError(f"{options.file}: {error}") from error
     seconds = time.perf_counter() - started
-    about = {"model": options.model, "file": str(options.file), "bars": options.bars, "options": asdict(sampling)}
+    about = {
+        "model": options.model or shown_path(name),
+        "file": str(options.file),
+        "bars": options.bars,
+        "options": asdict(sampling),
+    }
     title = f"bars {options.bars} written anew"
     _report_pieces(pieces, options, formats, seconds, about | {"tracks": options.tracks}, title)
 

@@ -16,8 +16,21 @@ MAX_TOLD = 20
 """Skipped pieces that are named one by one."""
 
 
+DEFAULT_COMPOSER = "remi-transformer-folk"
+DEFAULT_FILLER = "infill-transformer-folk"
+"""The shipped models that are taken where none is named."""
+
+
 class UserError(Exception):
     """Something the user can mend: one line on stderr and exit code 2."""
+
+
+def shipped_model(name: str) -> str:
+    """The folder of a shipped model, which lies in `model_cards/` beside the package of a checkout."""
+    folder = Path(__file__).parents[2] / "model_cards" / name
+    if not (folder / "config.json").exists():
+        raise UserError("--model is missing: give a folder or a Hub id (the shipped models lie in a checkout alone)")
+    return str(folder)
 
 
 def load_model(name: str, device: str | None) -> "tuple[PreTrainedModel, MusicProcessor]":

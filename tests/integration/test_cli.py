@@ -13,6 +13,8 @@ from made_up_music import melody_score, random_melody
 from programs import PROGRAM_ENVIRONMENT, run_command
 from symusic import Pedal, TimeSignature
 
+from symbolic_music.cli import shared
+from symbolic_music.cli.shared import DEFAULT_COMPOSER, DEFAULT_FILLER
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi.io import write_midi
 
@@ -217,7 +219,7 @@ GENERATE = ["generate", "--output-dir", "out", "--model", "no/such/model"]
     [
         ([], "the following arguments are required: COMMAND"),
         (["compose"], "invalid choice: 'compose'"),
-        (["generate"], "the following arguments are required: --model, --output-dir"),
+        (["generate"], "the following arguments are required: --output-dir"),
         ([*GENERATE, "--num-samples", "many"], "invalid int value: 'many'"),
         ([*GENERATE, "--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (
@@ -295,3 +297,19 @@ def test_a_mistake_is_one_line_in_a_new_interpreter_too(tmp_path):
 def test_help_is_not_a_mistake():
     assert "COMMAND" in succeed("--help", fresh=True)
     assert "--prompt-bars" in succeed("generate", "--help")
+
+
+def test_without_a_model_the_shipped_ones_compose_and_fill(tmp_path):
+    composed, filled = tmp_path / "composed", tmp_path / "filled"
+    succeed("generate", "--num-samples", 1, "--bars", 2, "--output-dir", composed)
+    assert Path(read_summary(composed)["model"]).parts[-2:] == ("model_cards", DEFAULT_COMPOSER)
+    piece = composed / "sample_0000.mid"
+    succeed("infill", piece, "--bars", "2", "--num-samples", 1, "--output-dir", filled)
+    assert Path(read_summary(filled)["model"]).parts[-2:] == ("model_cards", DEFAULT_FILLER)
+    assert (filled / "sample_0000.mid").exists()
+
+
+def test_an_installed_package_without_models_asks_for_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared, "__file__", str(tmp_path / "site-packages" / "symbolic_music" / "cli" / "shared.py"))
+    with pytest.raises(shared.UserError, match="--model is missing: give a folder or a Hub id"):
+        shared.shipped_model(DEFAULT_COMPOSER)
