@@ -11,6 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from symbolic_music.training.queue.planner import Deal
 from symbolic_music.training.queue.shards import (
     MODEL_FOLDER,
     check_shards,
+    checkpoint_facts,
     delete_checkpoints,
     load_weights,
     read_checkpoint,
@@ -125,7 +127,11 @@ class JobTraining:
         self.tokenizer = EventTokenizer(data)
         tables = data.tables if job.transposed else data.tables[:1]
         self.epochs = EpochMaker(data.splits["train"], tables, self.tokenizer, job.seed)
-        self.epochs.begin(begun.epoch if begun else 0)  # while the model is built and compiled
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"data of {job.name}")
+        first = (checkpoint_facts(folder) or {}).get("epoch", begun.epoch if begun else 0)
+        # While the model is built and compiled.
+        self._first_epoch = (first, self._thread.submit(self.epochs.make, first))
+        self._batches_ahead: dict[int, Future[BlockBatches | ExampleBatches]] = {}
         set_seed(job.seed)
         self.model = build_model(job, self.tokenizer, bool(data.description["infill"]))
         check_shards(self.model, job.precision, job.name)
@@ -135,7 +141,7 @@ class JobTraining:
         self.optimizer = build_optimizer(self.model, job)
         self.flops = TrainingFlops(self.model)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16_available(device))
-        self.loss_sum: Callable[..., Tensor] = _loss_sum
+        self.nats: Callable[[Tensor, Tensor], Tensor] = _nats
         self.progress = begun or Progress()
         self.progress.micro_tokens = min(job.micro_tokens or job.batch_tokens, job.batch_tokens)
         self.compiled = False
@@ -163,6 +169,12 @@ class JobTraining:
         Returns:
             What the log says of the session; "status" is "complete", "paused" or "failed".
         """
+        try:
+            return self._run(deal, max_steps)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, deal: Deal, max_steps: int | None) -> dict[str, Any]:
         self._warm_up()
         facts = read_checkpoint(self.folder, self.model, self.optimizer)
         if facts is not None:
@@ -173,7 +185,6 @@ class JobTraining:
         if status != "failed":
             self.validate()
             self._save(last=status == "complete")
-        self.epochs.close()
         seconds, peak = self._trained_seconds, self._peak()
         return {
             "status": status,
@@ -264,8 +275,15 @@ class JobTraining:
         return max(1, round(self.job.batch_tokens / self.progress.micro_tokens))
 
     def _batches(self, epoch: int) -> BlockBatches | ExampleBatches:
-        more = self.job.epochs is None or epoch + 1 < self.job.epochs
-        made = self.epochs.read(epoch, then=epoch + 1 if more else None)
+        """Those of an epoch; the next is made by a thread meanwhile, so that the GPU does not wait for it."""
+        for number in (epoch, epoch + 1):
+            if number not in self._batches_ahead and (self.job.epochs is None or number < self.job.epochs):
+                self._batches_ahead[number] = self._thread.submit(self._make_batches, number)
+        return self._batches_ahead.pop(epoch).result()
+
+    def _make_batches(self, epoch: int) -> BlockBatches | ExampleBatches:
+        first, begun = self._first_epoch
+        made = begun.result() if epoch == first else self.epochs.make(epoch)
         # A fraction is the beginning of one order, whatever the epoch.
         order = epoch_order(len(made.ids), self.job.seed, epoch if self.job.fraction == 1.0 else 0)
         if made.sources is not None:
@@ -296,7 +314,7 @@ class JobTraining:
         nats = torch.zeros((), device=self.device)
         for batch in batches:
             with self.autocast:
-                loss = self.loss_sum(self.model, batch.inputs, batch.labels)
+                loss = self.nats(_logits(self.model, batch.inputs), batch.labels)
             (loss / count).backward()
             nats += loss.detach()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.job.max_grad_norm)
@@ -325,7 +343,8 @@ class JobTraining:
     def _warm_up(self) -> None:
         """Run a batch forward and backward: compiles, and halves the batch until it fits the memory."""
         if self.job.compile:
-            self.compiled, self.loss_sum = True, torch.compile(_loss_sum)
+            self.compiled = compile_blocks(self.model)
+            self.nats = torch.compile(_nats)
         while True:
             try:
                 self._try_batch()
@@ -339,7 +358,9 @@ class JobTraining:
                 if not self.compiled:
                     raise
                 self.report(f"{self.job.name}: trained without torch.compile, which failed ({_one_line(error)})")
-                self.compiled, self.loss_sum = False, _loss_sum
+                self.compiled, self.nats = False, _nats
+                for block in _blocks(self.model):
+                    block._compiled_call_impl = None
         self.optimizer.zero_grad(set_to_none=True)
         set_seed(self.job.seed)
 
@@ -351,7 +372,7 @@ class JobTraining:
         if self.model.config.is_encoder_decoder:
             inputs |= {"attention_mask": torch.ones_like(ids), "decoder_input_ids": ids}
         with self.autocast:
-            loss = self.loss_sum(self.model, inputs, ids)
+            loss = self.nats(_logits(self.model, inputs), ids)
         loss.backward()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
@@ -366,8 +387,9 @@ class JobTraining:
         notes_per_id = torch.from_numpy(self.tokenizer.notes_per_id).to(self.device)
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         for batch in self._validation_batches():
-            with self.autocast:
-                nats = _loss_sum(self.model, batch.inputs, batch.labels)
+            # What is compiled is for training; compiling it again for this would take longer than it saves.
+            with self.autocast, torch.compiler.set_stance("force_eager"):
+                nats = _nats(_logits(self.model, batch.inputs), batch.labels)
             kept = batch.labels != IGNORED_LABEL
             notes = (notes_per_id[batch.labels.clamp(min=0)] * kept).sum()
             sums += torch.stack([nats.double(), kept.sum().double(), notes.double()])
@@ -393,7 +415,6 @@ class JobTraining:
         if self._validation is None:
             maker = EpochMaker(self.data.splits["validation"], self.data.tables[:1], self.tokenizer)
             epoch = maker.make(0)
-            maker.close()
             self._validation = list(self._first_batches(epoch))
         return self._validation
 
@@ -440,10 +461,30 @@ class JobTraining:
         return math.isfinite(nats)
 
 
-def _loss_sum(model: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+def _logits(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+    return model(**inputs, use_cache=False).logits
+
+
+def _nats(logits: Tensor, labels: Tensor) -> Tensor:
     """Nats of all labels together."""
-    logits = model(**inputs, use_cache=False).logits
-    return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED_LABEL, reduction="sum")
+    logits = logits.flatten(0, 1).float()
+    return F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED_LABEL, reduction="sum")
+
+
+def _blocks(model: nn.Module) -> list[nn.Module]:
+    """The blocks of a Transformer's stacks."""
+    return [block for stack in model.modules() if isinstance(stack, nn.ModuleList) for block in stack]
+
+
+def compile_blocks(model: nn.Module) -> bool:
+    """Let each block be compiled when it is first called, once for all blocks of a kind; whether there is any.
+
+    A whole model takes as many times longer to compile as it has blocks, and minutes count.
+    """
+    blocks = _blocks(model)
+    for block in blocks:
+        block.compile()
+    return bool(blocks)
 
 
 def build_model(job: Job, tokenizer: EventTokenizer, infills: bool) -> PreTrainedModel:

@@ -90,6 +90,12 @@ def write_checkpoint(
         shutil.rmtree(old)
 
 
+def checkpoint_facts(folder: Path) -> dict[str, Any] | None:
+    """The facts of the last complete checkpoint, None where there is none."""
+    complete, _ = find_checkpoints(folder)
+    return json.loads((complete[-1] / _FACTS).read_text(encoding="utf-8")) if complete else None
+
+
 def read_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
     """Load the last complete checkpoint into model and optimizer; returns its facts, None where there is none."""
     complete, _ = find_checkpoints(folder)
@@ -105,7 +111,7 @@ def read_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         # AdamW keeps its count of steps on the CPU.
         optimizer.state[parameters[name]][part] = tensor.cpu() if part == "step" else tensor
     _set_random_states(load_file(complete[-1] / _RANDOM))
-    return json.loads((complete[-1] / _FACTS).read_text(encoding="utf-8"))
+    return checkpoint_facts(folder)
 
 
 def delete_checkpoints(folder: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_piece_at_the_end_of_the_range_is_not_moved_beyond_it():
 
 def test_ids_are_those_of_the_processor(packed, remi_processor):
     tokenizer = EventTokenizer(packed)
-    ids = EpochMaker(packed.splits["train"], packed.tables[:1], tokenizer).read(0, then=1).ids.split()
+    ids = EpochMaker(packed.splits["train"], packed.tables[:1], tokenizer).make(0).ids.split()
     for sequence, piece in zip(ids, small_pieces(8), strict=True):
         assert sequence.tolist() == remi_processor.encode_score(piece)
     assert tokenizer.notes_per_id.tolist() == remi_processor.grammar().notes_per_token.tolist()

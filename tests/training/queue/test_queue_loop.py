@@ -89,13 +89,26 @@ def test_a_job_whose_minutes_are_over_has_a_rate_near_zero(tmp_path, packed, mak
 
 def test_a_loss_that_is_no_number_fails_the_job(tmp_path, packed, make_job, monkeypatch):
     monkeypatch.setattr("symbolic_music.training.queue.loop._LOG_SECONDS", 0)
-    monkeypatch.setattr(
-        "symbolic_music.training.queue.loop._loss_sum",
-        lambda model, *_: sum(p.sum() for p in model.parameters()) * math.nan,
-    )
+    monkeypatch.setattr("symbolic_music.training.queue.loop._nats", lambda logits, labels: logits.sum() * math.nan)
     found = train(make_job(tokens=1000), packed, tmp_path)
     assert found["status"] == "failed"
     assert not (tmp_path / "model").exists()
+
+
+def test_training_goes_on_without_a_compiler_that_fails(tmp_path, packed, make_job, monkeypatch):
+    lines = []
+
+    def fail(*arguments, **settings):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda block: setattr(block, "_compiled_call_impl", fail))
+    monkeypatch.setattr(torch, "compile", lambda function, **settings: function)
+    training = JobTraining(
+        make_job(tokens=200, compile=True), packed, tmp_path, torch.device("cpu"), report=lines.append
+    )
+    found = training.run(Deal(training.job, 1e6, 1e6))
+    assert (found["status"], found["compiled"]) == ("complete", False)
+    assert "without torch.compile, which failed (no compiler)" in lines[0]
 
 
 def test_weights_are_written_in_shards_that_load_as_one(tmp_path, packed, make_job, monkeypatch):

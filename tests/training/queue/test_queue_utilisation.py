@@ -33,17 +33,17 @@ def test_a_transformer_s_are_those_of_the_ladder_with_attention_counted_whole():
 
 
 def test_what_a_product_costs_is_what_torch_counts():
-    """The forward pass of a BART, a third of the training, without norms and biases."""
-    sizes = {"encoder_layers": 2, "decoder_layers": 1, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
+    """The forward pass of a BART, a third of the training; norms and biases, which torch leaves out, are 1% here."""
+    sizes = {"encoder_layers": 2, "decoder_layers": 1, "encoder_ffn_dim": 256, "decoder_ffn_dim": 256}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
-    config = BartConfig(vocab_size=60, d_model=32, max_position_embeddings=64, **sizes, **heads)
+    config = BartConfig(vocab_size=60, d_model=128, max_position_embeddings=64, **sizes, **heads)
     config._attn_implementation = "eager"
     model = BartForConditionalGeneration(config).eval()
     ids = torch.randint(3, 60, (2, 48))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(input_ids=ids, decoder_input_ids=ids, use_cache=False)
     counted = TrainingFlops(model).of(targets=ids.numel(), sources=ids.numel(), length=48) / 3
-    assert counted == pytest.approx(counter.get_total_flops(), rel=0.03)
+    assert counted == pytest.approx(counter.get_total_flops(), rel=0.015)
 
 
 def test_peaks_by_name():
