@@ -6,6 +6,7 @@ Figures are `report.json`'s, as `symbolic-music evaluate` writes them.
 from collections.abc import Mapping
 from typing import Any
 
+from symbolic_music.metrics.ensembles.instruments import SHARES
 from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.metrics.memorisation_report import copies_table
 
@@ -101,7 +102,7 @@ def _labels_table(loss: Mapping[str, Any]) -> list[str]:
             lines += ["", f"| {name} | pieces | notes | bits per note |", "|---|---:|---:|---|"]
             lines += [
                 f"| {label} | {row['pieces']:,} | {row['notes']:,} | {_bits_with_interval(row)} |"
-                for label, row in table.items()
+                for label, row in sorted(table.items())
             ]
     return lines
 
@@ -292,11 +293,11 @@ def instruments_section(figures: Mapping[str, Any]) -> str:
         "| | sampled | human |",
         "|---|---|---|",
     ]
-    lines += [
-        f"| {name} | {row['share']:.1%} ({from_to(row)}) | {human[name]['share']:.1%} ({from_to(human[name])}) |"
-        for name, row in sampled.items()
-        if row["pieces"] or human[name]["pieces"]
-    ]
+    for name in SHARES:
+        ours, theirs = sampled.get(name), human.get(name)
+        if ours and (ours["pieces"] or theirs["pieces"]):
+            shares = (f"{row['share']:.1%} ({from_to(row)})" for row in (ours, theirs))
+            lines.append(f"| {name} | {' | '.join(shares)} |")
     return "\n".join(lines + distances_table(figures["lineups"], "line-up", "samples"))
 
 
@@ -311,7 +312,7 @@ def distances_table(rows: Mapping[str, Mapping[str, Any]], name: str, ours: str)
         f"| {name} | {ours} | human pieces | distance | floor |",
         "|---|---:|---:|---:|---:|",
     ]
-    for label, row in rows.items():
+    for label, row in sorted(rows.items()):
         apart = "- | -" if row["distance"] is None else f"{row['distance']:.2f} | {row['floor']:.2f}"
         lines.append(f"| {label} | {row['sampled']:,} | {row['human']:,} | {apart} |")
     return lines
@@ -352,14 +353,22 @@ def continuation_section(continuations: Mapping[str, Any] | None) -> str:
     lines += [
         f"| distance to what was written | {' | '.join(distances)} |",
         "",
-        f"Another piece of the same source lies at {_part(continuations['another_of_source']['distance'], '{:.3f}')}. "
-        f"The model is nearer than another piece in {_part(continuations['nearer_than_another'])} of the pieces, and "
-        f"nearer than one of the same source in {_part(continuations['nearer_than_another_of_source'])}.",
+        "The model comes nearer to what was written than another piece in "
+        f"{_part(continuations['nearer_than_another'])} of the pieces" + _of_same_source(continuations),
     ]
     for name in ("source", "kind"):
         if f"by_{name}" in continuations:
             lines += distances_table(continuations[f"by_{name}"], name, "continuations")
     return "\n".join(lines)
+
+
+def _of_same_source(continuations: Mapping[str, Any]) -> str:
+    """The end of a sentence: another piece of the same source, where sources have several."""
+    nearer = continuations["nearer_than_another_of_source"]
+    if nearer is None:
+        return "."
+    distance = continuations["another_of_source"]["distance"]
+    return f", and than one of the same source, which lies at {_part(distance, '{:.3f}')}, in {_part(nearer)}."
 
 
 def _part(row: Mapping[str, Any] | None, pattern: str = "{:.1%}") -> str:

@@ -13,6 +13,8 @@ _SAMPLED = "#0072B2"
 _HUMAN = "#D55E00"
 _BINS = 24
 _COLUMNS = 4
+# A bar that fewer pieces reach says more of them than of the model.
+_FEWEST_PIECES = 3
 # A few strange pieces would squeeze all others into one bin.
 _SHOWN = (0.005, 0.995)
 
@@ -57,6 +59,8 @@ def _draw_histogram(axis: Any, sampled: np.ndarray, human: np.ndarray) -> None:
 def draw_loss_by_bar(by_bar: Mapping[str, Any], path: Path) -> None:
     """Bits per note by bar of the piece: what a model gains from having heard more of it.
 
+    Bars that fewer than three pieces reach are not drawn, unless all are so.
+
     Args:
         by_bar: what `training.held_out.tables.bits_per_note_by_single_bar` gives.
         path: the PNG.
@@ -76,6 +80,7 @@ def draw_loss_by_bar(by_bar: Mapping[str, Any], path: Path) -> None:
 
 
 def _draw_curve(axis: Any, rows: Sequence[Mapping[str, Any]], colour: str, marker: str, label: str) -> None:
+    rows = [row for row in rows if row["pieces"] >= _FEWEST_PIECES] or rows
     bars = [row["bar"] for row in rows]
     axis.plot(bars, [row["bits_per_note"] for row in rows], color=colour, marker=marker, markersize=3, label=label)
     if rows and rows[0]["low"] is not None:

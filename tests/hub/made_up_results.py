@@ -23,6 +23,16 @@ def _mean(value: float) -> dict[str, float]:
     return {"mean": value, "low": value - 0.25, "high": value + 0.375}
 
 
+def _share(value: float) -> dict[str, float]:
+    return {"share": value, "low": value - 0.015, "high": value + 0.025, "pieces": 50}
+
+
+def _continued(start: float) -> dict[str, Any]:
+    means = ("instruments_kept", "new_instruments", "in_key")
+    rows = {name: _mean(start + number / 100) for number, name in enumerate(means)}
+    return rows | {"same_instruments": _share(start + 0.03), "same_key": _share(start + 0.04)}
+
+
 def _copies(pieces: int, start: float) -> dict[str, Any]:
     names = ("longest_run", "longest_run_fresh", "covered", "nearest_share")
     figures = {
@@ -61,6 +71,17 @@ REPORT: dict[str, Any] = {
             "1-4": {"notes": 10, "bits_per_note": 5.678},
             "5-8": {"notes": 0, "bits_per_note": 0.0},
         },
+        "by_bar": {
+            "all": {"pieces": 321, "rows": []},
+            "long": {"pieces": 77, "rows": [], "at_least_bars": 32},
+            "later_is_cheaper_by": {
+                "earlier": "9-16", "later": "17-32", "pieces": 77, "bits_per_note": 0.234, "low": 0.123, "high": 0.345
+            },
+        },
+        "by_source": {
+            "hikes": {"pieces": 21, "notes": 765, "bits_per_note": 4.567, "interval": None},
+            "strolls": {"pieces": 300, "notes": 98_000, "bits_per_note": 3.401, "interval": {"low": 3.1, "high": 3.9}},
+        },
         "refused": {"too many voices": 2},
         "split_hash": "5p11th45h",
         "tokenizer_hash": "70k3n",
@@ -88,6 +109,9 @@ REPORT: dict[str, Any] = {
             "kl_divergence": _interval(0.125),
         }
     },
+    "statistics_left_out": {"chord-tone share": {"sampled": 17, "human": 1}},
+    "instruments": {"sampled": {"with drums": _share(0.246)}, "human": {"with drums": _share(0.357)}},
+    "lineups": {"two instruments": {"sampled": 654, "human": 543, "distance": 0.432, "floor": 0.067}},
     "memorisation": {
         "cover_notes": 12,
         "alarm_notes": 16,
@@ -97,6 +121,20 @@ REPORT: dict[str, Any] = {
         "human": _copies(222, 0.125),
     },
     "control": {"bars": {"asked": 48, "kept": 47, "share": 47 / 48, "low": 0.89, "high": 0.996}},
+    "continuations": {
+        "settings": {"num_pieces": 100, "prompt_bars": 6, "continued_bars": 13},
+        "asked": 98,
+        "judged": 96,
+        "silent": 4,
+        "refused": {"no complete piece": 2},
+        "continuation": _continued(0.81) | {"distance": _mean(0.765)},
+        "truth": _continued(0.91) | {"distance": None},
+        "another": _continued(0.41) | {"distance": _mean(1.357)},
+        "another_of_source": {"distance": _mean(1.246)},
+        "nearer_than_another": _share(0.864),
+        "nearer_than_another_of_source": _share(0.753),
+        "by_source": {"strolls": {"sampled": 88, "human": 87, "distance": 0.321, "floor": 0.135}},
+    },
 }  # fmt: skip
 TRAINING = {
     "pieces": {"train": 1234, "validation": 56},

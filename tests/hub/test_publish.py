@@ -126,7 +126,13 @@ def test_every_figure_stands_on_the_card(published):
         "0.125", "0.375", "seed 41", "0.95", "777", "999", "99.9%", "61.3%", "300 broken, 87 unfinished",
         "7.123 [6.873, 7.498]", "8.321 [8.071, 8.696]", "222", "-0.46 [-0.58, -0.39]", "0.79 [0.66, 0.85]",
         "1,357", "468", "555,555", "50.0% [45.0%, 55.0%]", "| bars | 48 | 47 | 89.0% to 99.6% |", "It only walks.",
-        "The walks are free.",
+        "The walks are free.", "No row for chord-tone share: 17 samples and 1 human", "24.6% (23.1% to 27.1%)",
+        "| two instruments | 654 | 543 | 0.43 | 0.07 |", "| strolls | 88 | 87 | 0.32 | 0.14 |",
+        "bars 17-32 are cheaper than bars 9-16 by 0.234 bits per note [0.123, 0.345]",
+        "| strolls | 300 | 98,000 | 3.401 [3.100, 3.900] |", "| hikes | 21 | 765 | 4.567 (too few pieces",
+        "Of 98 held-out pieces", "6 bars were given and 13 asked for; 96 came, 4 of them silent; none came of others: "
+        "2 no complete piece. ", "| 0.765 [0.515, 1.140] | - | 1.357 [1.107, 1.732] |", "86.4% [84.9%, 88.9%]",
+        "of the same source, which lies at 1.246 [0.996, 1.621], in 75.3% [73.8%, 77.8%].",
     ]  # fmt: skip
     assert [text for text in shown if text not in card] == []
     assert "5-8" not in card  # no notes there, so no figure
@@ -153,6 +159,13 @@ FIGURES = [
     (REPORT_FILE, ["memorisation", "human", "longest_run", "max"]),
     (REPORT_FILE, ["memorisation", "training_notes"]),
     (REPORT_FILE, ["control", "bars", "kept"]),
+    (REPORT_FILE, ["loss", "by_bar", "later_is_cheaper_by", "low"]),
+    (REPORT_FILE, ["loss", "by_source", "hikes", "notes"]),
+    (REPORT_FILE, ["instruments", "human", "with drums", "share"]),
+    (REPORT_FILE, ["lineups", "two instruments", "floor"]),
+    (REPORT_FILE, ["continuations", "another", "in_key", "mean"]),
+    (REPORT_FILE, ["continuations", "truth", "same_key", "share"]),
+    (REPORT_FILE, ["continuations", "another_of_source", "distance", "mean"]),
     (TRAINING_FILE, ["tokens_seen"]),
     (TRAINING_FILE, ["pieces", "train"]),
     (TRAINING_FILE, ["seed"]),

@@ -61,6 +61,8 @@ MISTAKES = [
     (["ablation_study", "--grid", "{bad}/other.yaml", "--tokenizer", "t", *DATA], "expected a study with base"),
     (["compare_models", "--reports", "{bad}/junk.yaml", "--output", "{out}/m.md"], "found no folder"),
     (["compare_models", "--reports", "{bad}", "--output", "{out}/m.md"], "expected the figures"),
+    (["evaluate_model", *MODEL, "--kinds", "{bad}/list.yaml"], "expected lines 'source: kind'"),
+    (["evaluate_model", *MODEL, "--kinds", "{bad}/missing.yaml"], "no kinds of sources could be read"),
     # Places that cannot be written.
     (["pretrain", "--dataset={dataset}", "--tokenizer={tokenizer}", "--output={bad}/walk.mid/x", *TINY], "walk.mid"),
     (["evaluate_memorisation", "--dataset", "{dataset}", "--output", "{bad}/walk.mid"], "walk.mid"),

@@ -104,12 +104,16 @@ def test_the_summary_holds_what_is_needed_to_repeat_and_quote_the_run(four_steps
 def test_evaluate_model_scores_the_result(four_steps, folder, tmp_path):
     output, _ = four_steps
     report = tmp_path / "evaluation.json"
+    (tmp_path / "kinds.yaml").write_text("walk: walks\n")
     given = ["--model", output, "--dataset", folder / "dataset", "--output", report, "--device", "cpu"]
+    given += ["--kinds", tmp_path / "kinds.yaml", "--plot", tmp_path / "plots" / "by_bar.png"]
     result = run_script("evaluate_model", *given, expected=0, fresh=True)
     evaluation = json.loads(report.read_text())
     assert evaluation["pieces"] == tiny_run.SPLIT_SIZES["test"]
     assert evaluation["split_hash"] == summary_of(output)["split_hash"]
     assert f"{evaluation['bits_per_note']:.3f} bits/note" in result.stdout
+    assert f"kind walks: {evaluation['by_kind']['walks']['bits_per_note']:.3f} bits/note" in result.stdout
+    assert (tmp_path / "plots" / "by_bar.png").read_bytes()[:4] == b"\x89PNG"
 
 
 @pytest.mark.slow

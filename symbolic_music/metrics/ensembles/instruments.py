@@ -20,6 +20,8 @@ LINEUPS = (
     "instruments and drums",
     "nothing",
 )
+SHARES = (f"{MANY} or more instruments", "with drums", *LINEUPS)
+"""What `instrument_shares` tells, in order."""
 
 
 def instruments_of(score: Score) -> set[int]:
@@ -48,20 +50,20 @@ def instrument_shares(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
         scores: the pieces, at least one.
 
     Returns:
-        "3 or more instruments" (drums are one of them), "with drums", and every line-up, see `LINEUPS`: `pieces` that
-        are so, their `share`, and `low` and `high` of its 95% interval (Wilson).
+        For each of `SHARES` (of three instruments or more, drums may be one): `pieces` that are so, their `share`, and
+        `low` and `high` of its 95% interval (Wilson).
 
     Raises:
         ValueError: without a piece.
     """
     played = [instruments_of(score) for score in scores]
     lineups = [lineup_of(score) for score in scores]
-    counts = {
-        f"{MANY} or more instruments": sum(len(instruments) >= MANY for instruments in played),
-        "with drums": sum(DRUMS in instruments for instruments in played),
-        **{name: lineups.count(name) for name in LINEUPS},
-    }
-    return {name: {"pieces": count, **_share(count, len(scores))} for name, count in counts.items()}
+    counts = [
+        sum(len(instruments) >= MANY for instruments in played),
+        sum(DRUMS in instruments for instruments in played),
+        *(lineups.count(name) for name in LINEUPS),
+    ]
+    return {name: {"pieces": count, **_share(count, len(scores))} for name, count in zip(SHARES, counts, strict=True)}
 
 
 def _share(count: int, total: int) -> dict[str, float]:
