@@ -36,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
         "--vocab-size", type=at_least(1), help="ids in all, for BPE over REMI; left out: an id for each event"
     )
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--max-pieces", type=at_least(1), help="train on the first N pieces only")
+    parser.add_argument("--max-pieces", type=at_least(1), help="train on N pieces, evenly spaced")
     return parser.parse_args()
 
 

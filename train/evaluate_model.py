@@ -28,7 +28,7 @@ def parse_arguments() -> argparse.Namespace:
         "--kinds", type=Path, help="YAML or JSON: the kind of each source, or a dataset's recipe; adds a table by kind"
     )
     parser.add_argument("--plot", type=Path, help="a PNG to draw bits per note by bar in")
-    parser.add_argument("--max-pieces", type=at_least(1), help="score the first N pieces only")
+    parser.add_argument("--max-pieces", type=at_least(1), help="score N pieces, evenly spaced")
     parser.add_argument(
         "--context-length", type=at_least(2), help="tokens read at once; the model's own when left out"
     )

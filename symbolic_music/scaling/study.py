@@ -104,7 +104,7 @@ class StudySettings:
         micro_batch_size: blocks per process and forward pass; a step's share of the process when left out.
         position_encoding: of the Transformers, one of theirs; the LSTMs match them in parameters.
         curve_points: how often the training loss is logged.
-        max_validation_pieces: validate on the first pieces only.
+        max_validation_pieces: validate on so many pieces, evenly spaced.
         training: further arguments of training, of TRAINING_KEYS.
     """
 

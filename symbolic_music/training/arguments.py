@@ -143,8 +143,8 @@ class DataArguments:
     transpositions_per_piece: int | None = field(
         default=None, metadata={"help": "Shift each piece by so many of these, drawn at random; all when left out."}
     )
-    max_train_pieces: int | None = field(default=None, metadata={"help": "Train on the first N pieces only."})
-    max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on the first N pieces only."})
+    max_train_pieces: int | None = field(default=None, metadata={"help": "Train on N pieces, evenly spaced."})
+    max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on N pieces, evenly spaced."})
 
     def __post_init__(self) -> None:
         for name in ("dataset", "tokenizer"):

@@ -59,7 +59,7 @@ def load_splits(name: str) -> DatasetDict:
 
 
 def choose_split(splits: DatasetDict, split: str, name: str, max_pieces: int | None = None) -> Dataset:
-    """One split, cut to its first pieces when asked.
+    """One split, or so many of its pieces, evenly spaced: datasets list one corpus after the other.
 
     Raises:
         TrainingError: when the split is missing, empty or holds no `midi` column.
@@ -70,7 +70,8 @@ def choose_split(splits: DatasetDict, split: str, name: str, max_pieces: int | N
     if "midi" not in pieces.column_names:
         raise TrainingError(f"{name}: split {split!r} has no column 'midi'; it has {', '.join(pieces.column_names)}")
     if max_pieces is not None:
-        pieces = pieces.select(range(min(max_pieces, len(pieces))))
+        chosen = min(max_pieces, len(pieces))
+        pieces = pieces.select([index * len(pieces) // chosen for index in range(chosen)])
     if not len(pieces):
         raise TrainingError(f"{name}: split {split!r} holds no pieces")
     return pieces

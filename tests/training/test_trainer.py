@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from datasets import Dataset, DatasetDict
 from tiny_run import flags
 from transformers import TrainerCallback
 
@@ -310,3 +311,10 @@ def test_an_empty_choice_of_split_is_said(tiny_folder):
         choose_split(splits, "train", "name", max_pieces=0)
     with pytest.raises(TrainingError, match="has no column 'midi'"):
         choose_split(splits.remove_columns("midi"), "train", "name")
+
+
+def test_some_pieces_are_evenly_spaced():
+    split = Dataset.from_dict({"midi": [bytes([number]) for number in range(10)]})
+    splits = DatasetDict(train=split)
+    assert [midi[0] for midi in choose_split(splits, "train", "name", 4)["midi"]] == [0, 2, 5, 7]
+    assert len(choose_split(splits, "train", "name", 99)) == 10

@@ -126,22 +126,34 @@ def _left_out_section(left_out: dict[str, dict[str, int]]) -> str:
 
 
 def _sources_section(sources: list[dict[str, Any]], has_credits: bool) -> str:
-    rows = [
-        f"| {entry['source']} | {entry['kind']} | {entry['pieces']:,} | {entry['notes']:,} | {entry['hours']:,} "
-        f"| {entry['composers']:,} | {entry['with_drums'] / entry['pieces']:.0%} "
-        f"| {entry['with_three_instruments'] / entry['pieces']:.0%} | {entry['license']} |"
-        for entry in sources
-    ]
+    rows = [_source_row([entry for entry in sources if entry["source"] == name]) for name in _names(sources)]
     words = ["", "Whom to name, and what was changed, is in `ATTRIBUTION.md`."] if has_credits else []
     return "\n".join(
         [
             "## Sources and licences",
             "",
-            "| source | kind | pieces | notes | hours | composers | with drums | of 3 or more instruments | licence |",
-            "|---|---|---:|---:|---:|---:|---:|---:|---|",
+            "| source | kind | pieces | notes | hours | with drums | of 3 or more instruments | licence |",
+            "|---|---|---:|---:|---:|---:|---:|---|",
             *rows,
             *words,
         ]
+    )
+
+
+def _names(sources: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(entry["source"] for entry in sources))
+
+
+def _source_row(entries: list[dict[str, Any]]) -> str:
+    """A source's row: its pieces under all wordings of its licence, of which the most frequent one is shown."""
+    names = ("pieces", "notes", "with_drums", "with_three_instruments", "hours")
+    total = {name: sum(entry[name] for entry in entries) for name in names}
+    license = max(entries, key=lambda entry: entry["pieces"])["license"]
+    others = f" and {len(entries) - 1} other wordings, see `prepare.json`" if len(entries) > 1 else ""
+    return (
+        f"| {entries[0]['source']} | {entries[0]['kind']} | {total['pieces']:,} | {total['notes']:,} "
+        f"| {total['hours']:,.1f} | {total['with_drums'] / total['pieces']:.0%} "
+        f"| {total['with_three_instruments'] / total['pieces']:.0%} | {license}{others} |"
     )
 
 
