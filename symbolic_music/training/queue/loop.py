@@ -80,7 +80,8 @@ class Progress:
         position: steps taken in that epoch.
         tokens: trained on.
         seconds: that the job has had, until the checkpoint.
-        validations: by step: nats a token, bits a note, and the training loss since the one before.
+        validations: by step: nats a token, bits a note.
+        curve: by step: mean nats a token of the training since the one before.
         micro_tokens: of a forward pass, on which the batches depend.
     """
 
@@ -91,6 +92,7 @@ class Progress:
     seconds: float = 0.0
     micro_tokens: int = 0
     validations: list[dict[str, Any]] = field(default_factory=list)
+    curve: list[dict[str, Any]] = field(default_factory=list)
 
 
 class JobTraining:
@@ -156,6 +158,7 @@ class JobTraining:
         self._trained_flops = self._trained_seconds = 0.0
         self._trained_tokens = 0
         self._steps_of_epoch = 1
+        self._pending: deque[torch.cuda.Event] = deque()
 
     # ---- the session ------------------------------------------------------------------------------------------------
 
@@ -182,6 +185,11 @@ class JobTraining:
         self.had = self.progress.seconds
         first_step, first_tokens, began = self.progress.step, self.progress.tokens, self.clock()
         status = self._train(deal, max_steps)
+        waits = self.clock()
+        self._wait(0)
+        self._trained_seconds += self.clock() - waits
+        if status != "failed" and self._sums[1] and not self._log(1.0):
+            status = "failed"
         if status != "failed":
             self.validate()
             self._save(last=status == "complete")
@@ -202,6 +210,8 @@ class JobTraining:
             "peak_memory_bytes": torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
             "parameters": self.num_parameters,
             "validations": self.progress.validations,
+            "curve": self.progress.curve,
+            "train_seconds": seconds,
             "compiled": self.compiled,
             "bf16": fast_bf16_available(self.device),
             "micro_tokens": self.progress.micro_tokens,
@@ -217,32 +227,36 @@ class JobTraining:
         """Steps until something ends them; the status."""
         job, progress = self.job, self.progress
         last_log = last_save = last_validation = step_began = self.clock()
-        pending: deque[Any] = deque()
         step_seconds, first_step = 0.0, progress.step
         self.model.train()
         for batches in self._steps():
             share, taken = self._share(deal), progress.step - first_step
             # The last step's rate is small, but not nothing.
             if share >= 1.0:
-                return "complete"
+                return "complete" if progress.step else "paused"
             if self._elapsed() + 2 * step_seconds + sum(self._reserve.values()) >= deal.seconds or taken == max_steps:
-                return "complete" if self._ends(deal) else "paused"
+                return "complete" if self._ends(deal) and progress.step else "paused"
             self._step(batches, cosine_factor(progress.step, share, job.warmup))
-            self._wait(pending)
+            self._wait(_STEPS_AHEAD)
             now = self.clock()
+            validates = now - last_validation >= 60 * job.validate_minutes
+            saves = now - last_save >= 60 * job.save_minutes
+            if validates or saves:
+                self._wait(0)  # so that their time is not the steps', nor the other way round
+                now = self.clock()
             step_seconds, step_began = now - step_began, now
             if taken:  # the first holds what was not warmed up
                 self._trained_seconds += step_seconds
                 self._trained_tokens += sum(batch.targets + batch.sources for batch in batches)
                 self._trained_flops += sum(self._flops(batch) for batch in batches)
-            if now - last_log >= _LOG_SECONDS:
+            if saves or now - last_log >= _LOG_SECONDS:
                 last_log = now
                 if not self._log(share):
                     return "failed"
-            if now - last_validation >= 60 * job.validate_minutes:
+            if validates:
                 self.validate()
                 last_validation = step_began = self.clock()
-            if now - last_save >= 60 * job.save_minutes:
+            if saves:
                 self._save(last=False)
                 last_save = step_began = self.clock()
         return "complete"
@@ -327,15 +341,15 @@ class JobTraining:
         self.progress.position += 1
         self.progress.tokens += sum(batch.targets + batch.sources for batch in batches)
 
-    def _wait(self, pending: deque[Any]) -> None:
-        """Let the CPU be a few steps ahead of the GPU, not more, or its clock would tell nothing."""
+    def _wait(self, ahead: int) -> None:
+        """Let the CPU be so many steps ahead of the GPU, not more, or its clock would tell nothing."""
         if self.device.type != "cuda":
             return
         event = torch.cuda.Event()
         event.record()
-        pending.append(event)
-        if len(pending) > _STEPS_AHEAD:
-            pending.popleft().synchronize()
+        self._pending.append(event)
+        while len(self._pending) > ahead:
+            self._pending.popleft().synchronize()
 
     def _flops(self, batch: Batch) -> float:
         return self.flops.of(batch.targets, batch.sources, batch.labels.shape[1])
@@ -400,7 +414,6 @@ class JobTraining:
             "tokens": self.progress.tokens,
             "nats_per_token": _finite(nats / tokens),
             "bits_per_note": _finite(nats / math.log(2) / notes) if notes else None,
-            "train_nats_per_token": self._train_loss(),
         }
         self.progress.validations.append(found)
         self._reserve["validate"] = self.clock() - began
@@ -435,7 +448,8 @@ class JobTraining:
     def _save(self, last: bool) -> None:
         """Write the weights, and unless the job is complete a checkpoint to go on from."""
         began = self.clock()
-        self.progress.seconds = self.had + self._elapsed()
+        # A start that left no time for a step is not counted, or a job could have had all its time in starts.
+        self.progress.seconds = self.had + self._elapsed() if self.progress.step else 0.0
         write_model(self.model, self.folder / MODEL_FOLDER, self.job.precision)
         if last:
             delete_checkpoints(self.folder)
@@ -443,15 +457,13 @@ class JobTraining:
             write_checkpoint(self.folder, self.progress.step, self.model, self.optimizer, vars(self.progress))
         self._reserve["save"] = self.clock() - began
 
-    def _train_loss(self) -> float | None:
-        """Mean nats a token since it was asked last."""
-        nats, count = self._sums.tolist()
-        self._sums.zero_()
-        return _finite(nats / count) if count else None
-
     def _log(self, share: float) -> bool:
         """A line on the training; whether its loss is a number."""
-        nats = float(self._sums[0] / self._sums[1]) if self._sums[1] else 0.0
+        nats, count = self._sums.tolist()
+        self._sums.zero_()
+        nats = nats / count if count else 0.0
+        step, tokens = self.progress.step, self.progress.tokens
+        self.progress.curve.append({"step": step, "tokens": tokens, "nats_per_token": _finite(nats)})
         speed = self._trained_tokens / self._trained_seconds if self._trained_seconds else 0.0
         used = utilisation(self._trained_flops, self._trained_seconds, self._peak())
         self.report(

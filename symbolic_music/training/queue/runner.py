@@ -148,7 +148,7 @@ class Queue:
         facts["sessions"] = [*facts["sessions"], session]
         facts["status"] = session["status"]
         if session["status"] != "failed":
-            kept = ("total_steps", "total_tokens", "epochs", "parameters", "validations")
+            kept = ("total_steps", "total_tokens", "epochs", "parameters", "validations", "curve")
             facts.update({name: session.pop(name) for name in kept}, seconds=session.pop("total_seconds"))
         write_state(self.output, self.state)
         return facts["status"]
@@ -166,6 +166,7 @@ class Queue:
                     tokens=facts["total_tokens"],
                     seconds=facts["seconds"],
                     validations=facts["validations"],
+                    curve=facts["curve"],
                 )
                 self.report(
                     f"{job.name}: goes on from the weights of step {begun.step}, without the optimizer's state"

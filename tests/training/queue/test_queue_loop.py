@@ -53,9 +53,8 @@ def test_a_run_in_three_sessions_is_the_run_in_one(tmp_path, packed, make_job, m
     assert [session["status"] for session in sessions] == ["paused", "paused", "complete"]
     assert sum(session["steps"] for session in sessions) == whole["steps"]
     assert_same_weights(weights_of(tmp_path / "parts"), weights_of(tmp_path / "whole"))
-    assert sessions[-1]["validations"][-1] | {"train_nats_per_token": 0} == whole["validations"][-1] | {
-        "train_nats_per_token": 0
-    }
+    assert sessions[-1]["validations"][-1] == whole["validations"][-1]
+    assert [point["step"] for point in sessions[-1]["curve"]] == [3, 3 + whole["steps"] // 2, whole["steps"]]
     assert find_checkpoints(tmp_path / "parts") == ([], [])
 
 
@@ -68,13 +67,13 @@ def test_it_learns(tmp_path, packed, make_job):
 
 
 def test_a_session_ends_within_its_seconds(tmp_path, packed, make_job):
-    clock = TickingClock(3)
+    clock = TickingClock(2)
     job = make_job(minutes=100)
     found = train(job, packed, tmp_path, Deal(job, 300, 6000), clock=clock)
     assert found["status"] == "paused"
     assert 200 < clock.now <= 300
     # A second session goes on with the time that the first has had.
-    again = train(job, packed, tmp_path, Deal(job, 300, found["total_seconds"] + 300), clock=TickingClock(3))
+    again = train(job, packed, tmp_path, Deal(job, 300, found["total_seconds"] + 300), clock=TickingClock(2))
     assert again["status"] == "complete"
     assert again["total_steps"] == found["steps"] + again["steps"]
     assert find_checkpoints(tmp_path) == ([], [])
@@ -169,3 +168,12 @@ def test_a_bart_learns_to_fill(tmp_path, splits, make_job):
     assert found["epochs"] == 2
     assert found["validations"][-1]["bits_per_note"] > 0
     assert found["flops_per_second"] > 0
+
+
+def test_a_start_that_leaves_no_time_for_a_step_is_not_counted(tmp_path, packed, make_job):
+    job = make_job()
+    found = train(job, packed, tmp_path, Deal(job, 5, 5), clock=TickingClock(3))
+    assert (found["status"], found["steps"], found["total_seconds"]) == ("paused", 0, 0)
+    again = train(job, packed, tmp_path, Deal(job, 60, 60), clock=TickingClock(1))
+    assert again["status"] == "complete"
+    assert again["steps"] > 0
