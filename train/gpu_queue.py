@@ -4,15 +4,18 @@
     python train/gpu_queue.py run --jobs train/configs/gpu/ensembles.yaml --data data --output OUT --minutes 50
     python train/gpu_queue.py bring --output OUT --to PORTION
     python train/gpu_queue.py assemble PORTION … --data data --output runs/gpu
+    python train/gpu_queue.py ladder --jobs train/configs/gpu/ladder.yaml --data data --output runs/gpu --to DIR
 
-`pack` and `assemble` run where the package is installed; `run` and `bring` need numpy, torch, transformers, tokenizers
-and safetensors. `run` again goes on with what is left. See train/configs/gpu/README.md.
+`pack`, `assemble` and `ladder` run where the package is installed; `run` and `bring` need numpy, torch, transformers,
+tokenizers and safetensors. `run` again goes on with what is left. See train/configs/gpu/README.md.
 """
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 # Where nothing is installed, the package is found beside this script's folder.
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -63,6 +66,13 @@ def parse_arguments() -> argparse.Namespace:
     assemble.add_argument("--data", type=Path, required=True, help="folder of the packed folders")
     assemble.add_argument("--output", type=Path, required=True, help="the folder to write")
     assemble.set_defaults(act=assemble_models)
+
+    ladder = commands.add_parser("ladder", help="a ladder's runs for the report of train/scaling_study.py")
+    ladder.add_argument("--jobs", type=Path, required=True, help="YAML file of the queue")
+    ladder.add_argument("--data", type=Path, required=True, help="folder of the packed folders")
+    ladder.add_argument("--output", type=Path, required=True, help="folder of the queue, or what was assembled")
+    ladder.add_argument("--to", type=Path, required=True, help="the study's folder, whose runs.jsonl is written")
+    ladder.set_defaults(act=write_ladder)
     return parser.parse_args()
 
 
@@ -101,29 +111,29 @@ def run_queue(arguments: argparse.Namespace) -> None:
 
     if arguments.minutes <= 0:
         raise QueueError(f"--minutes is {arguments.minutes}; expected more than 0")
-    jobs = choose_jobs(read_queue(arguments.jobs, arguments.data), arguments.only)
+    jobs = choose_jobs(build_jobs(read_queue(arguments.jobs, arguments.data)), arguments.only)
     device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
     queue = Queue(jobs, arguments.data, arguments.output, device, arguments.start, say)
     queue.run(60 * arguments.minutes - (time.monotonic() - STARTED), arguments.last)
     print((arguments.output / "log.md").read_text(encoding="utf-8"), end="")
 
 
-def read_queue(path: Path, data: Path) -> list[Job]:
-    """The jobs of a file, those of ladders written out."""
+def read_queue(path: Path, data: Path, ladders_only: bool = False) -> list[dict[str, Any]]:
+    """The jobs of a file as mappings, those of ladders written out."""
     from symbolic_music.scaling.ladder_jobs import ladder_jobs
     from symbolic_music.scaling.study import StudyError
 
     entries = []
     for entry in read_jobs(path):
         if "ladder" not in entry:
-            entries.append(entry)
+            entries += [] if ladders_only else [entry]
             continue
         vocab_size = read_description(data / str(entry.get("data")))["vocab_size"]
         try:
             entries += ladder_jobs(entry, path.parent, vocab_size)
         except StudyError as error:
             raise QueueError(f"{path}: {error}") from error
-    return build_jobs(entries)
+    return entries
 
 
 def choose_jobs(jobs: list[Job], names: list[str] | None) -> list[Job]:
@@ -153,6 +163,24 @@ def assemble_models(arguments: argparse.Namespace) -> None:
 
     whole = assemble(arguments.portions, arguments.data, arguments.output)
     print(f"{arguments.output}: whole models: {', '.join(whole) or 'none'}")
+
+
+def write_ladder(arguments: argparse.Namespace) -> None:
+    """Write the log of a study."""
+    from symbolic_music.scaling.ladder_jobs import ladder_runs
+    from symbolic_music.scaling.runs import RUNS_FILE
+    from symbolic_music.training.queue.runner import read_state
+
+    entries = read_queue(arguments.jobs, arguments.data, ladders_only=True)
+    state, lines = read_state(arguments.output), []
+    for entry in entries:
+        lines += ladder_runs([entry], state, read_description(arguments.data / str(entry["data"])))
+    if not lines:
+        raise QueueError(f"{arguments.output}: no run of a ladder is complete")
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
+    (arguments.to / RUNS_FILE).write_text(text, encoding="utf-8")
+    print(f"{arguments.to / RUNS_FILE}: {len(lines)} of {len(entries)} runs")
 
 
 def main() -> None:

@@ -119,3 +119,25 @@ def test_mistakes_are_one_line(tmp_path, packed_remi, write_jobs, arguments, mes
     assert said.startswith("error: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_a_ladder_ends_in_the_study_s_report(tmp_path, packed_remi, write_jobs):
+    study = {
+        "families": ["transformer", "lstm"],
+        "sizes": [{"name": name, "layers": 1, "heads": 2, "width": width} for name, width in (("a", 8), ("b", 16))],
+        "fractions": [1.0],
+        "seeds": [0],
+        "learning_rate": 1e-3,
+        "context": 32,
+        "batch_size": 4,
+    }
+    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    jobs = write_jobs({"ladder": "study.yaml", "name": "ladder", "data": "remi", "minutes": 5})
+    output, report = tmp_path / "out", tmp_path / "report"
+    call(*run_arguments(packed_remi, jobs, output), "--minutes", 5)
+    said = call("ladder", "--jobs", jobs, "--data", packed_remi.parent, "--output", output, "--to", report)
+    assert "4 of 4 runs" in said
+    arguments = ["--config", tmp_path / "study.yaml", "--output", report, "--report-only", "--bootstrap", "2"]
+    run_script("scaling_study", *arguments, expected=0)
+    text = (report / "report.md").read_text()
+    assert "2 of 2 pairs of transformer and lstm saw the same tokens in the same order" in text

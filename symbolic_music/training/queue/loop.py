@@ -412,6 +412,7 @@ class JobTraining:
         found = {
             "step": self.progress.step,
             "tokens": self.progress.tokens,
+            "validation_tokens": int(tokens),
             "nats_per_token": _finite(nats / tokens),
             "bits_per_note": _finite(nats / math.log(2) / notes) if notes else None,
         }

@@ -9,13 +9,16 @@ Knows jobs, folders and clocks; how a job is trained is `loop`'s business.
 
 import json
 import os
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from symbolic_music._command import shown_command
 from symbolic_music.training.checkpoints import find_checkpoints
 from symbolic_music.training.queue.data.packed import PackedData, QueueError, read_description, read_packed
 from symbolic_music.training.queue.jobs import Job
@@ -23,6 +26,7 @@ from symbolic_music.training.queue.loop import JobTraining, Progress
 from symbolic_music.training.queue.planner import Deal, next_deal
 from symbolic_music.training.queue.shards import MODEL_FOLDER
 
+_VERSIONS = ("torch", "transformers", "numpy")
 STATE_FILE, LOG_FILE = "queue.json", "log.md"
 State = dict[str, dict[str, Any]]
 Report = Callable[[str], None]
@@ -145,6 +149,8 @@ class Queue:
             self.report(f"{job.name}: failed: {session['error']}")
         session["seconds"] = self.clock() - session_began
         session["device"] = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        session["command"] = shown_command()
+        session["versions"] = {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS}
         facts["sessions"] = [*facts["sessions"], session]
         facts["status"] = session["status"]
         if session["status"] != "failed":

@@ -30,6 +30,7 @@ from symbolic_music.training.queue.data.packed import (
     Ragged,
     write_packed,
 )
+from symbolic_music.training.summary import git_commit, tokenizer_hash
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +109,8 @@ def pack_dataset(
         "events": {name: len(split.events.values) for name, split in packed.items()},
         "notes": {name: vocabulary.count_notes(split.events.values) for name, split in packed.items()},
         "left_out": left_out,
+        "commit": git_commit(),
+        "tokenizer_hash": tokenizer_hash(processor),
         "pieces_hash": split_hash([name for name, _ in digests], [digest for _, digest in digests]),
     }
     processor.save_pretrained(folder / PROCESSOR_FOLDER)
