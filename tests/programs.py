@@ -2,9 +2,9 @@
 
 `run_script` and `run_command` start a process for each program. As a rule it is forked from a Python that has imported
 torch, transformers and datasets already (see `warm_python.py`), which saves many seconds a run. With `fresh=True` it
-is a new interpreter: each script, and the command, has at least one such test, so that an import that is missing is
-seen; so has what depends on the order of imports, on memory, or on settings that libraries read while they are
-imported (HF_ENDPOINT, HF_HOME). Knows nothing of what the programs do.
+is a new interpreter. Each script, and the command, is run in one at least once, here or by the README's commands, so
+that an import that is missing is seen; so is what depends on the order of imports, on memory, or on settings that
+libraries read while they are imported (HF_ENDPOINT, HF_HOME). Knows nothing of what the programs do.
 """
 
 import functools

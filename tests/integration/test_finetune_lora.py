@@ -53,7 +53,7 @@ def generate(*flags, expected=0):
 def test_a_folder_of_files_becomes_an_adapted_model_that_composes(folder, tmp_path):
     output = tmp_path / "out"
     given = ["--model", folder / "base", "--midi_dir", folder / "mine", "--output", output]
-    done = adapt(*given, *FOUR_STEPS, fresh=True, folder=tmp_path)
+    done = adapt(*given, *FOUR_STEPS, folder=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "TensorBoard's logs are in the output folder"
     adaptation = json.loads((output / "adaptation.json").read_text())
     assert [point["step"] for point in adaptation["validation"]] == [0, 2, 4]

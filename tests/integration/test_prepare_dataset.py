@@ -54,7 +54,7 @@ def write_melodies(folder, count):
 
 
 def test_folk_tunes_from_the_installed_package(tmp_path):
-    result = run("--corpus", "folk", "--limit", 60, "--output", tmp_path / "folk", "--num-workers", 2, fresh=True)
+    result = run("--corpus", "folk", "--limit", 60, "--output", tmp_path / "folk", "--num-workers", 2)
     assert result.returncode == 0, result.stderr
     assert "near-duplicate groups" in result.stdout
     dataset = loaded(tmp_path / "folk", tmp_path)

@@ -123,7 +123,7 @@ def test_the_report_says_that_one_size_makes_no_fit(study):
 
 @pytest.mark.slow
 def test_two_processes_train_the_run_of_one(study, folder, tmp_path):
-    run(folder, tmp_path / "two", "--max-runs=1", launcher=TWO_PROCESSES, fresh=True)
+    run(folder, tmp_path / "two", "--max-runs=1", launcher=TWO_PROCESSES)
     [two], one = lines(tmp_path / "two"), lines(study[0])[0]
     assert (one["num_processes"], two["num_processes"]) == (1, 2)
     for name in ("run", "tokens", "steps", "settings_hash", "validation_tokens"):
