@@ -27,7 +27,7 @@ CONTEXT = 320
 
 @pytest.fixture(scope="module")
 def processor():
-    return build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=8, max_masks=32)))
+    return build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=8, max_tracks=4, max_masks=32)))
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_a_window_that_does_not_fit_the_model(models, processor, duet):
 
 
 def test_a_model_that_has_no_masks(models, duet):
-    other = build_word_level_tokenizer(TrackTextCodec())
+    other = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_tracks=2)))
     with pytest.raises(ValueError, match="has not learnt to fill masked bars"):
         infill(models["causal"], other, duet, (1, 2))
 
@@ -198,7 +198,7 @@ def test_a_model_that_fills_does_not_compose(models, processor):
 
 
 def test_more_masks_than_there_are(models, duet):
-    few = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_masks=2)))
+    few = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_tracks=2, max_masks=2)))
     with pytest.raises(EncodingError, match="masks for 2"):
         infill(models["causal"], few, duet, (1, 4))
 

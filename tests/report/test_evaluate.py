@@ -11,7 +11,7 @@ from tiny_model import save_checkpoint, tiny_model, tiny_processor
 from transformers import AutoModelForCausalLM
 
 from symbolic_music.cli import main
-from symbolic_music.events.voices.abc_notes import AbcNotesCodec
+from symbolic_music.events.voices.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.metrics.statistics import STATISTICS
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
@@ -159,7 +159,7 @@ def test_the_top_p_nearest_to_human_pieces_is_named(place, tmp_path):
 
 
 def save_lstm(folder, place):
-    processor = build_word_level_tokenizer(AbcNotesCodec(), 160)
+    processor = build_word_level_tokenizer(AbcNotesCodec(AbcNotesSettings(max_voices=4)), 160)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "max_position_embeddings": 160}
     MusicLSTMForCausalLM(MusicLSTMConfig(vocab_size=len(processor.tokenizer), **sizes)).save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -167,7 +167,7 @@ def save_lstm(folder, place):
 
 
 def save_track_text(folder, place):
-    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=4)), 160)
+    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=4, max_tracks=4)), 160)
     tiny_model(processor).save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

@@ -20,7 +20,7 @@ from symbolic_music.training.losses import IGNORED_LABEL
 
 @pytest.fixture(scope="module")
 def processor():
-    return build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=4, max_masks=8)))
+    return build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=4, max_tracks=3, max_masks=8)))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_transpositions_are_further_examples(split, processor):
 
 
 def test_a_vocabulary_without_masks_is_refused(split):
-    other = build_word_level_tokenizer(TrackTextCodec())
+    other = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_tracks=1)))
     with pytest.raises(TrainingError, match="this processor has no masks"):
         examples(split, other, InfillFormat.CAUSAL)
 

@@ -180,7 +180,7 @@ def test_collator_starts_anew_at_each_piece_inside_a_block(processor):
 
 
 def test_a_codec_of_windows_packs_every_window_of_a_piece(tmp_path):
-    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=2)))
+    processor = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_bars=2, max_tracks=2)))
     split = split_of(3)
     blocks = pack_split(split, processor, 64, cache_dir=tmp_path)
     ids = np.concatenate([blocks[index]["input_ids"] for index in range(len(blocks))])
