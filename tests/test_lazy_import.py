@@ -44,6 +44,39 @@ def test_import_is_fast():
     assert min(float(run_python(code)[0]) for _ in range(5)) < SECONDS
 
 
+COMMANDS_WITHOUT_A_MODEL = """
+import contextlib, io, sys
+from symbolic_music.cli import main
+for line in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.suppress(SystemExit):
+            main(line.split())
+    print(*[name for name in ("torch", "transformers", "datasets", "miditok") if name in sys.modules])
+"""
+
+
+def test_commands_that_need_no_model_import_none(tmp_path):
+    """Help, what files hold, and mistakes in arguments are told at once."""
+    (tmp_path / "tune.abc").write_text("X:1\nL:1/4\nK:C\nCDEF|\n")
+    generate = f"generate --output-dir {tmp_path}/out --model"
+    lines = [
+        "--help",
+        "generate --help",
+        f"info {tmp_path}/tune.abc",
+        f"info {tmp_path}/none.abc",
+        f"convert {tmp_path}/tune.abc {tmp_path}/tune.mid",
+        f"{generate} no/such/model",
+        f"{generate} user/model --num-samples 0",
+        f"{generate} user/model --format ogg",
+        f"infill {tmp_path}/tune.abc --bars 8-5 --output-dir {tmp_path}/out --model user/model",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS_WITHOUT_A_MODEL, *lines], capture_output=True, text=True, check=True
+    )
+    assert dict(zip(lines, done.stdout.splitlines(), strict=True)) == dict.fromkeys(lines, "")
+    assert (tmp_path / "tune.mid").exists()
+
+
 def test_dir_lists_every_public_name_before_any_is_used():
     listed, _ = run_python("import symbolic_music, json; print(json.dumps(dir(symbolic_music)))")
     assert set(symbolic_music.__all__) <= set(json.loads(listed))

@@ -15,6 +15,7 @@ from symbolic_music.cli.shared import (
     DEFAULT_FILLER,
     TUNE_HELP,
     UserError,
+    check_model_name,
     load_model,
     read_piece,
     shipped_model,
@@ -81,16 +82,19 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
 
 def run_generate(options: argparse.Namespace) -> None:
     """`symbolic-music generate`."""
-    from tqdm import tqdm
-
-    from symbolic_music.generation.compose import compose
-
     formats = _formats(options.format)
     name = options.model or shipped_model(DEFAULT_COMPOSER)
     if options.prompt and options.bars is not None and options.prompt_bars >= options.bars:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected fewer than --bars {options.bars}")
     if options.prompt and options.prompt_bars < 1:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected 1 or more")
+    _check_samples(options)
+    check_model_name(name)
+
+    from tqdm import tqdm
+
+    from symbolic_music.generation.compose import compose  # after the mistakes: torch takes seconds to import
+
     sampling = _sampling_options(options, options.bars)
     prompt, fields = _read_prompt(options), _header_fields(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
@@ -124,12 +128,15 @@ def run_generate(options: argparse.Namespace) -> None:
 
 def run_infill(options: argparse.Namespace) -> None:
     """`symbolic-music infill`."""
+    formats, bars = _formats(options.format), _bar_range(options.bars)
+    name = options.model or shipped_model(DEFAULT_FILLER)
+    _check_samples(options)
+    check_model_name(name)
+
     from tqdm import tqdm
 
     from symbolic_music.generation.infill import find_tracks, infill
 
-    formats, bars = _formats(options.format), _bar_range(options.bars)
-    name = options.model or shipped_model(DEFAULT_FILLER)
     sampling = _sampling_options(options)
     piece = read_piece(options.file, options.tune)
     options.output_dir.mkdir(parents=True, exist_ok=True)
@@ -183,11 +190,14 @@ def _report_pieces(
     print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")
 
 
+def _check_samples(options: argparse.Namespace) -> None:
+    if options.num_samples < 1:
+        raise UserError(f"--num-samples is {options.num_samples}; expected 1 or more")
+
+
 def _sampling_options(options: argparse.Namespace, num_bars: int | None = None):
     from symbolic_music.generation.compose import SamplingOptions
 
-    if options.num_samples < 1:
-        raise UserError(f"--num-samples is {options.num_samples}; expected 1 or more")
     try:
         return SamplingOptions(
             num_bars=num_bars,

@@ -33,8 +33,19 @@ def shipped_model(name: str) -> str:
     return str(folder)
 
 
+def check_model_name(name: str) -> None:
+    """A mistake in a model's name, told before what takes seconds to import."""
+    from symbolic_music.generation import names
+
+    try:
+        names.check_model_name(name)
+    except names.LoadError as error:
+        raise UserError(str(error)) from error
+
+
 def load_model(name: str, device: str | None) -> "tuple[PreTrainedModel, MusicProcessor]":
     """Model and processor of a folder or Hub id."""
+    check_model_name(name)
     from symbolic_music.generation import loading
 
     try:

@@ -1,6 +1,5 @@
 """A trained model and its processor from a folder or the Hub, or one line that says why not."""
 
-import re
 from pathlib import Path
 
 import torch
@@ -13,23 +12,17 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.utils.logging import disable_progress_bar
-from transformers.utils.peft_utils import ADAPTER_CONFIG_NAME, find_adapter_config_file
+from transformers.utils.peft_utils import find_adapter_config_file
 
 from symbolic_music._extras import require
+from symbolic_music.generation.names import LoadError, check_model_name
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
-# What a Hub id looks like, and endings by which a missing file is told from one.
 _BYTES = 256
-_HUB_ID = r"[\w-][\w.-]*(/[\w.-]+)?"
-_MISTAKABLE_SUFFIXES = (".mid", ".midi", ".kar", ".abc", ".musicxml", ".mxl", ".xml", ".json", ".safetensors")
 
 auto.register_configs()
 auto.register_models()
-
-
-class LoadError(ValueError):
-    """No model where one was named, or no such device; the message is one line for the user."""
 
 
 def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, MusicProcessor]:
@@ -44,7 +37,7 @@ def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, M
     Raises:
         LoadError: when there is none, or the device does not exist.
     """
-    _check_model_name(name)
+    check_model_name(name)
     chosen = _find_device(device)
     disable_progress_bar()  # "Loading weights" would stand between the user and the one line of an error
     try:
@@ -91,18 +84,6 @@ def _load_adapted(name: str, vocabulary: int) -> PreTrainedModel:
     if has_grown:
         base.generation_config = GenerationConfig()  # the base's own is for its text
     return peft.PeftModel.from_pretrained(base, name).merge_and_unload()
-
-
-def _check_model_name(name: str) -> None:
-    """Say plainly what a name that can be neither a model folder nor a Hub id is."""
-    path = Path(name)
-    if path.is_dir():
-        if not any((path / file).is_file() for file in ("config.json", ADAPTER_CONFIG_NAME)):
-            raise LoadError(f"{name} is not a model folder: it holds no config.json")
-    elif path.exists():
-        raise LoadError(f"{name} is a file; expected a model folder or Hub id")
-    elif not re.fullmatch(_HUB_ID, name) or path.suffix.lower() in _MISTAKABLE_SUFFIXES:
-        raise LoadError(f"{name} does not exist")
 
 
 def _find_device(name: str | None) -> torch.device:
