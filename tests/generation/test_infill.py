@@ -198,7 +198,7 @@ def test_a_model_that_fills_does_not_compose(models, processor):
 
 
 def test_more_masks_than_there_are(models, duet):
-    few = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_tracks=2, max_masks=2)))
+    few = build_word_level_tokenizer(TrackTextCodec(TrackTextSettings(max_masks=2)))
     with pytest.raises(EncodingError, match="masks for 2"):
         infill(models["causal"], few, duet, (1, 4))
 
