@@ -139,7 +139,7 @@ class JobTraining:
         check_shards(self.model, job.precision, job.name)
         if start is not None:
             load_weights(self.model, start, job.name)
-        self.model.to(device)
+        self.model.to(device)  # type: ignore[arg-type]
         self.optimizer = build_optimizer(self.model, job)
         self.flops = TrainingFlops(self.model)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16_available(device))
@@ -508,7 +508,11 @@ def build_model(job: Job, tokenizer: EventTokenizer, infills: bool) -> PreTraine
     """
     settings = dict(job.model)
     model_type = settings.pop("model_type")
-    ids = {"pad_token_id": tokenizer.pad, "bos_token_id": tokenizer.bos, "eos_token_id": tokenizer.eos}
+    ids: dict[str, int | None] = {
+        "pad_token_id": tokenizer.pad,
+        "bos_token_id": tokenizer.bos,
+        "eos_token_id": tokenizer.eos,
+    }
     if infills:
         ids |= {"decoder_start_token_id": tokenizer.bos, "forced_eos_token_id": None}
     try:

@@ -42,7 +42,9 @@ def bring(output: Path, portion: Path, most_files: int = 8, most_bytes: int = 64
     shards = {path.relative_to(output).as_posix(): path for path in _shards(output)}
     if not texts:
         raise QueueError(f"{output}: holds nothing of a queue")
-    facts = {name: {"bytes": path.stat().st_size, "sha256": _digest(path)} for name, path in shards.items()}
+    facts: dict[str, dict[str, Any]] = {
+        name: {"bytes": path.stat().st_size, "sha256": _digest(path)} for name, path in shards.items()
+    }
     bundle = json.dumps({"texts": texts, "shards": facts}, indent=1, sort_keys=True).encode()
     record = output / _BROUGHT_FILE
     brought = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}

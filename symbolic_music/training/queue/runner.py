@@ -133,7 +133,7 @@ class Queue:
         """One job; whatever it fails with is written down, and the next one runs."""
         job, session_began = deal.job, self.clock()
         before = self.state.get(job.name, {})
-        facts = {
+        facts: dict[str, Any] = {
             "status": "running",
             "fingerprint": job.fingerprint,
             "sessions": [],
@@ -142,6 +142,7 @@ class Queue:
         }
         self.state[job.name] = facts = {**facts, **before, "status": "running", "minutes": job.minutes}
         write_state(self.output, self.state)
+        session: dict[str, Any]
         try:
             session = self._training(job).run(deal)
         except (QueueError, torch.OutOfMemoryError, RuntimeError, OSError) as error:

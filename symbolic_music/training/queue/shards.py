@@ -53,7 +53,7 @@ def write_model(model: PreTrainedModel, folder: Path, precision: str) -> None:
     """Write the model in shards; the folder appears whole or not at all."""
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    written = copy.deepcopy(model).to("cpu", _DTYPES[precision])
+    written = copy.deepcopy(model).to("cpu", _DTYPES[precision])  # type: ignore[arg-type]
     written.save_pretrained(partial, max_shard_size=SHARD_BYTES)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
