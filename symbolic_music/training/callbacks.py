@@ -53,7 +53,7 @@ def _log_beside_the_model(trainer: Trainer) -> None:
     """
     for callback in trainer.callback_handler.callbacks:
         if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
-            callback.logging_dir = str(Path(trainer.args.output_dir, default_logdir()))
+            callback.logging_dir = str(Path(trainer.args.output_dir or ".", default_logdir()))
 
 
 class TimeBudgetCallback(TrainerCallback):
