@@ -85,7 +85,7 @@ def pack_dataset(
         raise QueueError(f"no split {missing[0]!r} to pack; there are {', '.join(sorted(splits))}")
     vocabulary = EventNumbers(processor)
     _check_tokenizer(vocabulary, settings)
-    chosen = {name: _first(splits[name], max_pieces) for name in SPLITS}
+    chosen = {name: _spread(splits[name], max_pieces) for name in SPLITS}
     packed, left_out = {}, {}
     for name, pieces in chosen.items():
         pack = _pack_examples if settings.infill else _pack_pieces
@@ -201,8 +201,10 @@ def _check_tokenizer(vocabulary: EventNumbers, settings: PackSettings) -> None:
         raise QueueError("examples to fill can be packed for word-level tokenizers only; this one merges events")
 
 
-def _first(pieces: Dataset, most: int | None) -> Dataset:
-    return pieces if most is None else pieces.select(range(min(most, len(pieces))))
+def _spread(pieces: Dataset, most: int | None) -> Dataset:
+    """So many pieces, evenly spaced: datasets list one corpus after the other."""
+    chosen = min(most or len(pieces), len(pieces))
+    return pieces.select([index * len(pieces) // chosen for index in range(chosen)])
 
 
 def _pack_pieces(
