@@ -1,5 +1,5 @@
 # make demo      everything once, on a fresh clone: install, compose, prepare, train, evaluate, compose again
-# make test      all tests (under 20 minutes on two cores); make test-fast leaves out those marked slow
+# make test      all tests (23 minutes on two cores); make test-fast leaves out those marked slow
 # make quality   ruff and mypy; make style formats
 # make benchmark the figures of the README; needs runs/folk-chorales (see tests/benchmarks)
 

@@ -313,7 +313,7 @@ def distances_table(rows: Mapping[str, Mapping[str, Any]], name: str, ours: str)
         "|---|---:|---:|---:|---:|",
     ]
     for label, row in sorted(rows.items()):
-        apart = "- | -" if row["distance"] is None else f"{row['distance']:.2f} | {row['floor']:.2f}"
+        apart = "none | none" if row["distance"] is None else f"{row['distance']:.2f} | {row['floor']:.2f}"
         lines.append(f"| {label} | {row['sampled']:,} | {row['human']:,} | {apart} |")
     return lines
 
@@ -349,9 +349,9 @@ def continuation_section(continuations: Mapping[str, Any] | None) -> str:
     ]
     for name, words in _CONTINUED.items():
         lines.append(f"| {words} | {' | '.join(_part(continuations[side][name]) for side in _SIDES)} |")
-    distances = [_part(continuations[side]["distance"], "{:.3f}") for side in _SIDES]
+    distances = [_part(continuations[side]["distance"], "{:.3f}") for side in ("continuation", "another")]
     lines += [
-        f"| distance to what was written | {' | '.join(distances)} |",
+        f"| distance to what was written | {distances[0]} | 0, being itself | {distances[1]} |",
         "",
         "The model comes nearer to what was written than another piece in "
         f"{_part(continuations['nearer_than_another'])} of the pieces" + _of_same_source(continuations),
@@ -374,5 +374,5 @@ def _of_same_source(continuations: Mapping[str, Any]) -> str:
 def _part(row: Mapping[str, Any] | None, pattern: str = "{:.1%}") -> str:
     """A mean or a share with its interval."""
     if row is None:
-        return "-"
+        return "none"  # a dash would say that a figure is missing
     return f"{pattern.format(row['mean' if 'mean' in row else 'share'])} {in_brackets(row, pattern)}"

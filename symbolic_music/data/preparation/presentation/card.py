@@ -151,7 +151,7 @@ def _source_row(entries: list[dict[str, Any]]) -> str:
     license = max(entries, key=lambda entry: entry["pieces"])["license"]
     others = f" and {len(entries) - 1} other wordings, see `prepare.json`" if len(entries) > 1 else ""
     return (
-        f"| {entries[0]['source']} | {entries[0]['kind']} | {total['pieces']:,} | {total['notes']:,} "
+        f"| {entries[0]['source']} | {entries[0]['kind'] or 'not said'} | {total['pieces']:,} | {total['notes']:,} "
         f"| {total['hours']:,.1f} | {total['with_drums'] / total['pieces']:.0%} "
         f"| {total['with_three_instruments'] / total['pieces']:.0%} | {license}{others} |"
     )
