@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "symbolic_music"
 LAYERS = {
     "_extras": -1,
     "_command": -1,
+    "_yaml": -1,
     "score": 0,
     "events": 1,
     "tokenization": 2,

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from symbolic_music._command import shown_command
+from symbolic_music._yaml import read_mapping
 from symbolic_music.metrics.intervals import in_brackets
-from symbolic_music.training.arguments import TrainingError, one_line_errors, read_mapping
+from symbolic_music.training.arguments import TrainingError, one_line_errors
 
 RESULT_FILE = "result.json"
 
@@ -41,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def read_grid(path: Path) -> dict[str, Any]:
     """The study: `base`, `flags` and `runs`, each run a mapping of flags that it changes."""
-    grid = read_mapping(path, "base, flags and runs")
+    grid = read_mapping(path, "one mapping of base, flags and runs", TrainingError)
     missing = [name for name in ("base", "flags", "runs") if name not in grid]
     if missing or not isinstance(grid["runs"], dict) or not grid["runs"]:
         raise TrainingError(f"{path}: expected a study with base, flags and at least one of runs")

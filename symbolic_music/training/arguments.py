@@ -5,7 +5,6 @@ mean, not how they are acted on.
 """
 
 import argparse
-import difflib
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-import yaml
 from transformers import HfArgumentParser, TrainingArguments
 from transformers.hf_argparser import HfArg
 from transformers.utils import logging
 
 from symbolic_music._extras import MissingExtraError
+from symbolic_music._yaml import read_mapping, unknown_key
 from symbolic_music.data.blocks.augment import AugmentationError
 from symbolic_music.data.blocks.pack import PackError
 from symbolic_music.generation.compose import OptionError
@@ -359,36 +358,14 @@ def parse_as(kinds: Sequence[type], description: str, flags: Sequence[str] | Non
     return parser.parse_args_into_dataclasses(flags, look_for_args_file=False)[: len(kinds)]
 
 
-def read_mapping(path: Path, what: str) -> dict[Any, Any]:
-    """The mapping that a YAML file holds.
-
-    Args:
-        path: the file.
-        what: what is mapped to what, for the message.
-
-    Raises:
-        TrainingError: when it is missing, no YAML or no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TrainingError(f"{path}: no such file; expected a YAML file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TrainingError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise TrainingError(f"{path}: expected one mapping of {what}, found {type(content).__name__}")
-    return content
-
-
 def _flags_of_file(path: Path, parser: HfArgumentParser) -> list[str]:
     """A YAML file as flags, so that its values pass the same checks as the command line's."""
-    content = read_mapping(path, "flags to values")
+    content = read_mapping(path, "one mapping of flags to values", TrainingError)
     names = {action.dest for action in parser._actions} - {"help", "config"}
     flags = []
     for key, value in content.items():
         if key not in names:
-            close = difflib.get_close_matches(str(key), sorted(names), n=1)
-            raise TrainingError(f"{path}: unknown key {key!r}" + (f", did you mean {close[0]!r}?" if close else ""))
+            raise TrainingError(unknown_key(path, key, sorted(names)))
         if value is not None:
             flags += [f"--{key}", *(str(item) for item in (value if isinstance(value, list) else [value]))]
     return flags

@@ -70,11 +70,16 @@ def choose_split(splits: DatasetDict, split: str, name: str, max_pieces: int | N
     if "midi" not in pieces.column_names:
         raise TrainingError(f"{name}: split {split!r} has no column 'midi'; it has {', '.join(pieces.column_names)}")
     if max_pieces is not None:
-        chosen = min(max_pieces, len(pieces))
-        pieces = pieces.select([index * len(pieces) // chosen for index in range(chosen)])
+        pieces = evenly_spaced(pieces, max_pieces)
     if not len(pieces):
         raise TrainingError(f"{name}: split {split!r} holds no pieces")
     return pieces
+
+
+def evenly_spaced(pieces: Dataset, number: int) -> Dataset:
+    """So many pieces, or all: datasets list one corpus after the other."""
+    chosen = min(number, len(pieces))
+    return pieces.select([index * len(pieces) // chosen for index in range(chosen)])
 
 
 def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size: int) -> PreTrainedModel:

@@ -5,13 +5,11 @@ not how music is read.
 """
 
 import argparse
-import difflib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from symbolic_music._yaml import read_mapping, unknown_key
 from symbolic_music.data.preparation.presentation.credits import Credit, Presentation
 
 PATH_FLAGS = ("archive", "midi_dir", "abc_dir", "music_dir")
@@ -37,13 +35,12 @@ def read_recipe(path: Path, root: Path, parser: argparse.ArgumentParser) -> tupl
     Raises:
         RecipeError: the file is missing or no YAML, or has an unknown key or a value that its flag would not take.
     """
-    content = _read_yaml(path)
+    content = read_mapping(path, "flags with their values", RecipeError)
     actions = {action.dest: action for action in parser._actions if action.dest not in ("help", "config", "root")}
     known = [*actions, *_OWN_KEYS]
     for key in content:
         if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            raise RecipeError(f"{path}: unknown key {key!r}" + (f", did you mean {close[0]!r}?" if close else ""))
+            raise RecipeError(unknown_key(path, key, known))
     values = {
         key: _flag_value(path, actions[key], value, root) for key, value in content.items() if key not in _OWN_KEYS
     }
@@ -53,18 +50,6 @@ def read_recipe(path: Path, root: Path, parser: argparse.ArgumentParser) -> tupl
         credits=_credits(path, content.get("credits", {})),
         composers=_dates(path, content.get("composers", {})),
     )
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"{path}: no such file; expected a YAML file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"{path}: expected flags with their values, found {type(content).__name__}")
-    return content
 
 
 def _flag_value(path: Path, action: argparse.Action, value: Any, root: Path) -> Any:

@@ -22,6 +22,7 @@ from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.programs import DRUMS
 from symbolic_music.tokenization.processing_music import SPECIAL_TOKENS, MusicProcessor
 from symbolic_music.training.infill_examples import InfillFormat, MaskSettings, build_examples
+from symbolic_music.training.preparation import evenly_spaced
 from symbolic_music.training.queue.data.packed import (
     OUT_OF_RANGE,
     PROCESSOR_FOLDER,
@@ -85,7 +86,7 @@ def pack_dataset(
         raise QueueError(f"no split {missing[0]!r} to pack; there are {', '.join(sorted(splits))}")
     vocabulary = EventNumbers(processor)
     _check_tokenizer(vocabulary, settings)
-    chosen = {name: _spread(splits[name], max_pieces) for name in SPLITS}
+    chosen = {name: evenly_spaced(splits[name], max_pieces or len(splits[name])) for name in SPLITS}
     packed, left_out = {}, {}
     for name, pieces in chosen.items():
         pack = _pack_examples if settings.infill else _pack_pieces
@@ -199,12 +200,6 @@ def _check_tokenizer(vocabulary: EventNumbers, settings: PackSettings) -> None:
         )
     if settings.infill and not processor.is_word_level:
         raise QueueError("examples to fill can be packed for word-level tokenizers only; this one merges events")
-
-
-def _spread(pieces: Dataset, most: int | None) -> Dataset:
-    """So many pieces, evenly spaced: datasets list one corpus after the other."""
-    chosen = min(most or len(pieces), len(pieces))
-    return pieces.select([index * len(pieces) // chosen for index in range(chosen)])
 
 
 def _pack_pieces(
