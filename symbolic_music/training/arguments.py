@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import torch
 from transformers import HfArgumentParser, TrainingArguments
 from transformers.hf_argparser import HfArg
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.utils import logging
 
 from symbolic_music._extras import MissingExtraError
@@ -247,6 +248,9 @@ class MusicTrainingArguments(TrainingArguments):
         try:
             super().__post_init__()
         except (ValueError, ImportError, OSError, RuntimeError) as error:
+            # A half-made DeepSpeed configuration is registered before it is checked, and every model built later in
+            # this process would ask it.
+            unset_hf_deepspeed_config()
             raise TrainingError(" ".join(str(error).split())) from error
 
     def _choose_compiler(self) -> None:

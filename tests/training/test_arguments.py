@@ -5,6 +5,7 @@ import logging
 import pytest
 import torch
 from tiny_run import flags
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from symbolic_music.models.device_precision import fast_bf16_available
 from symbolic_music.score.errors import Refusal, ScoreError
@@ -108,6 +109,13 @@ def test_a_wrong_value_is_one_line(tmp_path, text, complaint):
     with pytest.raises(TrainingError, match=complaint) as caught:
         parse(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_refused_deepspeed_file_leaves_no_trace_in_the_process(tmp_path):
+    with pytest.raises(TrainingError) as caught:
+        parse(tmp_path, "deepspeed: x.json\n")
+    assert caught.value.__traceback__ is not None  # the refused configuration is still alive
+    assert not is_deepspeed_zero3_enabled()
 
 
 @pytest.mark.parametrize("missing", ["dataset", "tokenizer", "output"])
