@@ -44,6 +44,11 @@ class TrainingError(ValueError):
 _SIZES_OF_FAMILY: dict[str, dict[str, Any]] = {
     "music_transformer": {"num_attention_heads": 6, "intermediate_size": None, "position_encoding": "rotary"},
     "music_lstm": {"embedding_size": None},
+    "gpt2": {"num_attention_heads": 6, "intermediate_size": None},
+}
+# What a family of transformers calls the sizes that it has under other names.
+_NAMES_OF_FAMILY: dict[str, dict[str, tuple[str, ...]]] = {
+    "gpt2": {"dropout": ("resid_pdrop", "embd_pdrop", "attn_pdrop"), "intermediate_size": ("n_inner",)},
 }
 
 
@@ -126,7 +131,8 @@ class ModelArguments:
             if value is not None and name not in own:
                 raise TrainingError(f"--{name} is no size of this family: leave it out (given: {value})")
             kwargs[name] = value if value is not None else own.get(name)
-        return {name: value for name, value in kwargs.items() if value is not None}
+        names = _NAMES_OF_FAMILY.get(self.model_type, {})
+        return {own: value for name, value in kwargs.items() if value is not None for own in names.get(name, (name,))}
 
 
 @dataclass

@@ -5,6 +5,7 @@ import logging
 import pytest
 import torch
 from tiny_run import flags
+from transformers import AutoConfig
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from symbolic_music.models.device_precision import fast_bf16_available
@@ -49,6 +50,10 @@ def test_each_family_is_given_its_own_sizes(tmp_path):
         "embedding_size": 64,
         "dropout": 0.1,
     }
+    model, _, _ = parse(tmp_path, "model_type: gpt2\nhidden_size: 96\ndropout: 0.0\n")
+    config = AutoConfig.for_model("gpt2", **model.config_kwargs())
+    assert (config.n_embd, config.n_layer, config.n_head) == (96, 6, 6)
+    assert (config.resid_pdrop, config.embd_pdrop, config.attn_pdrop) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,7 @@ def test_each_family_is_given_its_own_sizes(tmp_path):
     [
         ("model_type: music_lstm\nnum_attention_heads: 4\n", "num_attention_heads"),
         ("model_type: music_lstm\nposition_encoding: rotary\n", "position_encoding"),
+        ("model_type: gpt2\nposition_encoding: rotary\n", "position_encoding"),
         ("embedding_size: 64\n", "embedding_size"),
     ],
 )
