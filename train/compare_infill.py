@@ -10,7 +10,7 @@ from typing import Any
 
 from symbolic_music._command import shown_command
 from symbolic_music.generation.loading import load_model
-from symbolic_music.hub.filler_card import INFILLING_FILE
+from symbolic_music.hub.cards.filler import INFILLING_FILE
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
 from symbolic_music.training.held_out.scores import PieceScores, bootstrap_difference, summarise_scores

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
-from symbolic_music.hub.model_index import mean_distance, mean_overlap
+from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.intervals import from_to
 from symbolic_music.metrics.memorisation_index import MemorisationIndex
 from symbolic_music.training.arguments import at_least, one_line_errors

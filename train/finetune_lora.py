@@ -33,7 +33,7 @@ from symbolic_music.data.sources.folders import list_directory
 from symbolic_music.data.sources.units import CorpusError
 from symbolic_music.events.voices.track_text import TrackTextSettings
 from symbolic_music.generation.loading import load_model
-from symbolic_music.hub.adaptation_card import adaptation_card
+from symbolic_music.hub.cards.adaptation import adaptation_card
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors, parse_as
 from symbolic_music.training.callbacks import show_progress
 from symbolic_music.training.evaluation import evaluate_split

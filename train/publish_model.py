@@ -17,8 +17,8 @@ from pathlib import Path
 
 import yaml
 
+from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.model_card import ModelFacts
 from symbolic_music.hub.publish import WEIGHT_DTYPES, assemble_filler, assemble_model
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "model_cards"

@@ -29,8 +29,8 @@ from transformers import set_seed
 from symbolic_music._command import shown_command
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
-from symbolic_music.hub.filler_card import INFILLING_FILE
-from symbolic_music.hub.infilling_card import infilling_card
+from symbolic_music.hub.cards.filler import INFILLING_FILE
+from symbolic_music.hub.cards.infilling import infilling_card
 from symbolic_music.metrics.intervals import from_to
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.tokenization.processing_music import MusicProcessor

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.loading import load_model
-from symbolic_music.hub.model_index import mean_distance, mean_overlap
+from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.statistics import compare_measured, measure_pieces
 from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
 from symbolic_music.training.memorisation_evaluation import split_pieces

@@ -16,12 +16,12 @@ import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from symbolic_music.generation.compose import SamplingOptions
+from symbolic_music.hub.cards.composer import PLOTS_FOLDER, ModelFacts, model_card
+from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE, filler_card
+from symbolic_music.hub.cards.samples import read_samples
+from symbolic_music.hub.cards.sections import PLOTS, REPORT_FILE
 from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.filler_card import FILLING_FILE, INFILLING_FILE, filler_card
-from symbolic_music.hub.model_card import PLOTS_FOLDER, ModelFacts, model_card
-from symbolic_music.hub.samples import read_samples
-from symbolic_music.hub.sections import PLOTS, REPORT_FILE
 from symbolic_music.models.hub_code import saving_code
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 

@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from symbolic_music.hub.checks import folder_problems, read_json
+from symbolic_music.hub.checks.repository import folder_problems, read_json
 from symbolic_music.hub.contents import ADAPTER_CONFIG, CARD_FILE, Content, Kind, find_kind, list_files, read_metadata
 from symbolic_music.hub.errors import PublishError
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from symbolic_music.hub.filler_card import FILLING_FILE, INFILLING_FILE
-from symbolic_music.hub.model_index import mean_distance, mean_overlap
-from symbolic_music.hub.sections import PIECE_KINDS, REPORT_FILE
+from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE
+from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
+from symbolic_music.hub.cards.sections import PIECE_KINDS, REPORT_FILE
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.report.errors import ReportError
 

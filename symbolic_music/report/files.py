@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from symbolic_music.hub.model_index import model_index_yaml
-from symbolic_music.hub.sections import PLOTS, REPORT_FILE, measured_sections
+from symbolic_music.hub.cards.model_index import model_index_yaml
+from symbolic_music.hub.cards.sections import PLOTS, REPORT_FILE, measured_sections
 from symbolic_music.report.evaluate import Report
 from symbolic_music.report.plots import draw_distributions, draw_loss_by_bar
 from symbolic_music.report.typical import choose_pieces, distances_to_human

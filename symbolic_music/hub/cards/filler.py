@@ -6,11 +6,11 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from symbolic_music.hub.model_card import ModelFacts, list_files
-from symbolic_music.hub.model_index import mean_distance, mean_overlap, measured
-from symbolic_music.hub.samples import ShownSamples
-from symbolic_music.hub.sections import statistics_table
-from symbolic_music.hub.template import render_card
+from symbolic_music.hub.cards.composer import ModelFacts, list_files
+from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap, measured
+from symbolic_music.hub.cards.samples import ShownSamples
+from symbolic_music.hub.cards.sections import statistics_table
+from symbolic_music.hub.cards.template import render_card
 from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.metrics.memorisation_report import copies_table
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from symbolic_music.hub.model_index import measured
+from symbolic_music.hub.cards.model_index import measured
 
 
 def adaptation_card(adaptation: dict[str, Any], library: str = "transformers") -> str:

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from symbolic_music import models
-from symbolic_music.hub.card_checks import card_problems
+from symbolic_music.hub.checks.card import card_problems
+from symbolic_music.hub.checks.leaks import leak_problems
+from symbolic_music.hub.checks.weights import weight_problems
 from symbolic_music.hub.contents import (
     ADAPTER_CONFIG,
     CARD_FILE,
@@ -21,8 +23,6 @@ from symbolic_music.hub.contents import (
     read_content,
     read_metadata,
 )
-from symbolic_music.hub.leaks import leak_problems
-from symbolic_music.hub.weight_checks import weight_problems
 
 _PROCESSOR_FILES = {
     "tokenizer.json": "the tokenizer",

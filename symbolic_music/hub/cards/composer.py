@@ -8,10 +8,10 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from symbolic_music.hub.model_index import eval_results
-from symbolic_music.hub.samples import ShownSamples
-from symbolic_music.hub.sections import measured_sections
-from symbolic_music.hub.template import render_card
+from symbolic_music.hub.cards.model_index import eval_results
+from symbolic_music.hub.cards.samples import ShownSamples
+from symbolic_music.hub.cards.sections import measured_sections
+from symbolic_music.hub.cards.template import render_card
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 PLOTS_FOLDER = "plots"

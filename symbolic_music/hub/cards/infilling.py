@@ -4,7 +4,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from symbolic_music.hub.model_index import measured
+from symbolic_music.hub.cards.model_index import measured
 from symbolic_music.metrics.intervals import from_to
 
 _MASKED = "a window of bars, with a mask for each bar of each line that is to be written,"
