@@ -9,10 +9,10 @@ from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
 
-CLOCK = 80_640
-"""Units in a quarter note: 256 x 315, so that 1024th notes and tuplets of 3, 5, 7 and 9 are whole numbers."""
-_ODD = 315
+_ODD = 3 * 3 * 5 * 7 * 11 * 13
 """The odd part of `CLOCK`; what is a multiple of it needs no tuplet."""
+CLOCK = 256 * _ODD
+"""Units in a quarter note: 1024th notes and tuplets of 3, 5, 7, 9, 11 and 13 are whole numbers."""
 SHORTEST = CLOCK // 256
 """A 1024th note, the shortest that has a name (MusicXML 4.0, note-type-value)."""
 TYPE_NAMES = (
@@ -158,7 +158,7 @@ def _is_one_tuplet(start: int, length: int, boundaries: list[int], actual: int) 
     if half in boundaries or any((at - start) % finest for at in boundaries):
         return False
     parts = [_odd_denominator([at for at in boundaries if (at < half) == is_first]) for is_first in (True, False)]
-    return actual in (3, 5, 7, 9) or actual in parts
+    return actual in (3, 5, 7, 9, 11, 13) or actual in parts
 
 
 def _odd_denominator(times: list[int]) -> int:

@@ -6,6 +6,7 @@ Times are in units of `note_values.CLOCK`. Knows nothing of what stands within a
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from symusic.core import ScoreTick as Score
@@ -84,13 +85,14 @@ class Layout:
     parts: list[Part]
 
 
-def lay_out(score: Score) -> Layout:
+def lay_out(score: Score, first_chord: Fraction | None = None) -> Layout:
     """Bars, parts, staves and voices of a Score; every note keeps its onset and duration.
 
     A clock of which `CLOCK` is no multiple is moved to 480ths of a quarter note. Notes of no duration last one tick.
 
     Args:
         score: in ticks.
+        first_chord: where the first chord symbol stands, in quarter notes; an upbeat begins with it.
 
     Raises:
         ScoreError: no_notes, corrupt_timing, or too_long.
@@ -102,7 +104,10 @@ def lay_out(score: Score) -> Layout:
     if not tracks:
         raise ScoreError(Refusal.NO_NOTES, None, "expected notes to write, found none")
     notes = [_played_notes(track, score.ticks_per_quarter) for track in tracks]
-    bars = _bars(score, min(track[0].onset for track in notes), max(note.end for track in notes for note in track))
+    first = min(track[0].onset for track in notes)
+    if first_chord is not None:
+        first = min(first, int(first_chord * CLOCK))
+    bars = _bars(score, first, max(note.end for track in notes for note in track))
     if len(tracks) * len(bars) > MAX_BAR_ROWS // 4:
         detail = f"{len(bars):,} bars of {len(tracks)} tracks; expected at most {MAX_BAR_ROWS // 4:,} bars in all"
         raise ScoreError(Refusal.TOO_LONG, None, detail)

@@ -58,7 +58,7 @@ def musicxml_text(music: Piece | Score, title: str = "") -> str:
         ScoreError: no_notes, corrupt_timing or too_long.
     """
     piece = music if isinstance(music, Piece) else Piece(music)
-    layout = lay_out(piece.score)
+    layout = lay_out(piece.score, min((chord.onset for chord in piece.chords), default=None))
     content = [list(PartBars(part, layout.bars)) for part in layout.parts]
     marks = [_dynamics(part, layout.bars) for part in layout.parts]
     for first, piece_marks in zip(marks[0], _marks(piece, layout), strict=True):

@@ -70,6 +70,25 @@ def test_every_note_comes_back(score):
     assert notes_of(read_back(score).score) == notes_of(score)
 
 
+@pytest.mark.parametrize("notes", [11, 13])
+def test_tuplets_of_eleven_and_thirteen_come_back(notes):
+    score = Score(60 * notes)
+    score.time_signatures = [TimeSignature(0, 4, 4)]
+    score.tracks = [Track(notes=[Note(120 * number, 120, 60 + number, 80) for number in range(notes)])]
+    assert notes_of(read_back(score).score) == notes_of(score)
+    text = musicxml_text(score)
+    assert f"<actual-notes>{notes}</actual-notes>" in text
+    assert text.count('<tuplet type="start"') == 1
+
+
+def test_a_chord_symbol_over_the_rest_that_begins_a_piece_stays_there():
+    score = Score(TPQ)
+    score.tracks = [Track(notes=[Note(3 * TPQ, TPQ, 60, 80), Note(4 * TPQ, TPQ, 62, 80)])]
+    piece = Piece(score, chords=(ChordSymbol(Fraction(0), "G7"), ChordSymbol(Fraction(4), "C")))
+    back = read_bytes(musicxml_text(piece).encode(), Path("back.musicxml")).pieces[0]
+    assert back.chords == piece.chords
+
+
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_every_chord_symbol_comes_back(quality):
     score = Score(TPQ)
