@@ -55,6 +55,7 @@ from symbolic_music.training.preparation import (
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 
 PRESETS = {"bars": None, "lines": 50}
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass
@@ -78,6 +79,12 @@ class InfillArguments:
     transpositions: list[int] = field(
         default_factory=lambda: [0], metadata={"help": "Semitones by which each training piece is shifted."}
     )
+    encoder_layers: int | None = field(
+        default=None, metadata={"help": "Layers of a BART's encoder; as many as its decoder's when left out."}
+    )
+    max_train_pieces: int | None = field(default=None, metadata={"help": "Train on N pieces, evenly spaced."})
+    max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on N pieces, evenly spaced."})
+    max_test_pieces: int | None = field(default=None, metadata={"help": "Score N held-out pieces, evenly spaced."})
     rank: int = field(default=16, metadata={"help": "Rank of the adapters; 0 trains all weights instead."})
     alpha: float | None = field(default=None, metadata={"help": "Scale of the adapters; twice the rank if left out."})
     lora_dropout: float = field(default=0.05, metadata={"help": "Dropout of what goes into an adapter."})
@@ -94,6 +101,12 @@ class InfillArguments:
         for name, least in (("window_bars", 1), ("max_masks", 1), ("masks_per_window", 1), ("context_length", 16)):
             if getattr(self, name) < least:
                 raise TrainingError(f"--{name} is {getattr(self, name)}; expected {least} or more")
+        for name in ("encoder_layers", *(f"max_{split}_pieces" for split in SPLITS)):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise TrainingError(f"--{name} is {value}; expected 1 or more")
+        if self.encoder_layers is not None and (self.style != InfillFormat.SEQ2SEQ or self.model or self.base_model):
+            raise TrainingError("--encoder_layers is of a BART that is trained from scratch: leave it out")
         if not 0 <= self.whole_windows <= 1:
             raise TrainingError(f"--whole_windows is {self.whole_windows}; expected a share from 0 to 1")
 
@@ -112,7 +125,9 @@ def build_model(arguments: InfillArguments, sizes: ModelArguments, use_cpu: bool
     else:
         settings = TrackTextSettings(max_bars=arguments.window_bars, max_masks=arguments.max_masks)
         processor = build_word_level_tokenizer(TrackTextCodec(settings), arguments.context_length)
-        model = build_infill_model(sizes, processor, arguments.context_length, style == InfillFormat.SEQ2SEQ)
+        model = build_infill_model(
+            sizes, processor, arguments.context_length, style == InfillFormat.SEQ2SEQ, arguments.encoder_layers
+        )
         rows = None
     if bool(model.config.is_encoder_decoder) != (style == InfillFormat.SEQ2SEQ):
         raise TrainingError(f"--style {style} does not fit a {model.config.model_type}")
@@ -124,12 +139,12 @@ def build_all_examples(
 ) -> tuple[dict[str, Dataset], dict[str, dict[str, int]]]:
     """The examples of each split, and what was left out of it; only the training split is shifted."""
     examples, left_out = {}, {}
-    for name in ("train", "validation", "test"):
+    for name in SPLITS:
         trains = name == "train"
         whole_share = arguments.whole_windows if trains else 0.0
         masks = MaskSettings(PRESETS[arguments.preset], arguments.masks_per_window, whole_share)
         examples[name], left_out[name] = build_examples(
-            choose_split(splits, name, arguments.dataset),
+            choose_split(splits, name, arguments.dataset, getattr(arguments, f"max_{name}_pieces")),
             processor,
             InfillFormat(arguments.style),
             masks,

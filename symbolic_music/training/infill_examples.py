@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,8 @@ def build_examples(
 
     Returns:
         Rows with `source_ids` (empty but for SEQ2SEQ), `input_ids`, `scored` (whether each of the
-        `input_ids` is), `notes` that are scored, `group`, `name` and `length` (tokens read and written, for
-        batches of like length).
+        `input_ids` is), `notes` that are scored, `group`, `name`, `length` (tokens read and written, for batches of
+        like length) and `window`, a number that is the same for one masked window in each format.
 
     Raises:
         TrainingError: when no window is left.
@@ -109,6 +109,7 @@ def build_examples(
         raise TrainingError("this processor has no masks: expected track text with max_masks above 0")
     left_out: Counter[str] = Counter()
     rows = []
+    masked_windows = count()
     for number, piece in enumerate(tqdm(split, desc=f"mask {split.split}", unit="piece", disable=None)):
         try:
             copies = augmented_copies(read_midi(piece["midi"]), Augmentation(tuple(transpositions)))
@@ -121,9 +122,9 @@ def build_examples(
                 for _ in range(settings.masks_per_window):
                     whole = rng.random() < settings.whole_share
                     row = _example(processor, codec, window, style, rng, whole, left_out)
+                    about = {"window": next(masked_windows), "group": piece["group"], "name": piece["name"]}
                     if row is not None and max(len(row["source_ids"]), len(row["input_ids"])) <= context_length:
-                        length = len(row["source_ids"]) + len(row["input_ids"])
-                        rows.append(row | {"group": piece["group"], "name": piece["name"], "length": length})
+                        rows.append(row | about | {"length": len(row["source_ids"]) + len(row["input_ids"])})
                     elif row is not None:
                         left_out[f"longer than the context of {context_length} tokens"] += 1
     if not rows:

@@ -105,7 +105,11 @@ def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size
 
 
 def build_infill_model(
-    arguments: ModelArguments, processor: MusicProcessor, context_length: int, encoder_decoder: bool
+    arguments: ModelArguments,
+    processor: MusicProcessor,
+    context_length: int,
+    encoder_decoder: bool,
+    encoder_layers: int | None = None,
 ) -> PreTrainedModel:
     """A model with fresh weights that is to fill masked bars: a BART of these sizes, or a causal one.
 
@@ -113,6 +117,13 @@ def build_infill_model(
     it learns faster so, and its gradients stay small. Its sublayers add nothing at first (Zhang et al. 2019, "Fixup
     initialization", arXiv:1901.09321), so that tokens and positions reach the decoder as they are: from random
     sublayers, whose noise outweighs them, it takes longer to learn what in the source to look at.
+
+    Args:
+        arguments: the sizes; the number of layers is that of a BART's decoder.
+        processor: of track text with masks.
+        context_length: tokens that it reads or writes at most.
+        encoder_decoder: whether it is a BART.
+        encoder_layers: of a BART's encoder; as many as its decoder's when None.
 
     Raises:
         TrainingError: when the sizes contradict each other.
@@ -125,7 +136,7 @@ def build_infill_model(
     if arguments.hidden_size % heads:
         raise TrainingError(f"--hidden_size {arguments.hidden_size} is no multiple of {heads} heads")
     layers, width = arguments.num_hidden_layers, arguments.intermediate_size or 4 * arguments.hidden_size
-    sides: dict[str, Any] = {f"{side}_layers": layers for side in ("encoder", "decoder")}
+    sides: dict[str, Any] = {"encoder_layers": encoder_layers or layers, "decoder_layers": layers}
     sides |= {f"{side}_attention_heads": heads for side in ("encoder", "decoder")}
     sides |= {f"{side}_ffn_dim": width for side in ("encoder", "decoder")}
     config = MBartConfig(

@@ -58,6 +58,22 @@ def compare(folder, tmp_path, own, other):
     assert "the first is cheaper by" in done.stdout
 
 
+def test_a_shallow_encoder_and_few_pieces_are_compared_on_the_windows_that_all_can_hold(folder, tmp_path):
+    sizes = ["--num_hidden_layers", "2", "--encoder_layers", "1", "--max_train_pieces", "5", "--max_test_pieces", "2"]
+    train("--dataset", folder / "dataset", "--output", tmp_path / "out", *TINY, *sizes, "--context_length", "32")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert (config["encoder_layers"], config["decoder_layers"]) == (1, 2)
+    own, other = (json.loads((path / "infilling.json").read_text()) for path in (tmp_path / "out", folder / "seq2seq"))
+    assert own["examples"]["train"] < other["examples"]["train"]
+    assert own["test"]["examples"] < other["test"]["examples"]
+    models = ["--model", folder / "seq2seq", "--model", tmp_path / "out"]
+    output = ["--dataset", folder / "dataset", "--max-pieces", "2", "--output", tmp_path / "beside.json"]
+    run_script("compare_infill", *models, *output, expected=0)
+    rows = json.loads((tmp_path / "beside.json").read_text())["models"]
+    assert rows[0]["notes"] == rows[1]["notes"] == own["test"]["notes"]
+    assert rows[0]["others_cannot_hold"] > rows[1]["others_cannot_hold"] == 0
+
+
 def test_only_what_was_trained_to_fill_is_compared(folder, tmp_path):
     given = ["--model", tmp_path, "--dataset", folder / "dataset", "--output", tmp_path / "beside.json"]
     done = run_script("compare_infill", *given, expected=2)
@@ -167,6 +183,8 @@ def test_mistakes_of_infill_are_one_line(folder, tmp_path, flags, complaint):
         (["--dataset", "DATASET", "--model", "MODEL", "--style", "causal"], "--style causal does not fit a mbart"),
         (["--dataset", "DATASET", "--num_attention_heads", "5"], "--hidden_size 192 is no multiple of 5 heads"),
         (["--dataset", "DATASET", "--max_masks", "0"], "--max_masks is 0; expected 1 or more"),
+        (["--dataset", "DATASET", "--max_test_pieces", "0"], "--max_test_pieces is 0; expected 1 or more"),
+        (["--dataset", "DATASET", "--style", "causal", "--encoder_layers", "2"], "--encoder_layers is of a BART"),
     ],
 )
 def test_mistakes_of_training_are_one_line(folder, tmp_path, flags, complaint):
