@@ -9,14 +9,15 @@ from typing import Any
 from symbolic_music.hub.errors import PublishError
 
 SAMPLES_FOLDER = "samples"
+NUM_KEPT = 6
 NUM_SHOWN = 3
-# WAV would be most of a repository.
-_SUFFIXES = (".abc", ".mid", ".mp3", ".png")
+# WAV would be most of a repository. Of engraved pages the first is kept.
+_SUFFIXES = (".abc", ".mid", ".mp3", ".png", ".svg")
 
 
 @dataclass(frozen=True)
 class ShownSamples:
-    """Pieces of one run of `symbolic-music generate`, the first of them in the order they were sampled.
+    """The first pieces of one run of `symbolic-music generate`, in the order they were sampled.
 
     Args:
         folder: where they lie.
@@ -30,8 +31,8 @@ class ShownSamples:
 
     @property
     def stems(self) -> list[str]:
-        """Names without suffixes, sorted."""
-        return sorted({Path(name).stem for name in self.files})
+        """Names without suffixes of those that the card shows, sorted."""
+        return sorted({Path(name).stem for name in self.files})[:NUM_SHOWN]
 
     @property
     def place(self) -> str:
@@ -65,7 +66,7 @@ def read_samples(folder: Path) -> ShownSamples:
     if not summary.exists():
         raise PublishError(f"{folder} holds no samples; expected what `symbolic-music generate --output-dir` writes")
     content = json.loads(summary.read_text(encoding="utf-8"))
-    stems = [Path(sample["file"]).stem for sample in content["samples"] if sample["file"]][:NUM_SHOWN]
+    stems = [Path(sample["file"]).stem for sample in content["samples"] if sample["file"]][:NUM_KEPT]
     files = [f"{stem}{suffix}" for stem in stems for suffix in _SUFFIXES if (folder / f"{stem}{suffix}").exists()]
     if not files:
         raise PublishError(f"{folder} holds no sample that ends in {', '.join(_SUFFIXES)}")
