@@ -69,7 +69,7 @@ def main() -> None:
         validation_blocks = pack_split(validation, processor, data_args.block_size, [0])
 
     trainer = MusicTrainer(
-        model=build_model(model_args, processor, data_args.block_size),
+        model=build_model(model_args, processor, data_args.context_length or data_args.block_size),
         args=training_args,
         processing_class=processor,
         data_collator=BlockCollator(processor),

@@ -97,6 +97,10 @@ class ModelArguments:
     """The size of the model that is trained from scratch."""
 
     model_type: str = field(default="music_transformer", metadata={"help": "A registered model family."})
+    start_from: str | None = field(
+        default=None,
+        metadata={"help": "Folder or Hub id of a trained model to begin with; its sizes hold, those given do not."},
+    )
     hidden_size: int = field(default=192, metadata={"help": "Width of the residual stream, or of an LSTM's state."})
     num_hidden_layers: int = field(default=6, metadata={"help": "Number of layers."})
     num_attention_heads: int | None = field(
@@ -141,7 +145,10 @@ class DataArguments:
 
     dataset: str = field(default="", metadata={"help": "Dataset folder or Hub id, with train and validation splits."})
     tokenizer: str = field(default="", metadata={"help": "Folder or Hub id of the music processor."})
-    block_size: int = field(default=512, metadata={"help": "Tokens per training block, which is the model's context."})
+    block_size: int = field(default=512, metadata={"help": "Tokens per training block."})
+    context_length: int | None = field(
+        default=None, metadata={"help": "Tokens that the model can hold; the block size when left out."}
+    )
     transpositions: list[int] = field(
         default_factory=lambda: [0],
         metadata={"help": "Semitones by which each training piece is shifted; 0 is itself."},
@@ -161,6 +168,8 @@ class DataArguments:
             raise TrainingError(
                 f"--block_size must be at least 2 (one token to read, one to predict): {self.block_size}"
             )
+        if self.context_length is not None and self.context_length < self.block_size:
+            raise TrainingError(f"--context_length is {self.context_length}; expected the block size or more")
 
 
 @dataclass

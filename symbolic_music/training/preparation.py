@@ -82,18 +82,21 @@ def evenly_spaced(pieces: Dataset, number: int) -> Dataset:
     return pieces.select([index * len(pieces) // chosen for index in range(chosen)])
 
 
-def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size: int) -> PreTrainedModel:
-    """A model with fresh weights for a processor's vocabulary.
+def build_model(arguments: ModelArguments, processor: MusicProcessor, context_length: int) -> PreTrainedModel:
+    """A model for a processor's vocabulary, with fresh weights or those of a trained model.
 
     Raises:
-        TrainingError: when the sizes contradict each other or the family is unknown.
+        TrainingError: when the sizes contradict each other, the family is unknown, or the trained model has another
+            vocabulary or a shorter context.
     """
+    if arguments.start_from is not None:
+        return _trained_model(arguments.start_from, processor, context_length)
     tokenizer = processor.tokenizer
     try:
         config = AutoConfig.for_model(
             arguments.model_type,
             vocab_size=len(tokenizer),
-            max_position_embeddings=block_size,
+            max_position_embeddings=context_length,
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
@@ -102,6 +105,25 @@ def build_model(arguments: ModelArguments, processor: MusicProcessor, block_size
         return AutoModelForCausalLM.from_config(config)
     except ValueError as error:
         raise TrainingError(f"--model_type {arguments.model_type}: {_one_line(error)}") from error
+
+
+def _trained_model(name: str, processor: MusicProcessor, context_length: int) -> PreTrainedModel:
+    """A trained model, in float32, that was trained on the same ids."""
+    vocabulary = load_processor(name).tokenizer.get_vocab()
+    if vocabulary != processor.tokenizer.get_vocab():
+        raise TrainingError(f"--start_from {name}: expected a model of this tokenizer; its ids mean other events")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"--start_from {name}: no model could be loaded ({_one_line(error)})") from error
+    config = model.config
+    if config.max_position_embeddings < context_length:
+        # An LSTM and rotary positions have no table that ends.
+        if config.model_type != "music_lstm" and getattr(config, "position_encoding", None) != "rotary":
+            held = f"it holds {config.max_position_embeddings:,} tokens"
+            raise TrainingError(f"--start_from {name}: {held}; expected {context_length:,} or more")
+        config.max_position_embeddings = context_length
+    return model
 
 
 def build_infill_model(

@@ -107,6 +107,7 @@ def test_the_processor_is_told_which_file_key_is_unknown(tmp_path):
         ("seed: -1\n", "--seed is -1; expected 0 to 4294967295"),
         ("dataloader_num_workers: -1\n", "--dataloader_num_workers is -1; expected 0 or more"),
         ("sample_bars: 0\n", "--sample_bars is 0; expected 1 or more"),
+        ("context_length: 100\n", "--context_length is 100; expected the block size or more"),
         ("optim: nonsense\n", "nonsense"),
         ("deepspeed: x.json\n", "deepspeed"),
     ],
