@@ -13,6 +13,7 @@ On the same pieces dealt at random, it says what leakage is worth to a model tha
 """
 
 import argparse
+import json
 import math
 import os
 import re
@@ -75,17 +76,20 @@ def train_and_score(train: Path, test: Path, folder: Path) -> tuple[int, float]:
 
 
 def model_bits(folder: Path) -> float | None:
-    """Bits per note in the model's `evaluation.json`."""
-    import json
-
-    path = folder / "evaluation.json"
-    return json.loads(path.read_text())["bits_per_note"] if path.exists() else None
+    """Bits per note in the model's `evaluation.json`, or in its `report.json` when it is shipped."""
+    evaluation, shipped = folder / "evaluation.json", folder / "report.json"
+    if evaluation.exists():
+        return json.loads(evaluation.read_text())["bits_per_note"]
+    return json.loads(shipped.read_text())["loss"]["bits_per_note"] if shipped.exists() else None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", required=True)
-    parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer and evaluation.json")
+    parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer, and a model's figures")
+    parser.add_argument(
+        "--keys", nargs="+", choices=sorted(KEYS), default=list(KEYS), help="the texts it is trained on"
+    )
     parser.add_argument("--output", type=Path, help="another result file, for another dataset")
     arguments = parser.parse_args()
     if not (IRSTLM / "bin/build-lm.sh").exists():
@@ -97,7 +101,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         test = Path(name) / "test.txt"
         tokens, notes = write_sentences(splits["test"], processor, (0,), test)
-        for keys, transpositions in KEYS.items():
+        for keys in arguments.keys:
+            transpositions = KEYS[keys]
             folder = Path(name) / keys.replace(" ", "-")
             folder.mkdir()
             train_tokens, _ = write_sentences(splits["train"], processor, transpositions, folder / "train.txt")
