@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from transformers import set_seed
 
 from symbolic_music._command import shown_command
@@ -58,6 +58,9 @@ class AdaptationArguments:
     window_bars: int = field(default=8, metadata={"help": "Bars of the windows that a text model writes."})
     midi_dir: list[str] = field(default_factory=list, metadata={"help": "Folders of MIDI, ABC or MusicXML files."})
     dataset: str = field(default="", metadata={"help": "Or a dataset folder or Hub id with all three splits."})
+    sources: list[str] = field(
+        default_factory=list, metadata={"help": "Take the pieces of these sources of the dataset alone."}
+    )
     license: str = field(default="unknown", metadata={"help": "Of the files, for the card."})
     rank: int = field(default=16, metadata={"help": "Rank of the adapters."})
     alpha: float | None = field(default=None, metadata={"help": "Scale of the adapters; twice the rank if left out."})
@@ -113,7 +116,9 @@ def ids_in(blocks: Dataset) -> list[int]:
     return np.unique(np.asarray(blocks.with_format("numpy")["input_ids"])).tolist()
 
 
-def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArguments, dataset: str) -> MusicTrainer:
+def build_trainer(
+    arguments: AdaptationArguments, args: AdaptationTrainingArguments, dataset: str, splits: DatasetDict
+) -> MusicTrainer:
     """The model with its adapter, and the blocks it is trained and validated on."""
     rows: list[int] = []
     if arguments.base_model:
@@ -126,7 +131,6 @@ def build_trainer(arguments: AdaptationArguments, args: AdaptationTrainingArgume
     block_size = arguments.block_size or (min(context, TEXT_BLOCK_SIZE) if rows else context)
     if block_size > context:
         raise TrainingError(f"--block_size {block_size} is more than the model's context of {context}")
-    splits = load_splits(dataset)
     train, validation = (choose_split(splits, name, dataset) for name in ("train", "validation"))
     with args.main_process_first(desc="packing"):
         train_blocks = pack_split(train, processor, block_size, arguments.transpositions)
@@ -163,9 +167,9 @@ def main() -> None:
     set_seed(args.seed)
     output = Path(str(args.output_dir))
     dataset = dataset_of(arguments, output)
-    splits = load_splits(dataset)
+    splits = load_splits(dataset, arguments.sources)
     test = choose_split(splits, "test", dataset)
-    trainer = build_trainer(arguments, args, dataset)
+    trainer = build_trainer(arguments, args, dataset, splits)
     model, processor = trainer.model, trainer.processing_class
     with model.disable_adapter():
         before = evaluate_split(model, processor, test)

@@ -55,7 +55,7 @@ def main() -> None:
     set_seed(training_args.seed)
 
     processor = load_processor(data_args.tokenizer)
-    splits = load_splits(data_args.dataset)
+    splits = load_splits(data_args.dataset, data_args.sources)
     train = choose_split(splits, "train", data_args.dataset, data_args.max_train_pieces)
     validation = choose_split(splits, "validation", data_args.dataset, data_args.max_validation_pieces)
     with training_args.main_process_first(desc="packing"):

@@ -82,6 +82,9 @@ class InfillArguments:
     encoder_layers: int | None = field(
         default=None, metadata={"help": "Layers of a BART's encoder; as many as its decoder's when left out."}
     )
+    sources: list[str] = field(
+        default_factory=list, metadata={"help": "Take the pieces of these sources of the dataset alone."}
+    )
     max_train_pieces: int | None = field(default=None, metadata={"help": "Train on N pieces, evenly spaced."})
     max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on N pieces, evenly spaced."})
     max_test_pieces: int | None = field(default=None, metadata={"help": "Score N held-out pieces, evenly spaced."})
@@ -193,7 +196,7 @@ def main() -> None:
     )
     checkpoint = checkpoint_to_resume(args)
     set_seed(args.seed)
-    splits = load_splits(arguments.dataset)
+    splits = load_splits(arguments.dataset, arguments.sources)
     model, processor, rows = build_model(arguments, sizes, args.use_cpu)
     adapts = rows is not None and arguments.rank > 0
     if adapts:

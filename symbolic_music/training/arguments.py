@@ -156,6 +156,9 @@ class DataArguments:
     transpositions_per_piece: int | None = field(
         default=None, metadata={"help": "Shift each piece by so many of these, drawn at random; all when left out."}
     )
+    sources: list[str] = field(
+        default_factory=list, metadata={"help": "Take the pieces of these sources of the dataset alone."}
+    )
     max_train_pieces: int | None = field(default=None, metadata={"help": "Train on N pieces, evenly spaced."})
     max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on N pieces, evenly spaced."})
 

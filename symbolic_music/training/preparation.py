@@ -3,6 +3,7 @@
 Knows where things are loaded from and turns what a user can get wrong into one line; knows nothing of training steps.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,31 @@ def load_processor(name: str) -> MusicProcessor:
         raise TrainingError(f"{name}: no music processor could be loaded ({_one_line(error)})") from error
 
 
-def load_splits(name: str) -> DatasetDict:
-    """The splits of a dataset folder or Hub dataset, with the columns of CONTRIBUTING.md."""
+def load_splits(name: str, sources: Sequence[str] = ()) -> DatasetDict:
+    """The splits of a dataset folder or Hub dataset, with the columns of CONTRIBUTING.md.
+
+    Args:
+        name: of the dataset.
+        sources: keep the pieces of these alone, in each split; all when empty.
+
+    Raises:
+        TrainingError: when it cannot be loaded, or has no piece of a source.
+    """
     if not name.strip():
         raise TrainingError("no dataset is named: give a folder or a Hub id")
     try:
-        return load_dataset(name)
+        splits = load_dataset(name)
     except (OSError, DatasetsError, ValueError, LookupError) as error:
         raise TrainingError(f"{name}: no dataset could be loaded ({_one_line(error)})") from error
+    return _of_sources(splits, name, set(sources)) if sources else splits
+
+
+def _of_sources(splits: DatasetDict, name: str, wanted: set[str]) -> DatasetDict:
+    """Each split's pieces of some sources."""
+    known = {source for split in splits.values() for source in split.unique("source")}
+    if unknown := sorted(wanted - known):
+        raise TrainingError(f"{name}: no piece of {', '.join(unknown)}; its sources are {', '.join(sorted(known))}")
+    return splits.filter(lambda source: source in wanted, input_columns="source")
 
 
 def choose_split(splits: DatasetDict, split: str, name: str, max_pieces: int | None = None) -> Dataset:
