@@ -141,8 +141,8 @@ def _bars(parts: list[Part], marks: list[BarMarks]) -> list[WrittenBar]:
 def _length_and_meter(found: list[tuple[int, MeasureFacts]], first: bool) -> tuple[Fraction, tuple[int, int] | None]:
     """How long a bar lasts in all parts, and its meter: of different ones the one that it fills."""
     meters = [facts.meter for _, facts in found]
-    sound = max(Fraction(facts.sound_end, unit) for unit, facts in found)
     whole = [meter_quarters(meter) for meter in meters if meter]
+    sound = _sound_end(found, max(whole, default=None))
     end = max(Fraction(facts.end, unit) for unit, facts in found)
     # A rest of a whole measure is often written as long as the meter, though the bar is an upbeat.
     short = sound and (first or any(facts.implicit for _, facts in found))
@@ -154,6 +154,18 @@ def _length_and_meter(found: list[tuple[int, MeasureFacts]], first: bool) -> tup
     if meter and abs(meter_quarters(meter) - length) < ROUNDING:
         length = meter_quarters(meter)
     return length, meter
+
+
+def _sound_end(found: list[tuple[int, MeasureFacts]], whole: Fraction | None) -> Fraction:
+    """Where the last note or rest of a bar ends; rests beyond the meter count only in parts that have notes, too.
+
+    A part that is silent has two whole rests in a bar of 4/4 now and then: it was joined of bars, others were not.
+    """
+    ends = [(Fraction(facts.sound_end, unit), facts.note_end > 0) for unit, facts in found]
+    longest = max(end for end, _ in ends)
+    if whole is None or longest <= whole:
+        return longest
+    return max((end for end, has_notes in ends if has_notes), default=max(whole, min(end for end, _ in ends)))
 
 
 def _notes(parts: list[Part], bars: list[WrittenBar]) -> tuple[list[WrittenTrack], NoteTable]:

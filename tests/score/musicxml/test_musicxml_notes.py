@@ -181,6 +181,8 @@ def test_octave_lines_and_clefs_change_no_pitch():
         ([attributes(), WHOLE], [attributes(divisions=7) + note("C4", 28), note("C4", 28)]),
         # A <forward> beyond the bar.
         ([attributes() + WHOLE + "<forward><duration>6</duration></forward>", WHOLE], [attributes() + WHOLE, WHOLE]),
+        # A silent part with two whole rests in the bar, as in music21's madrigals by Monteverdi.
+        ([attributes() + rest(8) + rest(8), WHOLE], [attributes() + WHOLE, WHOLE]),
         # A <backup> beyond the bar line.
         ([attributes() + "<backup><duration>9</duration></backup>" + WHOLE, WHOLE], [attributes() + WHOLE, WHOLE]),
     ],
@@ -190,6 +192,29 @@ def test_bars_begin_at_once_in_all_parts(upper, lower):
     assert downbeats(piece) == [0, 4]
     for track in range(2):
         assert notes(piece, track)[-1][0] == 4
+
+
+def test_a_bar_that_a_part_fills_beyond_its_meter_with_notes_is_long():
+    upper = [attributes() + WHOLE + rest(4), WHOLE]
+    lower = [attributes() + rest(8), note("C4", 8)]
+    piece = read(document(upper, lower))
+    assert downbeats(piece) == [0, 6]
+    assert notes(piece, 1) == [(6, 4, 60)]
+
+
+@pytest.mark.parametrize(
+    ("value", "shorter", "expected"),
+    [
+        # One note value for the whole chord: the durations contradict it (Schubert's Lindenbaum in music21's wheel).
+        ("<type>half</type><dot/>", "<type>half</type><dot/>", [(0, 3, 52), (0, 3, 59)]),
+        # Another note value, or none: it is meant.
+        ("<type>half</type><dot/>", "<type>half</type>", [(0, 3, 52), (0, 2, 59)]),
+        ("", "", [(0, 3, 52), (0, 2, 59)]),
+    ],
+)
+def test_notes_of_a_chord_last_as_long_as_they_are_written(value, shorter, expected):
+    chord = note("E3", 6, value) + note("B3", 4, shorter, before=CHORD)
+    assert notes(read(document([attributes(3) + chord]))) == sorted(expected)
 
 
 def test_a_timewise_score_is_the_partwise_one():

@@ -66,12 +66,14 @@ class MeasureFacts:
     Args:
         end: where its last note, written rest or <forward> ends.
         sound_end: where its last note or rest ends that is no whole-measure rest.
+        note_end: where its last note ends.
         meter: in force; None in free time.
         implicit: whether it is not counted as a bar: an upbeat, or the second half of one.
     """
 
     end: int = 0
     sound_end: int = 0
+    note_end: int = 0
     meter: tuple[int, int] | None = (4, 4)
     implicit: bool = False
 
@@ -180,7 +182,8 @@ class _PartReader:
         self.open_hairpins: dict[str, tuple[int, int, int]] = {}
         self.bar = 0
         self.position = 0
-        self.chord_onset = 0
+        self.chord_onset = self.chord_length = 0
+        self.chord_value: tuple[str | None, int] = (None, 0)
         self.facts = MeasureFacts()
         self.voices: dict[str, int] = {}
         self.pending_grace: dict[int, list[int]] = {}
@@ -311,7 +314,8 @@ class _PartReader:
         length = 0
         if not grace:
             length = self._length(duration) if duration is not None else self._length_of_type(kind, dots, note)
-        onset = self._advance(length, chord, whole_rest)
+            length = self._length_in_chord(length, chord, (kind, dots))
+        onset = self._advance(length, chord, rest, whole_rest)
         if rest:
             if not grace:
                 self._settle_grace(self._voice(voice))
@@ -350,7 +354,7 @@ class _PartReader:
             self._settle_grace(number)
         self.part.rows.append(row)
 
-    def _advance(self, length: int, chord: bool, whole_rest: bool) -> int:
+    def _advance(self, length: int, chord: bool, rest: bool, whole_rest: bool) -> int:
         """Move the cursor by a note or rest; where that begins."""
         if chord:
             return self.chord_onset
@@ -360,7 +364,17 @@ class _PartReader:
             self.facts.end = self.position
         if not whole_rest and self.position > self.facts.sound_end:
             self.facts.sound_end = self.position
+        if not rest and self.position > self.facts.note_end:
+            self.facts.note_end = self.position
         return onset
+
+    def _length_in_chord(self, length: int, chord: bool, value: tuple[str | None, int]) -> int:
+        """The length of the chord's first note where the same note value is written; some files shorten the others."""
+        if not chord:
+            self.chord_length, self.chord_value = length, value
+        elif value == self.chord_value and value[0] is not None:
+            return self.chord_length
+        return length
 
     def _length_of_type(self, kind: str | None, dots: int, note: _Element) -> int:
         """A note without <duration>, which MusicXML does not allow: what its <type> says."""
