@@ -24,6 +24,7 @@ DIGESTS = {
     "model_cards/remi-transformer-folk": "39c2a947b821f608",
     "tokenizer_assets/abc-notes": "44671591c47d05eb",
     "tokenizer_assets/abc-notes-30-voices": "06231ee73bf7f730",
+    "tokenizer_assets/remi-ensemble": "12f5f8cc178236c6",
     "tokenizer_assets/remi-folk": "39c2a947b821f608",
     "tokenizer_assets/track-text-30-tracks": "b8de14d599fabcba",
 }
