@@ -18,7 +18,7 @@ def models(tmp_path):
         folder = tmp_path / model / "samples" / kind
         folder.mkdir(parents=True)
         (tmp_path / model / "README.md").write_text(
-            f"# {model}\n\nThe first of `symbolic-music do {model}`, not chosen:\n"
+            f"# {model}\n\nThe first of `symbolic-music generate --model {model} --num-samples 7`:\n"
         )
         for number in range(count):
             for suffix in SUFFIXES:
@@ -37,8 +37,8 @@ def test_the_first_six_samples_are_rows_and_their_links_lead_somewhere(models, t
     rows = [line for line in page.splitlines() if line.startswith(("| 0", "| 1", "| 2", "| 3", "| 4", "| 5", "| 6"))]
     assert [row[2] for row in rows] == ["0", "1", "2", "3", "4", "5", "0"]
     assert "6 notes, 2 bars: Acoustic Grand Piano, drums" in rows[0]
-    assert "`symbolic-music do walker`" in page
-    assert "`symbolic-music do filler`" in page
+    assert "`symbolic-music generate --model walker --num-samples 7`" in page
+    assert "`symbolic-music generate --model filler --num-samples 7`" in page
     assert rows[5].endswith("| none |")
     links = [part.split(")")[0] for row in rows for part in row.split("](")[1:]]
     links += [part.split('"')[0] for row in rows for part in row.split('src="')[1:]]

@@ -259,7 +259,9 @@ def test_samples_go_along_and_the_first_one_is_on_the_card(trained, tmp_path):
     card = (tmp_path / "model" / "README.md").read_text()
     assert "```abc\nX:1\nT:piece 0\n" in card
     assert "--num-samples 7 --seed 7 --temperature 0.9 --top-p 1 --bars 16`" in card
-    assert "(samples/scratch/sample_0005.mid)" in card
+    assert "(samples/scratch/sample_0002.mid)" in card
+    assert "sample_0003" not in card
+    assert "3 more pieces in `samples/scratch`." in card
     base = "https://huggingface.co/someone/tiny-walker/resolve/main/samples/scratch"
     assert [f'<audio controls src="{base}/sample_000{number}.mp3"></audio>' in card for number in range(4)] == [
         True, True, True, False

@@ -111,7 +111,7 @@ def _shown(facts: ModelFacts, shown: ShownSamples) -> dict[str, str]:
 
 
 def list_files(repository: str, shown: ShownSamples) -> list[str]:
-    """Lines of a card that show pieces: each as picture and sound, the first as ABC too, then all their files."""
+    """Lines of a card that show pieces: each as picture and sound, the first as ABC too, then their files."""
     lines = []
     for number, stem in enumerate(shown.stems):
         if f"{stem}.mp3" in shown.files:
@@ -122,7 +122,14 @@ def list_files(repository: str, shown: ShownSamples) -> list[str]:
             lines += ["", f"![Piano roll of sample {number}]({shown.place}/{stem}.png)"]
         if f"{stem}.abc" in shown.files and number == 0:
             lines += ["", "```abc", (shown.folder / f"{stem}.abc").read_text(encoding="utf-8").strip(), "```"]
-    return [*lines, "", "Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in shown.files) + "."]
+    files = [name for name in shown.files if Path(name).stem in shown.stems]
+    return [*lines, "", "Files: " + ", ".join(f"[{name}]({shown.place}/{name})" for name in files) + _more(shown)]
+
+
+def _more(shown: ShownSamples) -> str:
+    """The end of a sentence: how many pieces the folder holds besides."""
+    more = len({Path(name).stem for name in shown.files}) - len(shown.stems)
+    return f"; {more} more pieces in `{shown.place}`." if more else "."
 
 
 def _table(rows: Sequence[dict[str, str]]) -> str:

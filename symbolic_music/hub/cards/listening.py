@@ -19,7 +19,7 @@ from symbolic_music.score.transforms.edit import count_bars, count_notes
 NUM_HEARD = 6
 # What a model does by itself comes first; a composer's continuations are on its card.
 _KINDS = ("composed", "filled", "continued")
-_COMMAND = re.compile(r"The first of `([^`]+)`")
+_COMMAND = re.compile(r"`(symbolic-music (?:generate|infill) [^`]*--num-samples [^`]*)`")
 _WIDTH = 320
 
 
