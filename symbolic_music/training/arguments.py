@@ -34,6 +34,8 @@ from symbolic_music.score.errors import ScoreError
 logger = logging.get_logger(__name__)
 
 USER_ERROR_EXIT_CODE = 2
+VALIDATION_METRICS = ("loss", "structural_loss", "bits_per_note", "bits_per_bar")
+"""What validation measures of each model, and the best one may be chosen by; the least is the best."""
 
 
 class TrainingError(ValueError):
@@ -253,6 +255,11 @@ class MusicTrainingArguments(TrainingArguments):
             raise TrainingError(f"--structural_loss_weight must not be negative: {self.structural_loss_weight}")
         if self.rest_loss_weight < 0:
             raise TrainingError(f"--rest_loss_weight must not be negative: {self.rest_loss_weight}")
+        if (self.metric_for_best_model or "loss").removeprefix("eval_") not in VALIDATION_METRICS:
+            known = f"expected one of {', '.join(VALIDATION_METRICS)}"
+            raise TrainingError(f"--metric_for_best_model is {self.metric_for_best_model}: {known}")
+        if self.greater_is_better is None:
+            self.greater_is_better = False  # transformers takes what is not named a loss for an accuracy
         if self.label_smoothing_factor:
             raise TrainingError("--label_smoothing_factor is the Trainer's own; use --label_smoothing")
         if self.max_minutes is not None and self.max_minutes <= 0:

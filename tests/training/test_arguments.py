@@ -109,6 +109,7 @@ def test_the_processor_is_told_which_file_key_is_unknown(tmp_path):
         ("sample_bars: 0\n", "--sample_bars is 0; expected 1 or more"),
         ("context_length: 100\n", "--context_length is 100; expected the block size or more"),
         ("optim: nonsense\n", "nonsense"),
+        ("metric_for_best_model: nonsense\n", "is nonsense: expected one of loss, structural_loss, bits_per_note"),
         ("deepspeed: x.json\n", "deepspeed"),
     ],
 )
@@ -116,6 +117,12 @@ def test_a_wrong_value_is_one_line(tmp_path, text, complaint):
     with pytest.raises(TrainingError, match=complaint) as caught:
         parse(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["loss", "bits_per_note", "eval_bits_per_bar"])
+def test_the_least_is_the_best(tmp_path, name):
+    _, _, training = parse(tmp_path, f"metric_for_best_model: {name}\n")
+    assert training.greater_is_better is False
 
 
 def test_a_refused_deepspeed_file_leaves_no_trace_in_the_process(tmp_path):
