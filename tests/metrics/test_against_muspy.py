@@ -9,12 +9,12 @@
 import random
 
 import pytest
+from metrics.pieces import melody, piece
 
 from symbolic_music.metrics import pitch, rhythm, texture
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import read_midi
-from tests.metrics.pieces import melody, piece
 
 muspy = pytest.importorskip("muspy", reason="muspy is not installed; see this file's first lines")
 

@@ -1,9 +1,9 @@
 """Whether pieces are what was asked for."""
 
 import pytest
+from metrics.pieces import EMPTY, band, melody, piece
 
 from symbolic_music.metrics.control import Controls, control_accuracy, kept_controls
-from tests.metrics.pieces import EMPTY, band, melody, piece
 
 WALTZ = band(
     [(40, False, melody(60, 62, 64)), (0, False, melody(48, start=3)), (0, True, [(0, 1, 36)]), (9, False, [])],

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from metrics.pieces import melody, piece
 
 from symbolic_music.metrics.control import Controls, control_accuracy
 from symbolic_music.metrics.loading import MODULES, load_metric, module_folder
 from symbolic_music.metrics.statistics import compare_pieces, describe_pieces
 from symbolic_music.score.midi.io import midi_bytes, write_midi
-from tests.metrics.pieces import melody, piece
 
 evaluate = pytest.importorskip("evaluate")
 

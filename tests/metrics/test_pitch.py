@@ -3,9 +3,9 @@
 import math
 
 import pytest
+from metrics.pieces import EMPTY, ONLY_DRUMS, melody, piece
 
 from symbolic_music.metrics.pitch import pitch_class_entropy, pitch_range, scale_consistency
-from tests.metrics.pieces import EMPTY, ONLY_DRUMS, melody, piece
 
 
 def test_pitch_range_leaves_out_drums():

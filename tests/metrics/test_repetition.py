@@ -1,9 +1,9 @@
 """Metrics of repetition against values worked out by hand."""
 
 import pytest
+from metrics.pieces import EMPTY, ONLY_DRUMS, SINGLE_NOTE, band, melody, piece
 
 from symbolic_music.metrics.repetition import ngram_repetition, repeated_bars
-from tests.metrics.pieces import EMPTY, ONLY_DRUMS, SINGLE_NOTE, band, melody, piece
 
 
 def test_repeated_bars_need_the_same_pitches_and_octaves():

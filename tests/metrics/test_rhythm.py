@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from metrics.pieces import EMPTY, NOTES, SINGLE_NOTE, in_quarters, melody, piece
 
 from symbolic_music.metrics.rhythm import groove_consistency, grooving_similarity, notes_per_bar, notes_per_second
-from tests.metrics.pieces import EMPTY, NOTES, SINGLE_NOTE, in_quarters, melody, piece
 
 STEADY = piece([(bar * 4 + beat, 1, 60) for bar in range(3) for beat in range(4)])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metrics.pieces import EMPTY, NOTES, ONLY_DRUMS, SINGLE_NOTE, in_quarters, melody, piece
 
 from symbolic_music.metrics.statistics import (
     STATISTICS,
@@ -16,7 +17,6 @@ from symbolic_music.metrics.statistics import (
     measure_piece,
     measure_pieces,
 )
-from tests.metrics.pieces import EMPTY, NOTES, ONLY_DRUMS, SINGLE_NOTE, in_quarters, melody, piece
 
 OF_SECONDS = {name for name in STATISTICS if name.startswith("structure")} | {"notes per second"}
 SHARES = {name for name in STATISTICS if "notes" not in name and "(" not in name and name != "polyphony"}

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from metrics.pieces import EMPTY, ONLY_DRUMS, SINGLE_NOTE, melody, piece
 
 from symbolic_music.metrics.notes import NoteTable
 from symbolic_music.metrics.structure import PENALTY, bar_similarities, fitness, structure_indicator
-from tests.metrics.pieces import EMPTY, ONLY_DRUMS, SINGLE_NOTE, melody, piece
 
 A, B, C = (60, 62, 64, 65), (67, 67, 69, 67), (61, 66, 63, 68)
 

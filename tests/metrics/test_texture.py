@@ -1,9 +1,9 @@
 """Metrics of what sounds together against values worked out by hand."""
 
 import pytest
+from metrics.pieces import EMPTY, ONLY_DRUMS, SINGLE_NOTE, band, melody, piece
 
 from symbolic_music.metrics.texture import empty_beat_rate, polyphony, polyphony_rate, rest_share
-from tests.metrics.pieces import EMPTY, ONLY_DRUMS, SINGLE_NOTE, band, melody, piece
 
 
 def test_polyphony_is_a_mean_over_sounding_time():

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from events.random_music import contents, event_tables, random_walks, scores, walk_weights
 from hypothesis import given, settings
 from miditok.classes import TokSequence
 
 from symbolic_music.events.remi.codec import RemiCodec, RemiSettings
 from symbolic_music.score.midi.io import read_midi
-from tests.events.random_music import contents, event_tables, random_walks, scores, walk_weights
 
 CODECS = {
     "first edition": RemiCodec(RemiSettings(long_meters=(), tempo_range=(40, 240), num_tempos=41, edition=1)),

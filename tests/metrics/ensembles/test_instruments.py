@@ -1,9 +1,9 @@
 """Who plays: line-ups and shares, by hand."""
 
 import pytest
+from metrics.pieces import EMPTY, ONLY_DRUMS, band, melody
 
 from symbolic_music.metrics.ensembles.instruments import LINEUPS, instrument_shares, instruments_of, lineup_of
-from tests.metrics.pieces import EMPTY, ONLY_DRUMS, band, melody
 
 NOTES = melody(60, 62)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from chorales import chorales, with_pitches_shuffled
 from hypothesis import given, settings
+from metrics.pieces import EMPTY, NOTES, ONLY_DRUMS, SINGLE_NOTE, in_quarters, melody, piece
 
 from symbolic_music.metrics.harmony.chord_tones import chord_tone_share
-from tests.metrics.pieces import EMPTY, NOTES, ONLY_DRUMS, SINGLE_NOTE, in_quarters, melody, piece
 
 
 def chord(*pitches, at=0, lasting=1):

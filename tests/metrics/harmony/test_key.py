@@ -4,13 +4,13 @@ import math
 
 import pytest
 from chorales import chorales
+from metrics.pieces import EMPTY, ONLY_DRUMS, melody, piece
 from symusic.core import ScoreTick
 
 from symbolic_music.metrics.harmony.key import Key, find_key, share_in_key
 from symbolic_music.metrics.notes import NoteTable
 from symbolic_music.score.midi.io import write_midi
 from symbolic_music.score.transforms.edit import transpose
-from tests.metrics.pieces import EMPTY, ONLY_DRUMS, melody, piece
 
 C_MAJOR = piece(melody(60, 62, 64, 65, 67, 69, 71, 72, 67, 64, 60))
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import tiny_run
+from metrics.pieces import EMPTY, band, melody, piece
 from tiny_model import tiny_model, tiny_processor
 
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
@@ -19,7 +20,6 @@ from symbolic_music.training.held_out.continuations import (
     choose_prompts,
     continue_pieces,
 )
-from tests.metrics.pieces import EMPTY, band, melody, piece
 
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
