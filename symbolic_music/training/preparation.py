@@ -168,6 +168,8 @@ def build_infill_model(
     Raises:
         TrainingError: when the sizes contradict each other.
     """
+    if arguments.start_from is not None:
+        raise TrainingError("--start_from is of a model without masks: name one that fills by --model")
     if not encoder_decoder:
         return build_model(arguments, processor, context_length)
     if arguments.position_encoding is not None or arguments.embedding_size is not None:

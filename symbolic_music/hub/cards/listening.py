@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symbolic_music._yaml import read_mapping
-from symbolic_music.hub.cards.samples import SAMPLES_FOLDER
+from symbolic_music.hub.cards.samples import NUM_KEPT, SAMPLES_FOLDER
 from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.programs import DRUMS, program_name
 from symbolic_music.score.transforms.edit import count_bars, count_notes
 
-NUM_HEARD = 6
 # What a model does by itself comes first; a composer's continuations are on its card.
 _KINDS = ("composed", "filled", "continued")
 _COMMAND = re.compile(r"`(symbolic-music (?:generate|infill) [^`]*--num-samples [^`]*)`")
 _WIDTH = 320
+_SOUNDS = {"listen": ".mp3", "MIDI": ".mid", "ABC": ".abc"}
+_PICTURES = {"Piano roll": ".png", "Notation": ".svg"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def listening_page(folders: Sequence[Path], judgements: Sequence[Judgement], com
     lines = [
         "# Listen",
         "",
-        f"The first samples of each model, at most {NUM_HEARD}, by the command that made them. None was picked.",
+        f"The first samples of each model, at most {NUM_KEPT}, by the command that made them. None was picked.",
         "",
     ]
     for shown in models.values():
@@ -92,7 +93,7 @@ class _Shown:
         if not kinds:
             raise PublishError(f"{folder} has no samples; expected a shipped model with {SAMPLES_FOLDER}/composed")
         self.place = f"{SAMPLES_FOLDER}/{kinds[0]}"
-        self.stems = sorted(path.stem for path in (folder / self.place).glob("*.mid"))[:NUM_HEARD]
+        self.stems = sorted(path.stem for path in (folder / self.place).glob("*.mid"))[:NUM_KEPT]
 
     def section(self) -> list[str]:
         """Heading, command and a row for each sample."""
@@ -122,10 +123,6 @@ class _Shown:
         programs = dict.fromkeys(DRUMS if track.is_drum else track.program for track in score.tracks)
         names = ", ".join("drums" if program == DRUMS else program_name(program) for program in programs)
         return f"{count_notes(score):,} notes, {count_bars(score)} bars: {names}"
-
-
-_SOUNDS: Mapping[str, str] = {"listen": ".mp3", "MIDI": ".mid", "ABC": ".abc"}
-_PICTURES: Mapping[str, str] = {"Piano roll": ".png", "Notation": ".svg"}
 
 
 def _judged(judgement: Judgement, models: Mapping[str, _Shown]) -> str:
