@@ -1,4 +1,4 @@
-"""Set models side by side: one table of their reports, in units that no tokenizer changes.
+"""Set models side by side in units that no tokenizer changes: their reports, and their losses on the same pieces.
 
 python train/compare_models.py --reports model_cards/*/ --output model_cards/README.md
 """
@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from symbolic_music._command import shown_command
-from symbolic_music.report.comparison import comparison_text, read_reports
+from symbolic_music.report.comparison import comparison_text, read_losses, read_reports
 from symbolic_music.report.errors import ReportError
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 
@@ -23,7 +23,7 @@ def main() -> None:
         raise TrainingError("--reports: expected folders with a report.json each, found no folder")
     try:
         reports = read_reports(folders)
-        text = comparison_text(reports, shown_command())
+        text = comparison_text(reports, read_losses(folders), shown_command())
     except (ReportError, KeyError, TypeError) as error:
         raise TrainingError(f"--reports: {error} ({type(error).__name__})") from error
     arguments.output.write_text(text, encoding="utf-8")

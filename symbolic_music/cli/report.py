@@ -31,6 +31,9 @@ def add_evaluate(commands: Any) -> None:
         help="YAML or JSON: the kind of each source, or a dataset's recipe; adds tables by kind",
     )
     parser.add_argument(
+        "--loss-pieces", type=int, metavar="N", help="score N held-out pieces, evenly spaced (default: all)"
+    )
+    parser.add_argument(
         "--continuations", type=int, metavar="N", help="also have N held-out pieces continued, such as 100"
     )
     parser.add_argument(
@@ -69,7 +72,7 @@ def _settings(options: argparse.Namespace):
     from symbolic_music.training.held_out.continuations import FEWEST, ContinuationSettings
     from symbolic_music.training.held_out.kinds import read_kinds
 
-    least = dict.fromkeys(("num_samples", "num_free_samples", "prompt_bars", "continued_bars"), 1)
+    least = dict.fromkeys(("num_samples", "num_free_samples", "loss_pieces", "prompt_bars", "continued_bars"), 1)
     for name, fewest in (least | {"continuations": FEWEST}).items():
         value = getattr(options, name)
         if value is not None and value < fewest:
@@ -97,5 +100,6 @@ def _settings(options: argparse.Namespace):
         sampling=sampling,
         read_as_abc=options.read_as_abc,
         kinds=kinds,
+        loss_pieces=options.loss_pieces,
         continuations=continuations,
     )

@@ -18,7 +18,7 @@ from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.hub.cards.composer import PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE, filler_card
 from symbolic_music.hub.cards.samples import read_samples
-from symbolic_music.hub.cards.sections import PLOTS, REPORT_FILE
+from symbolic_music.hub.cards.sections import PIECE_LOSSES_FILE, PLOTS, REPORT_FILE
 from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.models.hub_code import saving_code
@@ -67,6 +67,8 @@ def assemble_model(
         _write_folder(checkpoint, partial, model, processor, card, figures["sampling"]["options"])
         _write_results(partial, {TRAINING_FILE: training, REPORT_FILE: figures})
         _copy_plots(report, partial / PLOTS_FOLDER)
+        if (report / PIECE_LOSSES_FILE).exists():  # reports of earlier versions have none
+            shutil.copy(report / PIECE_LOSSES_FILE, partial)
         for sample in shown:
             sample.copy_to(partial)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE
 from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
-from symbolic_music.hub.cards.sections import PIECE_KINDS, REPORT_FILE
+from symbolic_music.hub.cards.sections import PIECE_KINDS, PIECE_LOSSES_FILE, REPORT_FILE
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.report.errors import ReportError
+from symbolic_music.report.piece_losses import PieceLoss, compare_on_same_pieces, read_piece_losses
 
 
 def read_reports(folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
@@ -49,11 +50,24 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ReportError(f"{path}: expected the figures that `symbolic-music evaluate` writes ({error})") from error
 
 
-def comparison_text(reports: Mapping[str, Mapping[str, Any]], command: str) -> str:
+def read_losses(folders: Sequence[Path]) -> dict[str, list[PieceLoss]]:
+    """What held-out pieces cost, by the name of the folder, of those that hold it.
+
+    Raises:
+        ReportError: when a table cannot be read.
+    """
+    paths = {folder.name: folder / PIECE_LOSSES_FILE for folder in folders}
+    return {name: read_piece_losses(path) for name, path in paths.items() if path.exists()}
+
+
+def comparison_text(
+    reports: Mapping[str, Mapping[str, Any]], losses: Mapping[str, Sequence[PieceLoss]], command: str
+) -> str:
     """A page that sets models side by side.
 
     Args:
         reports: figures, by the model's name.
+        losses: of pieces, by the model's name, where they are known.
         command: that writes the page.
     """
     rows = {name: _summary(figures) for name, figures in reports.items()}
@@ -71,6 +85,7 @@ def comparison_text(reports: Mapping[str, Mapping[str, Any]], command: str) -> s
         "|---|" + "---|" * len(columns),
         *(f"| [{name}]({name}) | {' | '.join(row.values())} |" for name, row in rows.items()),
         "",
+        *_on_same_pieces(reports, losses),
         *_distances(reports),
         "",
         "```",
@@ -120,6 +135,51 @@ def _copies(memorisation: Mapping[str, Any], name: str, kind: str | None, patter
 
 def _with_interval(value: float, interval: Mapping[str, float] | None) -> str:
     return f"{value:.3f} {in_brackets(interval)}" if interval else f"{value:.3f}"
+
+
+def _on_same_pieces(reports: Mapping[str, Mapping[str, Any]], losses: Mapping[str, Sequence[PieceLoss]]) -> list[str]:
+    """A table for each split that at least two models were scored on."""
+    by_split: dict[str, dict[str, Sequence[PieceLoss]]] = {}
+    for name, rows in losses.items():
+        by_split.setdefault(reports[name]["loss"]["split_hash"], {})[name] = rows
+    found = {split: compare_on_same_pieces(models) for split, models in by_split.items()}
+    tables = {split: compared for split, compared in found.items() if compared}
+    if not tables:
+        return []
+    lines = [
+        "## On the same held-out pieces",
+        "",
+        "Bits per note of the pieces that all models of a table were scored on, the cheapest model first; by how much "
+        "each of the others is dearer, on the same resamples of near-duplicate groups; and the bits per note of each "
+        "kind of music. A notation that rounds time writes a few notes fewer: each model pays for its own.",
+        "",
+    ]
+    for split, compared in sorted(tables.items()):
+        lines += [*_same_pieces_table(split, compared, reports), ""]
+    return lines
+
+
+def _same_pieces_table(split: str, compared: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    kinds = sorted({kind for row in compared["models"] for kind in row["by_kind"]})
+    head = ["writes", "parameters", "bits per note", "dearer by", "tokens per note", *kinds]
+    lines = [
+        f"Split `{split[:8]}`: {compared['pieces']:,} pieces in {compared['groups']:,} groups.",
+        "",
+        f"| model | {' | '.join(head)} |",
+        "|---|" + "---|" * len(head),
+    ]
+    for row in compared["models"]:
+        figures = reports[row["model"]]
+        cells = [
+            figures["codec"],
+            f"{figures['parameters'] / 1e6:.2f}M",
+            _with_interval(row["bits_per_note"], row),
+            _with_interval(row["dearer_by"]["bits_per_note"], row["dearer_by"]) if row["dearer_by"] else "-",
+            f"{row['tokens_per_note']:.2f}",
+            *(f"{row['by_kind'][kind]:.2f}" if kind in row["by_kind"] else "-" for kind in kinds),
+        ]
+        lines.append(f"| [{row['model']}]({row['model']}) | {' | '.join(cells)} |")
+    return lines
 
 
 def _distances(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -25,11 +25,13 @@ from symbolic_music.metrics.statistics import compare_measured, left_out, measur
 from symbolic_music.report.continuations import measure_continuations
 from symbolic_music.report.controls import measure_control
 from symbolic_music.report.errors import ReportError
+from symbolic_music.report.piece_losses import PieceLoss, gather_pieces
 from symbolic_music.report.samples import SampledPieces, sample_pieces
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.evaluation import evaluate_split
 from symbolic_music.training.held_out.continuations import ContinuationSettings
 from symbolic_music.training.memorisation_evaluation import Pieces, split_pieces, training_index
+from symbolic_music.training.preparation import choose_split
 from symbolic_music.training.sampling_evaluation import readability, sampled_rests, validity
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
 
@@ -49,6 +51,7 @@ class ReportSettings:
         sampling: how to sample.
         read_as_abc: whether abc2midi and music21 are to read the samples.
         kinds: the kind of each source of the dataset, for tables by kind; see `training.held_out.kinds`.
+        loss_pieces: score so many held-out pieces, evenly spaced; None for all.
         continuations: how many held-out pieces the model is to continue; None for none.
     """
 
@@ -60,6 +63,7 @@ class ReportSettings:
     sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(max_length=512, batch_size=50))
     read_as_abc: bool = False
     kinds: dict[str, str] = field(default_factory=dict)
+    loss_pieces: int | None = None
     continuations: ContinuationSettings | None = None
 
 
@@ -71,11 +75,13 @@ class Report:
         figures: JSON.
         pieces: that were sampled under the grammar and decode.
         measured: by "sampled" and "human", by statistic, a value for each piece.
+        losses: what each held-out piece cost.
     """
 
     figures: dict[str, Any]
     pieces: list[ScoreTick]
     measured: dict[str, dict[str, np.ndarray]]
+    losses: list[PieceLoss]
 
 
 def evaluate_model(
@@ -108,8 +114,9 @@ def evaluate_model(
         "tokenizer_hash": tokenizer_hash(processor),
     }
     human = split_pieces(splits, [settings.split], settings.dataset, processor.codec)
-    loss_of = about | {"kinds": settings.kinds}
+    loss_of = about | {"kinds": settings.kinds, "loss_pieces": settings.loss_pieces}
     loss = _kept(parts / "loss.json", loss_of, lambda: _measure_loss(model, processor, splits, settings))
+    losses = gather_pieces(loss.pop("per_piece"))
     free = _sample(model, processor, settings, parts, use_grammar=False)
     constrained = _sample(model, processor, settings, parts, use_grammar=True)
     scores = [piece.score for piece in constrained.pieces if piece.score is not None]
@@ -138,15 +145,15 @@ def evaluate_model(
         else None,
         "pieces": {"sampled": len(scores), "human": len(human.scores), "refused": dict(sorted(human.refused.items()))},
     }
-    return Report(figures, scores, measured)
+    return Report(figures, scores, measured, losses)
 
 
 def _measure_loss(
     model: PreTrainedModel, processor: MusicProcessor, splits: DatasetDict, settings: ReportSettings
 ) -> dict[str, Any]:
+    pieces = choose_split(splits, settings.split, settings.dataset, settings.loss_pieces)
     on_batch = _bar("score held-out pieces", None, "window")
-    loss = evaluate_split(model, processor, splits[settings.split], on_batch=on_batch, kinds=settings.kinds)
-    return {name: value for name, value in loss.items() if name != "per_piece"}
+    return evaluate_split(model, processor, pieces, on_batch=on_batch, kinds=settings.kinds)
 
 
 def _measure_copies(

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from symbolic_music.hub.cards.model_index import model_index_yaml
-from symbolic_music.hub.cards.sections import PLOTS, REPORT_FILE, measured_sections
+from symbolic_music.hub.cards.sections import PIECE_LOSSES_FILE, PLOTS, REPORT_FILE, measured_sections
 from symbolic_music.report.evaluate import Report
+from symbolic_music.report.piece_losses import write_piece_losses
 from symbolic_music.report.plots import draw_distributions, draw_loss_by_bar
 from symbolic_music.report.typical import choose_pieces, distances_to_human
 from symbolic_music.score.midi.io import write_midi
@@ -23,7 +24,7 @@ _WHY_SHOWN = {
 
 
 def write_report(report: Report, folder: Path, about: dict[str, Any]) -> None:
-    """Write `report.json`, `report.md`, `model_index.yaml`, plots, and `samples/` with every piece as MIDI.
+    """Write the figures, what each held-out piece cost, text, plots, and `samples/` with every piece as MIDI.
 
     Args:
         report: what was measured.
@@ -53,6 +54,7 @@ def write_report(report: Report, folder: Path, about: dict[str, Any]) -> None:
     }
     figures = report.figures | about | {"shown": shown}
     (folder / REPORT_FILE).write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_piece_losses(report.losses, folder / PIECE_LOSSES_FILE)
     (folder / TEXT_FILE).write_text(report_text(figures), encoding="utf-8")
     name = Path(figures["settings"]["model"]).name
     (folder / MODEL_INDEX_FILE).write_text(model_index_yaml(name, figures), encoding="utf-8")

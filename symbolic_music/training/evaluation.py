@@ -94,7 +94,10 @@ def evaluate_split(
             on_batch(len(batch))
     sources = [piece.source for piece in scores]
     labels = {"source": sources} | ({"kind": kinds_of(sources, kinds)} if kinds else {})
-    return summarise_scores(scores, seed) | {
+    summary = summarise_scores(scores, seed)
+    for index, kind in enumerate(labels.get("kind", [])):
+        summary["per_piece"][index]["kind"] = kind
+    return summary | {
         "by_bar": bits_per_note_by_single_bar(scores, seed),
         **{f"by_{name}": bits_per_note_by_label(scores, of_piece, seed) for name, of_piece in labels.items()},
         "refused": dict(sorted(refused.items())),

@@ -100,7 +100,7 @@ def test_card_and_folder(trained, ten_tunes, tmp_path):
     likeness = {"mean_distance_to_human": 0.456, "mean_overlapping_area": 0.789}
     copies = {"covered_by_copies": 0.5, "covered_by_copies_in_human_pieces": 0.375}
     assert results == {"bits_per_note": 2.3456, "fill_validity": 0.995} | likeness | copies
-    (row,) = (line for line in comparison_text(read_reports([output]), "").splitlines() if "](model)" in line)
+    (row,) = (line for line in comparison_text(read_reports([output]), {}, "").splitlines() if "](model)" in line)
     assert "fills bars | 4.78M | 1,234 windows, split `5p11th45` | 2.346 [2.111, 2.555] | 199 of 200 | 87 of" in row
     assert "0.46 | 0.79 | 50.0% (37.5%)" in row
     assert row.endswith("| 76 | 99 |")

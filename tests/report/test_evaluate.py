@@ -16,7 +16,7 @@ from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSet
 from symbolic_music.metrics.statistics import STATISTICS
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
-from symbolic_music.report.comparison import comparison_text, read_reports
+from symbolic_music.report.comparison import comparison_text, read_losses, read_reports
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
@@ -66,7 +66,7 @@ def test_a_report_is_figures_text_pictures_and_pieces(report):
     assert len(list((report / "samples").glob("*.mid"))) == 7
     names = {path.name for path in report.iterdir() if path.is_file()}
     pictures = {"typical.png", "best.png", "worst.png", "distributions.png", "loss_by_bar.png"}
-    assert names == {"report.json", "report.md", "model_index.yaml"} | pictures
+    assert names == {"report.json", "report.md", "losses.csv", "model_index.yaml"} | pictures
     for name in pictures:
         assert (report / name).read_bytes()[:4] == b"\x89PNG"
 
@@ -132,13 +132,17 @@ def test_mistakes_are_one_line(place, report, capsys, flags, said):
 def test_models_stand_side_by_side_in_one_table(report, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "report.json").write_bytes((report / "report.json").read_bytes())
+        for file in ("report.json", "losses.csv"):
+            (tmp_path / name / file).write_bytes((report / file).read_bytes())
     reports, output = ["--reports", tmp_path / "two", tmp_path / "one"], tmp_path / "table.md"
     run_script("compare_models", *reports, "--output", output, expected=0, fresh=True)
     text = output.read_text()
     assert text.index("| [one](one) |") < text.index("| [two](two) |")
     assert f"{figures(report)['loss']['bits_per_note']:.3f} [" in text
-    assert text == comparison_text(read_reports([tmp_path / "one", tmp_path / "two"]), text.split("```")[1].strip())
+    folders = [tmp_path / "one", tmp_path / "two"]
+    assert text == comparison_text(read_reports(folders), read_losses(folders), text.split("```")[1].strip())
+    assert f"{tiny_run.SPLIT_SIZES[SPLIT]} pieces in 3 groups" in text
+    assert "0.000 [0.000, 0.000]" in text  # the same model twice: no difference
     missing = run_script("compare_models", *reports, tmp_path, "--output", output, expected=2)
     assert "expected the figures that `symbolic-music evaluate` writes" in missing.stderr
 
@@ -193,7 +197,7 @@ def test_every_kind_of_model_has_the_same_report(place, report, tmp_path, save, 
     assert found["sampling"]["with_grammar"]["valid"] == 7
     assert found.keys() == figures(report).keys()
     assert found["statistics"].keys() == figures(report)["statistics"].keys()
-    table = comparison_text(read_reports([report, output]), "")
+    table = comparison_text(read_reports([report, output]), {}, "")
     rows = [line.split("|") for line in table.splitlines() if line.startswith(("| model |", "| [report"))]
     assert len(rows) == 3
     assert len(set(map(len, rows))) == 1

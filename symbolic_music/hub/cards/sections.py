@@ -11,6 +11,7 @@ from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.metrics.memorisation_report import copies_table
 
 REPORT_FILE = "report.json"
+PIECE_LOSSES_FILE = "losses.csv"
 PLOTS = {"loss": "loss_by_bar.png", "distributions": "distributions.png"}
 PIECE_KINDS = ("with_grammar", "without_grammar")
 
