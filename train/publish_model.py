@@ -17,9 +17,11 @@ from pathlib import Path
 
 import yaml
 
+from symbolic_music.hub.assembly.composer import assemble_model
+from symbolic_music.hub.assembly.filler import assemble_filler
+from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES
 from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.publish import WEIGHT_DTYPES, assemble_filler, assemble_model
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "model_cards"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from tiny_model import save_checkpoint
 
+from symbolic_music.hub.assembly.composer import TRAINING_FILE
 from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.cards.sections import PLOTS, REPORT_FILE
-from symbolic_music.hub.publish import TRAINING_FILE
 
 TEMPLATE, TEMPLATE_INFILL = (
     Path(__file__).parents[2] / "model_cards" / name for name in ("template.md", "template_infill.md")

@@ -12,9 +12,9 @@ import symbolic_music
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
+from symbolic_music.hub.assembly.filler import assemble_filler
 from symbolic_music.hub.cards.filler import INFILLING_FILE
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.publish import assemble_filler
 from symbolic_music.hub.upload import plan_publication
 from symbolic_music.report.comparison import comparison_text, read_reports
 from symbolic_music.tokenization.build import build_word_level_tokenizer

@@ -13,10 +13,10 @@ from made_up_results import FACTS, TEMPLATE, save_trained
 from transformers import AutoModelForCausalLM, AutoProcessor
 
 import symbolic_music
+from symbolic_music.hub.assembly.composer import TRAINING_FILE, assemble_model
 from symbolic_music.hub.cards.composer import PLOTS_FOLDER, model_card
 from symbolic_music.hub.cards.sections import PLOTS, REPORT_FILE
 from symbolic_music.hub.errors import PublishError
-from symbolic_music.hub.publish import TRAINING_FILE, assemble_model
 
 
 @pytest.fixture(scope="module")
