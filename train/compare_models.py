@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from symbolic_music._command import shown_command
-from symbolic_music.report.comparison import comparison_text, read_losses, read_reports
+from symbolic_music.report.comparison import comparison_text, read_adaptations, read_losses, read_reports
 from symbolic_music.report.errors import ReportError
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 
@@ -23,11 +23,12 @@ def main() -> None:
         raise TrainingError("--reports: expected folders with a report.json each, found no folder")
     try:
         reports = read_reports(folders)
-        text = comparison_text(reports, read_losses(folders), shown_command())
+        adapted = read_adaptations(folders)
+        text = comparison_text(reports, read_losses(folders), shown_command(), adapted)
     except (ReportError, KeyError, TypeError) as error:
         raise TrainingError(f"--reports: {error} ({type(error).__name__})") from error
     arguments.output.write_text(text, encoding="utf-8")
-    print(f"written to {arguments.output}: {len(reports)} models")
+    print(f"written to {arguments.output}: {len(reports) + len(adapted)} models")
 
 
 if __name__ == "__main__":

@@ -33,16 +33,18 @@ from symbolic_music.data.sources.folders import list_directory
 from symbolic_music.data.sources.units import CorpusError
 from symbolic_music.events.voices.track_text import TrackTextSettings
 from symbolic_music.generation.loading import load_model
-from symbolic_music.hub.cards.adaptation import adaptation_card
+from symbolic_music.hub.cards.adapted import ADAPTATION_FILE
+from symbolic_music.hub.cards.runs.adaptation import adaptation_card
+from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors, parse_as
 from symbolic_music.training.callbacks import show_progress
 from symbolic_music.training.evaluation import evaluate_split
+from symbolic_music.training.held_out.scores import bootstrap_difference, scores_of_rows
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
 from symbolic_music.training.preparation import choose_split, load_splits, load_text_model
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 from symbolic_music.training.trainer import MusicTrainer
 
-ADAPTATION_FILE = "adaptation.json"
 MAX_WINDOW_BARS = 64
 # A text model's context can be many thousand tokens; windows of music are shorter.
 TEXT_BLOCK_SIZE = 1024
@@ -180,6 +182,8 @@ def main() -> None:
     trainer.train()
     training_minutes = (time.monotonic() - training_started) / 60
     after = evaluate_split(model, processor, test)
+    scores_after, scores_before = (scores_of_rows(found["per_piece"]) for found in (after, before))
+    cheaper_by = bootstrap_difference(scores_after, scores_before, args.seed)
     curve = [{"step": 0, "epoch": 0.0, "bits_per_note": unadapted}, *validation_curve(trainer)]
     base = arguments.model or arguments.base_model
     merged = save_adapted(model, processor, output, base)
@@ -191,6 +195,7 @@ def main() -> None:
         "pieces": {name: len(split) for name, split in sorted(splits.items())},
         "before": before,
         "after": after,
+        "cheaper_by": cheaper_by,
         "validation": curve,
         "best": min(curve[1:], key=lambda point: point["bits_per_note"]),
         "parameters": trained,
@@ -205,6 +210,8 @@ def main() -> None:
     for folder, library in ((output, "transformers"), (output / ADAPTER_FOLDER, "peft")):
         (folder / "README.md").write_text(adaptation_card(adaptation, library), encoding="utf-8")
     print(f"after: {after['bits_per_note']:.3f} bits/note, {training_minutes:.1f} minutes of training")
+    if cheaper_by:
+        print(f"cheaper by {cheaper_by['bits_per_note']:.3f} bits/note {in_brackets(cheaper_by)}")
     print(f"best validation at step {adaptation['best']['step']} of {curve[-1]['step']}; {output} holds the model")
 
 

@@ -6,23 +6,31 @@ python train/publish_model.py --checkpoint runs/infill-folk --filling runs/infil
     --beside runs/infill-folk/beside.json --facts train/cards/infill-transformer-folk.yaml \
     --output model_cards/infill-transformer-folk
 
-A model that composes has a report, one that fills masked bars has what `evaluate_infill.py` wrote. What a card says
-around its figures stands in a template.
+python train/publish_model.py --checkpoint runs/gpt2-lieder --facts train/cards/gpt2-lieder.yaml \
+    --adapter-output model_cards/gpt2-lora-lieder --output model_cards/gpt2-lieder
+
+A model that composes has a report, one that fills masked bars has what `evaluate_infill.py` wrote, one that was
+adapted with LoRA has its figures beside it and becomes two folders. What a card says around its figures stands in a
+template.
 """
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
+from symbolic_music.hub.assembly.adapted import assemble_adapted
 from symbolic_music.hub.assembly.composer import assemble_model
 from symbolic_music.hub.assembly.filler import assemble_filler
 from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES
+from symbolic_music.hub.cards.adapted import AdaptedFacts
 from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.errors import PublishError
 
+Facts = TypeVar("Facts", bound=ModelFacts)
 TEMPLATES = Path(__file__).resolve().parents[1] / "model_cards"
 
 
@@ -33,10 +41,15 @@ def parse_arguments() -> argparse.Namespace:
     evaluated = parser.add_mutually_exclusive_group(required=True)
     evaluated.add_argument("--report", type=Path, help="folder that `symbolic-music evaluate` wrote")
     evaluated.add_argument("--filling", type=Path, help="file that `evaluate_infill.py` wrote")
+    evaluated.add_argument(
+        "--adapter-output", type=Path, help="of a model adapted with LoRA: the adapter's own folder; must not exist"
+    )
     parser.add_argument("--beside", type=Path, help="file that `compare_infill.py` wrote; needed with --filling")
     parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
     parser.add_argument(
-        "--template", type=Path, help="Jinja; default: `model_cards/template.md` or `template_infill.md`"
+        "--template",
+        type=Path,
+        help="Jinja; default: `template.md`, `template_infill.md` or `template_adapted.md` of `model_cards/`",
     )
     parser.add_argument(
         "--samples",
@@ -50,27 +63,32 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_facts(path: Path) -> ModelFacts:
-    """The facts of a YAML file; `ablations` names the `ablations.json` that `ablation_study.py` wrote."""
+def read_facts(path: Path, kind: type[Facts]) -> Facts:
+    """The facts of a YAML file; `ablations` names a file of `ablation_study.py`, `attribution` one of a dataset."""
     try:
         facts = yaml.safe_load(path.read_text(encoding="utf-8"))
         if "ablations" in facts:
             facts["ablations"] = json.loads(Path(facts["ablations"]).read_text(encoding="utf-8"))["table"]
-        return ModelFacts(**facts)
-    except (TypeError, KeyError, ValueError, yaml.YAMLError) as error:
+        if "attribution" in facts:
+            facts["attribution"] = Path(facts["attribution"]).read_text(encoding="utf-8")
+        return kind(**facts)
+    except (OSError, TypeError, KeyError, ValueError, yaml.YAMLError) as error:
         raise PublishError(f"{path}: {error}") from error
 
 
 def main() -> None:
     """Read the facts, assemble, report the size."""
     arguments = parse_arguments()
-    facts = read_facts(arguments.facts)
+    facts = read_facts(arguments.facts, AdaptedFacts if arguments.adapter_output else ModelFacts)
     dtype, samples, output = arguments.dtype, arguments.samples, arguments.output
     if bool(arguments.filling) != bool(arguments.beside):
         raise PublishError("--filling and --beside go together")
-    template = arguments.template or TEMPLATES / ("template_infill.md" if arguments.filling else "template.md")
     checkpoint, filling, beside = arguments.checkpoint, arguments.filling, arguments.beside
-    if filling:
+    kind = "template_infill.md" if filling else "template_adapted.md" if arguments.adapter_output else "template.md"
+    template = arguments.template or TEMPLATES / kind
+    if isinstance(facts, AdaptedFacts):
+        assemble_adapted(checkpoint, output, arguments.adapter_output, facts, template, dtype, samples)
+    elif filling:
         assemble_filler(checkpoint, filling, output, facts, beside, template, dtype, samples)
     else:
         assemble_model(checkpoint, arguments.report, output, facts, template, dtype, samples)

@@ -30,7 +30,7 @@ from symbolic_music._command import shown_command
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.cards.filler import INFILLING_FILE
-from symbolic_music.hub.cards.infilling import infilling_card
+from symbolic_music.hub.cards.runs.infilling import infilling_card
 from symbolic_music.metrics.intervals import from_to
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.tokenization.processing_music import MusicProcessor
@@ -42,8 +42,9 @@ from symbolic_music.training.arguments import (
     parse_as,
 )
 from symbolic_music.training.callbacks import show_progress
+from symbolic_music.training.held_out.scores import bootstrap_difference
 from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
-from symbolic_music.training.infill_trainer import InfillTrainer, evaluate_examples
+from symbolic_music.training.infill_trainer import InfillTrainer, score_examples, summarise_examples
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
 from symbolic_music.training.preparation import (
     build_infill_model,
@@ -206,14 +207,15 @@ def main() -> None:
     examples, left_out = build_all_examples(arguments, splits, processor, context, args.process_index == 0)
     trainer = build_trainer(model, args, processor, examples)
     collator = trainer.data_collator
-    before = None
+    scores_before = None
     if arguments.model:
         with model.disable_adapter() if adapts else nullcontext():
-            before = evaluate_examples(model, examples["test"], collator, seed=args.seed)
+            scores_before = score_examples(model, examples["test"], collator)
     training_started = time.monotonic()
     trainer.train(resume_from_checkpoint=checkpoint)
     minutes = (time.monotonic() - training_started) / 60
-    after = evaluate_examples(trainer.model, examples["test"], collator, seed=args.seed)
+    scores = score_examples(trainer.model, examples["test"], collator)
+    after = summarise_examples(scores, args.seed)
     if not trainer.is_world_process_zero():
         return
     result = {
@@ -224,8 +226,9 @@ def main() -> None:
         "examples": {name: len(split) for name, split in examples.items()},
         "left_out": left_out,
         "parameters": count_parameters(trainer.model),
-        "before": before,
+        "before": summarise_examples(scores_before, args.seed) if scores_before else None,
         "test": after,
+        "cheaper_by": bootstrap_difference(scores, scores_before, args.seed) if scores_before else None,
         "steps": trainer.state.global_step,
         "training_minutes": minutes,
         "minutes": (time.monotonic() - started) / 60,

@@ -14,6 +14,8 @@ Content = Path | bytes
 
 CARD_FILE = "README.md"
 MODEL_CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
+ADAPTER_FOLDER = "adapter"
+"""Below the folder of a merged model, the adapter alone: a PEFT repository."""
 
 # Folders that work leaves behind beside what is published: versions, caches, checkpoints with optimiser states, logs
 # (TensorBoard's bear the machine's name), the files of a user that a model was adapted to.

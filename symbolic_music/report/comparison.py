@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from symbolic_music.hub.cards.adapted import ADAPTATION_FILE, Adaptation
 from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE
 from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
 from symbolic_music.hub.cards.sections import PIECE_KINDS, PIECE_LOSSES_FILE, REPORT_FILE
+from symbolic_music.hub.contents import ADAPTER_CONFIG
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.report.errors import ReportError
 from symbolic_music.report.piece_losses import PieceLoss, compare_on_same_pieces, read_piece_losses
@@ -16,10 +18,37 @@ from symbolic_music.report.piece_losses import PieceLoss, compare_on_same_pieces
 def read_reports(folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """The figures of reports, by the name of their folder, in this order; of a filler, what its folder holds instead.
 
+    Folders of adapted models, which `read_adaptations` reads, and of adapters alone are passed over.
+
     Raises:
-        ReportError: when a folder holds neither.
+        ReportError: when another folder holds neither.
     """
-    return {folder.name: _read_filler(folder) or _read_json(folder / REPORT_FILE) for folder in folders}
+    whole = [folder for folder in folders if not _is_adapted(folder)]
+    return {folder.name: _read_filler(folder) or _read_json(folder / REPORT_FILE) for folder in whole}
+
+
+def read_adaptations(folders: Sequence[Path]) -> dict[str, Adaptation]:
+    """The figures of models that were adapted, by the name of the merged model's folder.
+
+    Raises:
+        ReportError: when they lack one.
+    """
+    found = {}
+    for folder in folders:
+        for name in (ADAPTATION_FILE, INFILLING_FILE):
+            if _is_adapted(folder) and (folder / name).exists():
+                try:
+                    found[folder.name] = Adaptation.read(name, _read_json(folder / name))
+                except KeyError as error:
+                    raise ReportError(f"{folder / name} lacks the figure {error}") from error
+    return found
+
+
+def _is_adapted(folder: Path) -> bool:
+    if (folder / ADAPTER_CONFIG).exists() or (folder / ADAPTATION_FILE).exists():
+        return True
+    judged = (folder / REPORT_FILE).exists() or (folder / FILLING_FILE).exists()
+    return (folder / INFILLING_FILE).exists() and not judged
 
 
 def _read_filler(folder: Path) -> dict[str, Any] | None:
@@ -61,7 +90,10 @@ def read_losses(folders: Sequence[Path]) -> dict[str, list[PieceLoss]]:
 
 
 def comparison_text(
-    reports: Mapping[str, Mapping[str, Any]], losses: Mapping[str, Sequence[PieceLoss]], command: str
+    reports: Mapping[str, Mapping[str, Any]],
+    losses: Mapping[str, Sequence[PieceLoss]],
+    command: str,
+    adapted: Mapping[str, Adaptation] | None = None,
 ) -> str:
     """A page that sets models side by side.
 
@@ -69,6 +101,7 @@ def comparison_text(
         reports: figures, by the model's name.
         losses: of pieces, by the model's name, where they are known.
         command: that writes the page.
+        adapted: models that were adapted, by the merged model's name.
     """
     rows = {name: _summary(figures) for name, figures in reports.items()}
     columns = list(next(iter(rows.values())))
@@ -86,6 +119,7 @@ def comparison_text(
         *(f"| [{name}]({name}) | {' | '.join(row.values())} |" for name, row in rows.items()),
         "",
         *_on_same_pieces(reports, losses),
+        *_adapted(adapted or {}),
         *_distances(reports),
         "",
         "```",
@@ -180,6 +214,34 @@ def _same_pieces_table(split: str, compared: Mapping[str, Any], reports: Mapping
         ]
         lines.append(f"| [{row['model']}]({row['model']}) | {' | '.join(cells)} |")
     return lines
+
+
+def _adapted(adapted: Mapping[str, Adaptation]) -> list[str]:
+    if not adapted:
+        return []
+    lines = [
+        "## Adapted models",
+        "",
+        "Bits per note of held-out pieces of the music that each was adapted to, before and after, and the paired "
+        "difference; of a model that fills, of masked bars.",
+        "",
+        "| model | task | trained parameters | minutes | before | after | cheaper by |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, found in adapted.items():
+        less = found.cheaper_by
+        cells = [
+            "fills bars" if found.fills else "composes",
+            f"{found.parameters['trained'] / 1e6:.2f}M of {found.parameters['all'] / 1e6:.2f}M",
+            f"{found.minutes:.0f}",
+            *(
+                _with_interval(row["bits_per_note"], row["bits_per_note_interval"])
+                for row in (found.before, found.after)
+            ),
+            _with_interval(less["bits_per_note"], less) if less else "too few pieces",
+        ]
+        lines.append(f"| [{name}]({name}) | {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _distances(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:

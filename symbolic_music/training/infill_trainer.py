@@ -1,5 +1,6 @@
 """`InfillTrainer`: `MusicTrainer` for examples that fill masked bars, and what a trained model pays for them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -94,16 +95,17 @@ def token_nats(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
     return nats.view(logits.shape[:2])
 
 
-def evaluate_examples(
-    model: PreTrainedModel, examples: Dataset, collator: InfillCollator, batch_size: int = 16, seed: int = 0
-) -> dict[str, Any]:
+def summarise_examples(scores: Sequence[PieceScores], seed: int = 0) -> dict[str, Any]:
     """What a model pays for the masked bars of a split.
+
+    Args:
+        scores: of its examples, by `score_examples`.
+        seed: of the bootstrap.
 
     Returns:
         "examples", "notes", "nats", "bits_per_note", and "bits_per_note_interval": 95%, bootstrap over near-duplicate
         groups.
     """
-    scores = score_examples(model, examples, collator, batch_size)
     summary = summarise_scores(scores, seed)
     kept = ("notes", "nats", "bits_per_note", "bits_per_note_interval", "groups")
     return {"examples": len(scores), **{name: summary[name] for name in kept}}

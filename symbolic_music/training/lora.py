@@ -11,12 +11,11 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from symbolic_music._extras import require
+from symbolic_music.hub.contents import ADAPTER_FOLDER
 from symbolic_music.models.hub_code import saving_code
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError
 
-ADAPTER_FOLDER = "adapter"
-"""Below the folder of the merged model, the adapter alone: a PEFT repository."""
 # The matrices of attention and of the feed-forward layers, by type of model.
 _TARGET_MODULES = {
     "music_transformer": ["qkv_proj", "o_proj", "up_proj", "down_proj"],

@@ -21,7 +21,7 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput, HubStrategy, SchedulerType, rotate_checkpoints
 from transformers.utils.hub import PushInProgress
 
-from symbolic_music.hub.cards.run import RunFacts, run_card
+from symbolic_music.hub.cards.runs.run import RunFacts, run_card
 from symbolic_music.hub.contents import CARD_FILE, read_metadata
 from symbolic_music.hub.upload import hub_errors
 from symbolic_music.models.hub_code import saving_code

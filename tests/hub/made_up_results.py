@@ -10,8 +10,9 @@ from symbolic_music.hub.assembly.composer import TRAINING_FILE
 from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.cards.sections import PLOTS, REPORT_FILE
 
-TEMPLATE, TEMPLATE_INFILL = (
-    Path(__file__).parents[2] / "model_cards" / name for name in ("template.md", "template_infill.md")
+TEMPLATE, TEMPLATE_INFILL, TEMPLATE_ADAPTED = (
+    Path(__file__).parents[2] / "model_cards" / f"{name}.md"
+    for name in ("template", "template_infill", "template_adapted")
 )
 
 
@@ -163,6 +164,7 @@ ADAPTATION = {
     "pieces": {"train": 80, "validation": 10, "test": 10},
     "before": REPORT["loss"],
     "after": REPORT["loss"],
+    "cheaper_by": None,
     "validation": [{"step": step, "epoch": step / 10, "bits_per_note": 4.0 - step / 10} for step in (0, 10)],
     "best": {"step": 10, "epoch": 1.0, "bits_per_note": 3.0},
     "parameters": {"trained": 10, "all": 1000},

@@ -176,19 +176,16 @@ FIGURES = [
 
 def test_a_changed_figure_changes_the_card(published):
     processor = AutoProcessor.from_pretrained(published)
-    num_parameters = AutoModelForCausalLM.from_pretrained(published).num_parameters()
+    model = AutoModelForCausalLM.from_pretrained(published)
     contents = {name: json.loads((published / name).read_text()) for name in (TRAINING_FILE, REPORT_FILE)}
-    assert (
-        model_card(TEMPLATE, FACTS, num_parameters, processor, *contents.values())
-        == (published / "README.md").read_text()
-    )
+    assert model_card(TEMPLATE, FACTS, model, processor, *contents.values()) == (published / "README.md").read_text()
     for name, path in FIGURES:
         changed = json.loads(json.dumps(contents))
         place = changed[name]
         for key in path[:-1]:
             place = place[key]
         place[path[-1]] *= 2
-        card = model_card(TEMPLATE, FACTS, num_parameters, processor, *changed.values())
+        card = model_card(TEMPLATE, FACTS, model, processor, *changed.values())
         assert card != (published / "README.md").read_text(), (name, path)
 
 

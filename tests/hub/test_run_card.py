@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from huggingface_hub import ModelCard
 
-from symbolic_music.hub.cards.run import RunFacts, run_card
+from symbolic_music.hub.cards.runs.run import RunFacts, run_card
 
 LOGS = [
     {"loss": 3.0, "step": 1},

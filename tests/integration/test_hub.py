@@ -20,7 +20,7 @@ from tiny_model import tiny_model, tiny_processor
 from transformers import AutoModelForCausalLM
 
 from symbolic_music.hub.assembly.composer import assemble_model
-from symbolic_music.hub.cards.adaptation import adaptation_card
+from symbolic_music.hub.cards.runs.adaptation import adaptation_card
 from symbolic_music.metrics.loading import module_folder
 from symbolic_music.score.midi.io import write_midi
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted

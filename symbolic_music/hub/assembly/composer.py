@@ -4,9 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers import AutoModelForCausalLM
-
-from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES, folder_to_make, read_json, write_folder, write_results
+from symbolic_music.hub.assembly.parts import folder_to_make, load_weights, read_json, write_folder, write_results
 from symbolic_music.hub.cards.composer import PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.cards.samples import read_samples
 from symbolic_music.hub.cards.sections import PIECE_LOSSES_FILE, PLOTS, REPORT_FILE
@@ -43,14 +41,14 @@ def assemble_model(
         raise PublishError(f"{output} exists; expected a folder to make")
     training, figures = read_json(checkpoint / TRAINING_FILE), read_json(report / REPORT_FILE)
     shown = [read_samples(folder) for folder in samples]
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
+    model = load_weights(checkpoint, dtype)
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
-        card = model_card(template, facts, model.num_parameters(), processor, training, figures, shown)
+        card = model_card(template, facts, model, processor, training, figures, shown)
     except KeyError as error:
         raise PublishError(f"{report}: the card needs the figure {error}, which no result file holds") from error
     with folder_to_make(output) as partial:
-        write_folder(checkpoint, partial, model, processor, card, figures["sampling"]["options"])
+        write_folder(checkpoint, partial, model, processor, card, facts, figures["sampling"]["options"])
         write_results(partial, {TRAINING_FILE: training, REPORT_FILE: figures})
         _copy_plots(report, partial / PLOTS_FOLDER)
         if (report / PIECE_LOSSES_FILE).exists():  # reports of earlier versions have none

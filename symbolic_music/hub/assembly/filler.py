@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers import AutoModelForCausalLM
-
-from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES, folder_to_make, read_json, write_folder, write_results
+from symbolic_music.hub.assembly.parts import folder_to_make, load_weights, read_json, write_folder, write_results
 from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE, filler_card
 from symbolic_music.hub.cards.samples import read_samples
@@ -25,7 +23,7 @@ def assemble_filler(
     dtype: str = "bfloat16",
     samples: Sequence[Path] = (),
 ) -> None:
-    """Write the folder of a Hub repository for a causal model that fills masked bars.
+    """Write the folder of a Hub repository for a model that fills masked bars.
 
     Args:
         checkpoint: a folder that `train/train_infill.py` wrote, with `infilling.json`.
@@ -46,14 +44,14 @@ def assemble_filler(
     if any(compared["models"][0][name] != training[name] for name in ("steps", "training_minutes")):
         raise PublishError(f"{beside}: its first model is not {checkpoint}, which was trained otherwise")
     shown = [read_samples(folder) for folder in samples]
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
+    model = load_weights(checkpoint, dtype)
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
-        card = filler_card(template, facts, training, figures, compared, shown)
+        card = filler_card(template, facts, model, training, figures, compared, shown)
     except KeyError as error:
         raise PublishError(f"{checkpoint}: the card needs the figure {error}, which no result file holds") from error
     with folder_to_make(output) as partial:
-        write_folder(checkpoint, partial, model, processor, card, figures["settings"])
+        write_folder(checkpoint, partial, model, processor, card, facts, figures["settings"])
         write_results(partial, {INFILLING_FILE: training, FILLING_FILE: figures, COMPARISON_FILE: compared})
         for sample in shown:
             sample.copy_to(partial)

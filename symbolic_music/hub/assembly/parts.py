@@ -12,16 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    GenerationConfig,
+    PreTrainedModel,
+)
 
 from symbolic_music.generation.compose import SamplingOptions
+from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.contents import CARD_FILE
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.models.hub_code import saving_code
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+ATTRIBUTION_FILE = "ATTRIBUTION.md"
 LOSS_PLOT = "loss.png"
+
+
+def load_weights(checkpoint: Path, dtype: str) -> PreTrainedModel:
+    """A trained model with its weights as they are to be shipped: one of WEIGHT_DTYPES."""
+    fills = AutoConfig.from_pretrained(checkpoint).is_encoder_decoder
+    kind = AutoModelForSeq2SeqLM if fills else AutoModelForCausalLM
+    return kind.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
 
 
 @contextmanager
@@ -48,6 +63,7 @@ def write_folder(
     model: PreTrainedModel,
     processor: MusicProcessor,
     card: str,
+    facts: ModelFacts,
     measured_with: Mapping[str, Any],
 ) -> None:
     """Write what loads and says what it is.
@@ -58,6 +74,7 @@ def write_folder(
         model: its weights are written in the type they have.
         processor: of the model.
         card: the text of the card.
+        facts: of the model; whom the music is due to goes along as a file of its own.
         measured_with: `temperature` and `top_p` of the figures, which the model samples with if nothing else is said.
     """
     with saving_code(model):
@@ -74,6 +91,8 @@ def write_folder(
     for name in (MIDITOK_FILE, LOSS_PLOT):
         if (checkpoint / name).exists():
             shutil.copy(checkpoint / name, folder)
+    if facts.attribution:
+        (folder / ATTRIBUTION_FILE).write_text(facts.attribution, encoding="utf-8")
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCardData
+from transformers import PreTrainedModel
 
 from symbolic_music.hub.cards.model_index import eval_results
 from symbolic_music.hub.cards.samples import ShownSamples
 from symbolic_music.hub.cards.sections import measured_sections
 from symbolic_music.hub.cards.template import render_card
+from symbolic_music.models.hub_code import is_own
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 PLOTS_FOLDER = "plots"
-_CODEC_TITLES = {"remi": "REMI", "abc_notes": "note-level ABC"}
-_CODEC_TAGS = {"remi": "midi", "abc_notes": "abc-notation"}
+_CODEC_TITLES = {"remi": "REMI", "abc_notes": "note-level ABC", "track_text": "track text"}
+_CODEC_TAGS = {"remi": "midi", "abc_notes": "abc-notation", "track_text": "midi"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class ModelFacts:
         ablations: rows of a table, each a dict with the same keys; may be empty.
         ablation_note: what the ablation table holds equal.
         baseline: bits per note of an n-gram model on the same ids, by name; may be empty.
+        attribution: Markdown that names who made the music, as `train/prepare_dataset.py` writes it; may be empty.
     """
 
     title: str
@@ -46,17 +49,25 @@ class ModelFacts:
     ablations: list[dict[str, str]] = field(default_factory=list)
     ablation_note: str = ""
     baseline: dict[str, float] = field(default_factory=dict)
+    attribution: str = ""
 
     def words(self) -> dict[str, Any]:
         """What a template says of them as it stands."""
         names = ("title", "repository", "description", "data", "data_licence", "limits")
-        return {name: getattr(self, name) for name in names} | {"commands": "\n".join(self.commands)}
+        words = {name: getattr(self, name) for name in names}
+        return words | {"commands": "\n".join(self.commands), "attribution": _below_a_heading(self.attribution)}
+
+
+def _below_a_heading(markdown: str) -> str:
+    """A page as a section: without its title, its headings a level deeper."""
+    lines = [line for line in markdown.splitlines() if not line.startswith("# ")]
+    return "\n".join(f"#{line}" if line.startswith("##") else line for line in lines).strip()
 
 
 def model_card(
     template: Path,
     facts: ModelFacts,
-    num_parameters: int,
+    model: PreTrainedModel,
     processor: MusicProcessor,
     training: dict[str, Any],
     report: dict[str, Any],
@@ -67,7 +78,7 @@ def model_card(
     Args:
         template: what it says around the figures, such as `model_cards/template.md`.
         facts: what the files do not know.
-        num_parameters: of the model.
+        model: how large it is, and whether its code goes with it.
         processor: of the model.
         training: `training_summary.json`.
         report: `report.json`.
@@ -87,7 +98,9 @@ def model_card(
         **{name: f"{report['sampling']['options'][name]:g}" for name in ("temperature", "top_p")},
         **facts.words(),
         **_language(processor),
-        **_trained(num_parameters, training),
+        is_stock=not is_own(model),
+        model_class=type(model).__name__,
+        **_trained(model.num_parameters(), training),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCardData
+from transformers import PreTrainedModel
 
 from symbolic_music.hub.cards.composer import ModelFacts, list_files
 from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap, measured
@@ -13,6 +14,7 @@ from symbolic_music.hub.cards.sections import statistics_table
 from symbolic_music.hub.cards.template import render_card
 from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.metrics.memorisation_report import copies_table
+from symbolic_music.models.hub_code import is_own
 
 INFILLING_FILE = "infilling.json"
 FILLING_FILE = "filling.json"
@@ -26,6 +28,7 @@ _STYLES = {
 def filler_card(
     template: Path,
     facts: ModelFacts,
+    model: PreTrainedModel,
     training: dict[str, Any],
     filling: dict[str, Any],
     beside: dict[str, Any],
@@ -36,6 +39,7 @@ def filler_card(
     Args:
         template: what it says around the figures, such as `model_cards/template_infill.md`.
         facts: what the files do not know.
+        model: whether its code goes with it, and what it is a task of.
         training: `infilling.json`, which `train/train_infill.py` wrote.
         filling: what `train/evaluate_infill.py` wrote.
         beside: what `train/compare_infill.py` wrote, this model first.
@@ -47,7 +51,9 @@ def filler_card(
     test = beside["models"][0]
     return render_card(
         template,
-        card_data=_metadata(facts, training, filling).to_yaml(),
+        card_data=_metadata(facts, model, training, filling).to_yaml(),
+        is_stock=not is_own(model),
+        model_class=type(model).__name__,
         samples=[_shown(facts, shown) for shown in samples],
         losses=_loss_table(beside["models"]),
         fills=_fills_table(filling),
@@ -64,7 +70,10 @@ def filler_card(
     )
 
 
-def _metadata(facts: ModelFacts, training: dict[str, Any], filling: dict[str, Any]) -> ModelCardData:
+def _metadata(
+    facts: ModelFacts, model: PreTrainedModel, training: dict[str, Any], filling: dict[str, Any]
+) -> ModelCardData:
+    task = "text2text-generation" if model.config.is_encoder_decoder else "text-generation"
     results = {
         "bits_per_note": training["test"]["bits_per_note"],
         "fill_validity": filling["with_grammar"]["share"],
@@ -76,10 +85,12 @@ def _metadata(facts: ModelFacts, training: dict[str, Any], filling: dict[str, An
     return ModelCardData(
         license="apache-2.0",
         library_name="transformers",
-        pipeline_tag="text-generation",
+        pipeline_tag=task,
         tags=["music", "midi", "symbolic-music", "music-infilling"],
         model_name=facts.title,
-        eval_results=[measured(name, value, "masked bars of held-out pieces") for name, value in results.items()],
+        eval_results=[
+            measured(name, value, "masked bars of held-out pieces", task=task) for name, value in results.items()
+        ],
     )
 
 

@@ -4,7 +4,7 @@ Knows no model: scores are numbers for each token.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,22 @@ def bootstrap_difference(
     interval = _interval_per_note(scores, less, seed)
     notes = sum(int(piece.notes.sum()) for piece in scores)
     return None if interval is None else {"bits_per_note": sum(less) / math.log(2) / notes, **interval}
+
+
+def scores_of_rows(rows: Sequence[Mapping[str, Any]]) -> list[PieceScores]:
+    """Pieces from rows of "per_piece", each as if it were one token: enough for totals and their intervals."""
+    return [
+        PieceScores(
+            name=row["name"],
+            group=row["group"],
+            nats=np.array([row["nats"]]),
+            allowed_mass=np.array([np.nan]),
+            notes=np.array([row["notes"]]),
+            bars=np.array([row["bars"]]),
+            source=row["source"],
+        )
+        for row in rows
+    ]
 
 
 def _interval_per_note(scores: Sequence[PieceScores], nats: Sequence[float], seed: int) -> dict[str, float] | None:
