@@ -30,7 +30,8 @@ from symbolic_music.training.arguments import (
     one_line_errors,
     positive,
 )
-from symbolic_music.training.one_epoch import free_memory, one_epoch_arguments, train_one_epoch
+from symbolic_music.training.one_epoch.memory import free_memory
+from symbolic_music.training.one_epoch.run import one_epoch_arguments, train_one_epoch
 from symbolic_music.training.preparation import choose_split, load_processor, load_splits
 from symbolic_music.training.summary import dataset_hash, tokenizer_hash
 

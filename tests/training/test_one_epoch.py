@@ -11,15 +11,9 @@ from symbolic_music.data.blocks.collate import BlockCollator
 from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.training.arguments import TrainingError
-from symbolic_music.training.one_epoch import (
-    BLOCK_COLUMN,
-    CountingCollator,
-    PeakMemory,
-    check_one_epoch,
-    count_tokens,
-    one_epoch_arguments,
-    train_one_epoch,
-)
+from symbolic_music.training.one_epoch.counting import BLOCK_COLUMN, CountingCollator, check_one_epoch, count_tokens
+from symbolic_music.training.one_epoch.memory import PeakMemory
+from symbolic_music.training.one_epoch.run import one_epoch_arguments, train_one_epoch
 from symbolic_music.training.preparation import load_splits
 
 CONTEXT, BATCH = 64, 4
