@@ -35,6 +35,11 @@ class CountingCollator:
         self.order += blocks
         return self.collator(rows)
 
+    def resume(self, order: np.ndarray) -> None:
+        """Count what was handed out up to a checkpoint: its blocks in their order."""
+        self.order = order.tolist()
+        self.counts = np.bincount(order, minlength=len(self.counts))
+
     def order_hash(self) -> str:
         """SHA-256 of the blocks in the order they were handed out, shortened."""
         return hashlib.sha256(np.array(self.order, dtype="<i8").tobytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What a study keeps of a run that has ended, and the curve that is logged on the way."""
+"""What a study keeps of a run that has ended, and what happens on the way: the curve, the progress, checkpoints."""
 
 import math
 import platform
@@ -22,10 +22,12 @@ class CurveCallback(TrainerCallback):
         self.on_progress = on_progress
 
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **kwargs) -> TrainerControl:
+        """See that the last step is logged."""
         control.should_log = control.should_log or state.global_step == state.max_steps
         return control
 
     def on_log(self, args, state: TrainerState, control, logs: Mapping[str, float] | None = None, **kwargs) -> None:
+        """Tell the progress."""
         nats = (logs or {}).get("nats_per_token")
         if self.on_progress is not None and state.is_world_process_zero and nats is not None:
             self.on_progress(state.global_step, state.max_steps, nats)

@@ -51,13 +51,24 @@ def one_epoch_arguments(
     """
     if not num_blocks or num_blocks % batch_size:
         raise TrainingError(f"{num_blocks} blocks are no multiple of {batch_size} blocks a step")
+    steps = num_blocks // batch_size
+    return study_arguments(folder, steps, batch_size, micro_batch_size, curve_points, num_train_epochs=1, **arguments)
+
+
+def study_arguments(
+    folder: Path, steps: int, batch_size: int, micro_batch_size: int | None, curve_points: int, **arguments: Any
+) -> MusicTrainingArguments:
+    """Arguments of a study's run of so many steps: nothing is validated or saved on the way; see above.
+
+    Raises:
+        TrainingError: when the blocks of a step cannot be dealt evenly.
+    """
     made = MusicTrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=1,
         eval_strategy="no",
         save_strategy="no",
         load_best_model_at_end=False,
-        logging_steps=max(1, num_blocks // batch_size // curve_points),
+        logging_steps=max(1, steps // curve_points),
         report_to="none",
         **arguments,
     )
