@@ -120,8 +120,8 @@ def run_queue(arguments: argparse.Namespace) -> None:
 
 def read_queue(path: Path, data: Path, ladders_only: bool = False) -> list[dict[str, Any]]:
     """The jobs of a file as mappings, those of ladders written out."""
-    from symbolic_music.scaling.ladder_jobs import ladder_jobs
-    from symbolic_music.scaling.study import StudyError
+    from symbolic_music.scaling.grid.ladder_jobs import ladder_jobs
+    from symbolic_music.scaling.grid.study import StudyError
 
     entries = []
     for entry in read_jobs(path):
@@ -167,8 +167,8 @@ def assemble_models(arguments: argparse.Namespace) -> None:
 
 def write_ladder(arguments: argparse.Namespace) -> None:
     """Write the log of a study."""
-    from symbolic_music.scaling.ladder_jobs import ladder_runs
-    from symbolic_music.scaling.runs import RUNS_FILE
+    from symbolic_music.scaling.grid.ladder_jobs import ladder_runs
+    from symbolic_music.scaling.grid.runs import RUNS_FILE
     from symbolic_music.training.queue.runner import read_state
 
     entries = read_queue(arguments.jobs, arguments.data, ladders_only=True)

@@ -19,10 +19,10 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from symbolic_music.data.blocks.pack import pack_split
-from symbolic_music.scaling.conduct import OnProgress, conduct
-from symbolic_music.scaling.report import COUNTS, write_report
-from symbolic_music.scaling.runs import RUNS_FILE, PlannedRun, StudyData, plan_run, read_runs
-from symbolic_music.scaling.study import StudyError, StudySettings, read_settings
+from symbolic_music.scaling.grid.conduct import OnProgress, conduct
+from symbolic_music.scaling.grid.runs import RUNS_FILE, PlannedRun, StudyData, plan_run, read_runs
+from symbolic_music.scaling.grid.study import StudyError, StudySettings, read_settings
+from symbolic_music.scaling.report.report import COUNTS, write_report
 from symbolic_music.training.arguments import (
     MusicTrainingArguments,
     TrainingError,

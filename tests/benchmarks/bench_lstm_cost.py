@@ -24,7 +24,7 @@ from _report import report
 from transformers.generation.streamers import BaseStreamer
 
 from symbolic_music import MusicLSTMForCausalLM, MusicTransformerForCausalLM
-from symbolic_music.scaling.ladder import RUNGS, lstm_config, parameter_count, transformer_config
+from symbolic_music.scaling.grid.ladder import RUNGS, lstm_config, parameter_count, transformer_config
 
 GOAL = 1.1
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

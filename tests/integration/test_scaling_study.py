@@ -7,7 +7,7 @@ import tiny_run
 import yaml
 from programs import TRAIN, run_python
 
-from symbolic_music.scaling.study import read_settings
+from symbolic_music.scaling.grid.study import read_settings
 
 SCRIPT = TRAIN / "scaling_study.py"
 TWO_PROCESSES = [
@@ -97,7 +97,7 @@ def test_the_families_saw_the_same_tokens_in_the_same_order(study):
 def test_a_line_counts_the_parameters_of_the_model_it_names(study):
     from transformers import AutoModelForCausalLM
 
-    from symbolic_music.scaling.ladder import lstm_config, transformer_config
+    from symbolic_music.scaling.grid.ladder import lstm_config, transformer_config
 
     settings = read_settings(study[0] / "study.yaml")
     [rung] = settings.sizes.values()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from symbolic_music.scaling.laws import Law
+from symbolic_music.scaling.fits.laws import Law
 
 SIZES = {"tiny": 3.4e6, "small": 7.3e6, "medium": 22.7e6, "large": 52.4e6}
 LAWS = {

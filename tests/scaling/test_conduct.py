@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from symbolic_music.scaling.conduct import StudyProgress, conduct
-from symbolic_music.scaling.runs import read_runs
-from symbolic_music.scaling.study import StudyError
+from symbolic_music.scaling.grid.conduct import StudyProgress, conduct
+from symbolic_music.scaling.grid.runs import read_runs
+from symbolic_music.scaling.grid.study import StudyError
 
 CONTEXT = 64
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from symbolic_music.scaling.fit import Interval, fit_with_intervals, predict_largest
-from symbolic_music.scaling.laws import FitError, Law, Points
+from symbolic_music.scaling.fits.intervals import Interval, fit_with_intervals, predict_largest
+from symbolic_music.scaling.fits.laws import FitError, Law, Points
 
 SIZES = np.array([3.4e6, 7.3e6, 22.7e6, 52.4e6, 100.8e6])
 TRUTH = Law("size", {"E": 1.2, "A": 60.0, "alpha": 0.3})

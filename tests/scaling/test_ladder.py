@@ -11,7 +11,7 @@ from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMC
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
-from symbolic_music.scaling.ladder import (
+from symbolic_music.scaling.grid.ladder import (
     RUNGS,
     TOLERANCE,
     LadderError,

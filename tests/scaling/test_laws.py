@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from symbolic_music.scaling.laws import (
+from symbolic_music.scaling.fits.laws import (
     FORMS,
     HUBER_DELTA,
     FitError,

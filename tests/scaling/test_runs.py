@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from symbolic_music.scaling.runs import (
+from symbolic_music.scaling.grid.runs import (
     append_run,
     format_minutes,
     plan_run,
@@ -14,7 +14,7 @@ from symbolic_music.scaling.runs import (
     seconds_left,
     settings_hash,
 )
-from symbolic_music.scaling.study import StudyError, parse_settings
+from symbolic_music.scaling.grid.study import StudyError, parse_settings
 
 GRID = {
     "families": ["transformer", "lstm"],

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from symbolic_music.scaling.study import LearningRate, Run, StudyError, parse_settings, read_settings
+from symbolic_music.scaling.grid.study import LearningRate, Run, StudyError, parse_settings, read_settings
 
 NANO = {"name": "nano", "layers": 1, "heads": 2, "width": 32}
 GRID = {

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from symbolic_music.scaling.ladder import RUNGS, find_rung, lstm_config, parameter_count, transformer_config
-from symbolic_music.scaling.ladder_jobs import ladder_jobs
-from symbolic_music.scaling.study import StudyError
+from symbolic_music.scaling.grid.ladder import RUNGS, find_rung, lstm_config, parameter_count, transformer_config
+from symbolic_music.scaling.grid.ladder_jobs import ladder_jobs
+from symbolic_music.scaling.grid.study import StudyError
 from symbolic_music.training.queue.jobs import build_jobs, read_jobs
 from symbolic_music.training.queue.loop import build_model
 from symbolic_music.training.queue.shards import check_shards

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, BartConfig, BartForConditionalGeneration, GPT2Config, GPT2LMHeadModel
 
-from symbolic_music.scaling.ladder import find_rung, lstm_config, training_flops_per_token, transformer_config
+from symbolic_music.scaling.grid.ladder import find_rung, lstm_config, training_flops_per_token, transformer_config
 from symbolic_music.training.queue.utilisation import TrainingFlops, peak_flops, utilisation
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from symbolic_music.scaling.fit import CONFIDENCE, FitResult, Interval, fit_with_intervals
-from symbolic_music.scaling.laws import FitError, Points
-from symbolic_music.scaling.plots import draw_plots, run_memory
-from symbolic_music.scaling.study import FAMILIES, StudyError
+from symbolic_music.scaling.fits.intervals import CONFIDENCE, FitResult, Interval, fit_with_intervals
+from symbolic_music.scaling.fits.laws import FitError, Points
+from symbolic_music.scaling.grid.study import FAMILIES, StudyError
+from symbolic_music.scaling.report.plots import draw_plots, run_memory
 
 REPORT_FILE = "report.md"
 FITS_FILE = "fits.json"

@@ -15,14 +15,14 @@ from datasets import Dataset
 from filelock import BaseFileLock, FileLock, Timeout
 from transformers import PreTrainedConfig
 
-from symbolic_music.scaling.ladder import (
+from symbolic_music.scaling.grid.ladder import (
     LadderError,
     lstm_config,
     parameter_count,
     training_flops_per_token,
     transformer_config,
 )
-from symbolic_music.scaling.study import Run, StudyError, StudySettings
+from symbolic_music.scaling.grid.study import Run, StudyError, StudySettings
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 RUNS_FILE = "runs.jsonl"

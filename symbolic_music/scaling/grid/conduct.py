@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from symbolic_music.scaling.runs import (
+from symbolic_music.scaling.grid.runs import (
     RUNS_FILE,
     Claims,
     PlannedRun,

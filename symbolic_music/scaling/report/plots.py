@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from symbolic_music._extras import require
-from symbolic_music.scaling.fit import CONFIDENCE
+from symbolic_music.scaling.fits.intervals import CONFIDENCE
 
 _LOOK = {
     "transformer": {"color": "#0072B2", "marker": "o", "linestyle": "-"},

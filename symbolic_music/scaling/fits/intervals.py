@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from symbolic_music._extras import require
-from symbolic_music.scaling.laws import (
+from symbolic_music.scaling.fits.laws import (
     EXPONENT_BOUNDS,
     FORMS,
     REPEAT_BOUNDS,

@@ -12,14 +12,14 @@ from typing import Any
 from transformers import AutoConfig
 
 from symbolic_music.models import auto
-from symbolic_music.scaling.ladder import (
+from symbolic_music.scaling.grid.ladder import (
     LadderError,
     lstm_config,
     parameter_count,
     training_flops_per_token,
     transformer_config,
 )
-from symbolic_music.scaling.study import Run, StudyError, StudySettings, read_settings
+from symbolic_music.scaling.grid.study import Run, StudyError, StudySettings, read_settings
 
 auto.register_configs()
 

@@ -8,7 +8,7 @@ N parameters, D training tokens, U of them distinct, L validation loss in nats p
 third approach (equation 3): Huber loss with delta 1e-3 between the logarithms of predicted and
 measured loss, the prediction written as a logsumexp, minimised by L-BFGS from many starts.
 
-Knows numbers only: nothing of models, runs or files, nor how sure one can be of a law (`scaling.fit`).
+Knows numbers only: nothing of models, runs or files, nor how sure one can be of a law (`fits.intervals`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """What a scaling study consists of: its grid and settings, read from one YAML file, and the keys of its runs.
 
-Knows names and numbers; what is planned and finished of a study is `scaling.runs`' business, and what came of it
+Knows names and numbers; what is planned and finished of a study is `grid.runs`' business, and what came of it
 `scaling.report`'s.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from symbolic_music.models.music_transformer.configuration_music_transformer import POSITION_ENCODINGS
-from symbolic_music.scaling.ladder import RUNGS, Rung
+from symbolic_music.scaling.grid.ladder import RUNGS, Rung
 
 FAMILIES = ("transformer", "lstm")
 # What a study may say of training; the rest is fixed, so that all runs see each token once, in the same order.

@@ -1,0 +1,1 @@
+"""Scaling laws, their fit, and how sure one can be of them. Numbers only."""
