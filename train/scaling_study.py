@@ -6,22 +6,34 @@
 
 Resumable: a run that is in `runs.jsonl` is not trained again, one that was interrupted starts again. The same command
 may run several times at once (one per core, or per node of a cluster on one file system): each takes the next run that
-nobody is at. Ends with `report.md`, `fits.json` and plots in the output folder. `--plan` lists the runs with their
-sizes and FLOPs and trains nothing; `--report-only` makes the report of what is there.
+nobody is at. With `share_trunks` in the study, runs that differ by their fraction alone share a trunk at a constant
+rate, and each costs little more than its decay; these go on from their last checkpoint. Ends with `report.md`,
+`fits.json` and plots in the output folder. `--plan` lists the runs with their sizes and FLOPs and trains nothing, with
+`--hours` it also measures how fast this machine is and says which runs fit; `--predict` writes down what the
+runs that have ended say of those that have not, and the report holds it against what comes; `--report-only` makes the
+report of what is there.
 """
 
 import argparse
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from tqdm import tqdm
 
 from symbolic_music.data.blocks.pack import pack_split
+from symbolic_music.scaling.fits.predictions import PREDICTIONS_FILE, add_predictions
+from symbolic_music.scaling.grid.budget import Pace, plan_slots, plan_text, write_plan
 from symbolic_music.scaling.grid.conduct import OnProgress, conduct
-from symbolic_music.scaling.grid.runs import RUNS_FILE, PlannedRun, StudyData, plan_run, read_runs
+from symbolic_music.scaling.grid.runs import RUNS_FILE, PlannedRun, StudyData, plan_run, read_runs, trunk_blocks
 from symbolic_music.scaling.grid.study import StudyError, StudySettings, read_settings
+from symbolic_music.scaling.report.predicted import predict_unfinished
 from symbolic_music.scaling.report.report import COUNTS, write_report
 from symbolic_music.training.arguments import (
     MusicTrainingArguments,
@@ -30,10 +42,12 @@ from symbolic_music.training.arguments import (
     one_line_errors,
     positive,
 )
+from symbolic_music.training.one_epoch.horizons import Trajectory, branch_step, train_to_horizon
 from symbolic_music.training.one_epoch.memory import free_memory
+from symbolic_music.training.one_epoch.pace import measure_pace
 from symbolic_music.training.one_epoch.run import one_epoch_arguments, train_one_epoch
 from symbolic_music.training.preparation import choose_split, load_processor, load_splits
-from symbolic_music.training.summary import dataset_hash, tokenizer_hash
+from symbolic_music.training.summary import dataset_hash, git_commit, machine_class, tokenizer_hash
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -48,6 +62,11 @@ def parse_arguments() -> argparse.Namespace:
         "--rate-scale", type=positive, default=1.0, help="factor of all learning rates, to search them"
     )
     parser.add_argument("--plan", action="store_true", help="list the runs and train nothing")
+    parser.add_argument("--hours", type=positive, help="with --plan: measure this machine and say what fits")
+    parser.add_argument("--workers", type=at_least(1), default=1, help="with --hours: jobs that run at once (1)")
+    parser.add_argument(
+        "--predict", action="store_true", help="write down what the runs that have ended say of those that have not"
+    )
     parser.add_argument("--report-only", action="store_true", help="report the runs that are there")
     parser.add_argument("--count", choices=COUNTS, default=COUNTS[0], help="what the fits take for a model's size")
     parser.add_argument("--bootstrap", type=at_least(1), default=1000, help="replicates for the intervals")
@@ -64,8 +83,10 @@ def load_data(arguments: argparse.Namespace, settings: StudySettings, process: M
     train = choose_split(splits, "train", arguments.dataset)
     validation = choose_split(splits, "validation", arguments.dataset, settings.max_validation_pieces)
     with process.main_process_first(desc="packing"):
-        blocks = [pack_split(split, processor, settings.context) for split in (train, validation)]
-    return StudyData(*blocks, processor, dataset_hash(splits), tokenizer_hash(processor))
+        blocks, held_out = (pack_split(split, processor, settings.context) for split in (train, validation))
+    if settings.train_tokens is not None:
+        blocks = blocks.select(range(min(len(blocks), settings.train_tokens // settings.context)))
+    return StudyData(blocks, held_out, processor, dataset_hash(splits), tokenizer_hash(processor))
 
 
 def from_main_process(name: str | None) -> str | None:
@@ -83,32 +104,105 @@ def print_plan(plans: list[PlannedRun], context: int) -> None:
     print(f"{len(plans)} runs, {sum(plan.flops(context) for plan in plans):.2e} FLOPs")
 
 
+def predict(plans: list[PlannedRun], settings: StudySettings, output: Path, arguments: argparse.Namespace) -> None:
+    """Write down predictions of the runs that have not ended, for the report to hold against what comes."""
+    runs = read_runs(output / RUNS_FILE)
+    predictions, reasons = predict_unfinished(plans, runs, settings.context, arguments.count, arguments.bootstrap)
+    for reason in reasons:
+        print(f"no prediction for {reason}")
+    for row in predictions:
+        print(f"{row.run:<32} {row.loss:.4f} nats/token [{row.low:.4f}, {row.high:.4f}]")
+    about = {"commit": git_commit(), "count": arguments.count, "date": date.today().isoformat()}
+    ended = [line["run"] for line in runs]
+    added = add_predictions(output / PREDICTIONS_FILE, predictions, ended, **about)
+    print(f"{added} predictions were added to {output / PREDICTIONS_FILE}")
+
+
+def plan_hours(
+    plans: list[PlannedRun], settings: StudySettings, data: StudyData, output: Path, hours: float, workers: int
+) -> None:
+    """Measure each model with as many jobs at once as there will be, print what fits, and keep the plan."""
+    models = {(plan.run.family, plan.run.size): plan for plan in plans}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        pace = {}
+        for key, plan in tqdm(models.items(), desc="measure", unit="model", disable=None):
+            asked = [pool.submit(pace_of, plan, settings, data) for _ in range(workers)]
+            found = [job.result() for job in asked]
+            pace[key] = Pace(**{name: sum(row[name] for row in found) / workers for name in found[0]})
+    slots = plan_slots(plans, pace, settings.context, workers)
+    write_plan(output, slots, pace, hours, workers=workers, machine=machine_class(torch.device("cpu")))
+    print(plan_text(slots, plans, settings.context, hours))
+
+
+def pace_of(plan: PlannedRun, settings: StudySettings, data: StudyData) -> dict[str, float]:
+    """What `measure_pace` finds of a run's model, in a process of its own."""
+    sizes = settings.batch_size, settings.micro_batch_size
+    told = training_arguments(plan, settings)
+    return measure_pace(plan.config, data.train, data.validation, data.processor, *sizes, told)
+
+
+def training_arguments(plan: PlannedRun, settings: StudySettings) -> dict[str, Any]:
+    """What the study says of a run's training."""
+    return {
+        "learning_rate": plan.learning_rate,
+        "muon": settings.muon[plan.run.family],
+        "seed": plan.run.seed,
+        "data_seed": plan.run.seed,
+        # What is compared is the cross-entropy; nothing else is trained on unless the study asks for it.
+        "structural_loss_weight": 0.0,
+        **(settings.training or {}),
+    }
+
+
+def train_alone(
+    plan: PlannedRun, settings: StudySettings, data: StudyData, output: Path, on_progress: OnProgress
+) -> dict[str, Any]:
+    """A run of its own, from the first step to the last."""
+    sizes = settings.batch_size, settings.micro_batch_size, settings.curve_points
+    arguments = one_epoch_arguments(output, plan.num_blocks, *sizes, **training_arguments(plan, settings))
+    blocks = data.train.select(range(plan.num_blocks))
+    return train_one_epoch(plan.config, blocks, data.validation, data.processor, arguments, on_progress)
+
+
+def train_from_trunk(
+    plan: PlannedRun, settings: StudySettings, data: StudyData, output: Path, on_progress: OnProgress
+) -> dict[str, Any]:
+    """A run that goes on from where the shorter ones of its trunk left it."""
+    folder = output / "trunks" / plan.lock
+    trajectory = Trajectory(
+        plan.config,
+        data.train.select(range(trunk_blocks(settings, data))),
+        data.validation,
+        data.processor,
+        folder,
+        settings.batch_size,
+        settings.micro_batch_size,
+        settings.curve_points,
+        training_arguments(plan, settings),
+    )
+    line = train_to_horizon(trajectory, plan.num_blocks // settings.batch_size, on_progress)
+    if plan.run.fraction == max(settings.fractions):
+        shutil.rmtree(folder, ignore_errors=True)  # nothing goes on from there
+    return line
+
+
 def run_study(arguments: argparse.Namespace, settings: StudySettings) -> None:
     """Plan, train what is missing, report."""
     output, use_cpu = arguments.output, (settings.training or {}).get("use_cpu")
     process = MusicTrainingArguments(output_dir=str(output), report_to="none", use_cpu=use_cpu)
     data = load_data(arguments, settings, process)
-    plans = [plan_run(run, settings, data) for run in settings.runs()]
+    plans = [plan_run(run, settings, data, branch_step) for run in settings.runs()]
     is_main_process = process.process_index == 0
+    if arguments.predict:
+        return predict(plans, settings, output, arguments)
+    if arguments.plan and arguments.hours is not None:
+        return plan_hours(plans, settings, data, output, arguments.hours, arguments.workers)
     if arguments.plan:
         return print_plan(plans, settings.context) if is_main_process else None
 
     def train(plan: PlannedRun, on_progress: OnProgress) -> dict[str, Any]:
-        run_arguments = one_epoch_arguments(
-            output,
-            plan.num_blocks,
-            settings.batch_size,
-            settings.micro_batch_size,
-            settings.curve_points,
-            learning_rate=plan.learning_rate,
-            muon=settings.muon[plan.run.family],
-            seed=plan.run.seed,
-            data_seed=plan.run.seed,
-            # What is compared is the cross-entropy; nothing else is trained on unless the study asks for it.
-            **{"structural_loss_weight": 0.0, **(settings.training or {})},
-        )
-        blocks = data.train.select(range(plan.num_blocks))
-        line = train_one_epoch(plan.config, blocks, data.validation, data.processor, run_arguments, on_progress)
+        by_itself = train_from_trunk if settings.share_trunks else train_alone
+        line = by_itself(plan, settings, data, output, on_progress)
         free_memory()
         return line | {"data_hash": data.data_hash, "tokenizer_hash": data.tokenizer_hash}
 

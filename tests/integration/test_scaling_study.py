@@ -73,6 +73,34 @@ def test_a_study_that_was_cut_off_goes_on_and_keeps_what_it_has(study):
     assert "transformer-nano-f1-s0: step" not in second.stdout
 
 
+TRUNKS = STUDY | {
+    "fractions": [0.5, 1.0],
+    "seeds": [0],
+    "share_trunks": True,
+    "train_tokens": 1500,
+    "training": {"use_cpu": True, "warmup_steps": 1},
+}
+
+
+@pytest.mark.slow
+def test_runs_that_share_trunks_are_planned_trained_and_held_against_the_plan(folder, tmp_path):
+    output = tmp_path / "study"
+    planned = run(folder, output, "--plan", "--hours=0.5", "--workers=2", study=TRUNKS, fresh=True)
+    assert "4 of 4 runs fit into 0.5 hours" in planned.stdout
+    run(folder, output, "--max-runs=2", study=TRUNKS)
+    assert sorted(path.name for path in (output / "trunks").iterdir()) == ["lstm-nano-s0", "transformer-nano-s0"]
+    asked = run(folder, output, "--predict", study=TRUNKS)
+    assert "no prediction for lstm: 1 sizes cannot determine" in asked.stdout
+    run(folder, output, study=TRUNKS)
+    found = {line["run"]: line for line in lines(output)}
+    short, whole = (found[f"lstm-nano-f{fraction}-s0"] for fraction in ("0.5", "1"))
+    assert (short["steps"], whole["steps"], whole["steps_trained"]) == (3, 5, 3)
+    assert whole["tokens"] <= 1500
+    assert whole["flops_trained"] < whole["flops"]
+    assert list((output / "trunks").iterdir()) == [], "nothing goes on from there"
+    assert "4 runs that `--plan --hours` gave" in (output / "report.md").read_text()
+
+
 @pytest.mark.slow
 def test_the_families_saw_the_same_tokens_in_the_same_order(study):
     found = {line["run"]: line for line in lines(study[0])}

@@ -12,11 +12,12 @@ from symbolic_music.scaling.grid.study import StudyError
 CONTEXT = 64
 
 
-def plan(name, family="transformer", settings="1", flops=100.0):
+def plan(name, family="transformer", settings="1", flops=100.0, lock=None):
     return SimpleNamespace(
         run=SimpleNamespace(name=name, family=family),
         settings=settings,
-        flops=lambda context: flops,
+        flops_to_train=lambda context: flops,
+        lock=lock or name,
         describe=lambda context: {"run": name, "family": family, "flops": flops, "settings_hash": settings},
     )
 

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from symbolic_music.scaling.grid.runs import (
+    RUNS_FILE,
+    Claims,
     append_run,
     format_minutes,
     plan_run,
@@ -45,7 +47,7 @@ def data(num_blocks=22, data_hash="d"):
 
 def plans(changes=(), **kwargs):
     settings = parse_settings(GRID | dict(changes))
-    return [plan_run(run, settings, data(**kwargs)) for run in settings.runs()]
+    return [plan_run(run, settings, data(**kwargs), lambda steps: int(0.8 * steps)) for run in settings.runs()]
 
 
 def test_a_plan_trains_on_whole_steps_only():
@@ -53,6 +55,33 @@ def test_a_plan_trains_on_whole_steps_only():
     assert (half.num_blocks, half.num_left_out) == (8, 3)
     assert (whole.num_blocks, whole.num_left_out) == (20, 2)
     assert whole.flops(64) == whole.flops_per_token * 20 * 64
+
+
+def test_runs_that_share_a_trunk_cost_what_is_new():
+    grid = {"fractions": [0.25, 0.5, 1.0], "share_trunks": True, "training": {"warmup_steps": 1}}
+    alone, shared = (
+        {plan.run.name: plan for plan in plans(more, num_blocks=80)} for more in ({"fractions": [1.0]}, grid)
+    )
+    # 5, 10 and 20 steps; trunks of 4, 8 and 16: the second run goes on from step 4, the third from step 8.
+    trained = [shared[f"lstm-nano-f{fraction}-s0"].trained_share for fraction in ("0.25", "0.5", "1")]
+    assert trained == pytest.approx([1.0, 0.6, 0.6])
+    longest = shared["lstm-nano-f1-s0"]
+    assert longest.flops(64) == alone["lstm-nano-f1-s0"].flops(64), "a law is fitted to what a run of its own costs"
+    assert longest.flops_to_train(64) == pytest.approx(0.6 * longest.flops(64))
+    assert longest.describe(64)["flops_trained"] == longest.flops_to_train(64)
+    assert {plan.lock for plan in shared.values()} == {"transformer-nano-s0", "lstm-nano-s0"}
+    assert alone["lstm-nano-f1-s0"].lock == "lstm-nano-f1-s0"
+    assert longest.settings != alone["lstm-nano-f1-s0"].settings
+
+
+def test_a_job_leaves_a_trunk_to_the_one_that_is_at_it(tmp_path):
+    locks = {"short": "trunk", "long": "trunk", "other": "other"}
+    first, second, third = (Claims(tmp_path) for _ in range(3))
+    assert [claims.take(locks) for claims in (first, second, third)] == ["short", "other", None]
+    append_run(tmp_path / RUNS_FILE, {"run": "short"})
+    with first:
+        pass
+    assert third.take(locks) == "long"
 
 
 def test_a_plan_knows_its_model():

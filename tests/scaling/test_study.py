@@ -67,6 +67,13 @@ def test_one_value_serves_all_families():
         ({"context": 1}, "context must be a whole number of at least 2, got 1"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"training": {"num_train_epochs": 3}}, "training: unknown key 'num_train_epochs'"),
+        ({"share_trunks": 1}, "share_trunks must be true or false, got 1"),
+        ({"share_trunks": True, "training": {"warmup_steps": 0.05}}, "warmup_steps must be a whole number"),
+        (
+            {"share_trunks": True, "training": {"lr_scheduler_type": "cosine"}},
+            "lr_scheduler_type is cosine",
+        ),
+        ({"train_tokens": 0}, "train_tokens must be a whole number of at least 1"),
         ({"fraction": [1.0]}, "unknown key 'fraction', did you mean 'fractions'"),
     ],
 )

@@ -42,7 +42,7 @@ class StudyProgress:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.flops = {plan.run.name: (plan.run.family, plan.flops(context)) for plan in plans}
+        self.flops = {plan.run.name: (plan.run.family, plan.flops_to_train(context)) for plan in plans}
         self.stream = stream
         self.clock = clock
         self._last = -float("inf")
@@ -109,7 +109,7 @@ def conduct(
     runs_to_do(settings, read_runs(path), path)  # refuses another study's log, on every process
     progress, claims = StudyProgress(plans, context), Claims(output)
     for _ in range(len(plans) if max_runs is None else max_runs):
-        chosen = claims.take(settings) if is_main_process else None
+        chosen = claims.take({name: plan.lock for name, plan in by_name.items()}) if is_main_process else None
         name = from_main_process(chosen)
         if name is None:
             break

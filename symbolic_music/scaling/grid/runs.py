@@ -6,7 +6,7 @@ Knows configurations and lines of JSON; nothing of how a model is trained.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,8 @@ class PlannedRun:
         parameters, parameters_without_embeddings: of the model.
         flops_per_token: of training.
         settings: short hash of all the figures depend on besides the key.
+        lock: what a job holds while it trains the run; runs that share a trunk have one lock.
+        trained_share: of the run's tokens that are trained for it, and for no shorter run whose trunk it goes on from.
     """
 
     run: Run
@@ -76,10 +78,16 @@ class PlannedRun:
     parameters_without_embeddings: int
     flops_per_token: float
     settings: str
+    lock: str
+    trained_share: float = 1.0
 
     def flops(self, context: int) -> float:
         """Training FLOPs of the whole run."""
         return self.flops_per_token * self.num_blocks * context
+
+    def flops_to_train(self, context: int) -> float:
+        """Those of them that are spent on this run."""
+        return self.trained_share * self.flops(context)
 
     def describe(self, context: int) -> dict[str, Any]:
         """What a line of the log says of the run besides what was measured."""
@@ -94,6 +102,7 @@ class PlannedRun:
             "parameters_without_embeddings": self.parameters_without_embeddings,
             "flops_per_token": self.flops_per_token,
             "flops": self.flops(context),
+            "flops_trained": self.flops_to_train(context),
             "context": context,
             "blocks": self.num_blocks,
             "blocks_left_out": self.num_left_out,
@@ -111,8 +120,16 @@ def model_config(run: Run, settings: StudySettings, processor: MusicProcessor) -
     return config
 
 
-def plan_run(run: Run, settings: StudySettings, data: StudyData) -> PlannedRun:
+def plan_run(
+    run: Run, settings: StudySettings, data: StudyData, branch_step: Callable[[int], int] | None = None
+) -> PlannedRun:
     """All that is known of a run before it is trained.
+
+    Args:
+        run: of the grid.
+        settings: of the study.
+        data: of the study.
+        branch_step: where a run of so many steps leaves its trunk; needed where runs share trunks.
 
     Raises:
         StudyError: when the fraction holds less than one step's blocks, or the size has no LSTM that matches it.
@@ -141,6 +158,8 @@ def plan_run(run: Run, settings: StudySettings, data: StudyData) -> PlannedRun:
         "data_hash": data.data_hash,
         "tokenizer_hash": data.tokenizer_hash,
     }
+    if settings.share_trunks:
+        facts["trunk_blocks"] = trunk_blocks(settings, data)  # one random order of all of them
     counted = parameter_count(config)
     return PlannedRun(
         run=run,
@@ -152,7 +171,27 @@ def plan_run(run: Run, settings: StudySettings, data: StudyData) -> PlannedRun:
         parameters_without_embeddings=counted.without_embeddings,
         flops_per_token=training_flops_per_token(config, settings.context),
         settings=settings_hash(facts),
+        lock=run.trunk_name if settings.share_trunks else run.name,
+        trained_share=_trained_share(run, settings, data, branch_step) if settings.share_trunks else 1.0,
     )
+
+
+def trunk_blocks(settings: StudySettings, data: StudyData) -> int:
+    """The blocks that runs which share a trunk are dealt from: those of the largest fraction, in whole steps."""
+    available = round(max(settings.fractions) * len(data.train))
+    return available - available % settings.batch_size
+
+
+def _trained_share(
+    run: Run, settings: StudySettings, data: StudyData, branch_step: Callable[[int], int] | None
+) -> float:
+    if branch_step is None:
+        raise ValueError("runs share trunks: where does one leave its own?")
+    shorter, whole = (
+        round(fraction * len(data.train)) // settings.batch_size
+        for fraction in (settings.shorter(run.fraction), run.fraction)
+    )
+    return 1 - branch_step(shorter) / whole
 
 
 # ---- the log of finished runs ---------------------------------------------------------------------------------------
@@ -210,11 +249,18 @@ class Claims:
         self.folder = output / ".claims"
         self._held: BaseFileLock | None = None
 
-    def take(self, names: Iterable[str]) -> str | None:
-        """Hold the first of these runs that is neither finished nor held by another job; None when there is none."""
+    def take(self, locks: Mapping[str, str]) -> str | None:
+        """Hold the first of these runs that is neither finished nor held by another job; None when there is none.
+
+        Args:
+            locks: by the run's name, what a job holds while it trains it.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            lock = FileLock(self.folder / f"{name}.lock", timeout=0)
+        done = {run["run"] for run in read_runs(self.log)}
+        for name, held in locks.items():
+            if name in done:
+                continue
+            lock = FileLock(self.folder / f"{held}.lock", timeout=0)
             try:
                 lock.acquire()
             except Timeout:
@@ -271,9 +317,14 @@ def seconds_left(to_do: Sequence[tuple[str, float]], finished: Sequence[Mapping[
     """
     if not finished:
         return None
-    pace = {run["family"]: run["wall_seconds"] / run["flops"] for run in finished}
-    latest = finished[-1]["wall_seconds"] / finished[-1]["flops"]
+    pace = {run["family"]: run["wall_seconds"] / trained_flops(run) for run in finished}
+    latest = finished[-1]["wall_seconds"] / trained_flops(finished[-1])
     return sum(flops * pace.get(family, latest) for family, flops in to_do)
+
+
+def trained_flops(line: Mapping[str, Any]) -> float:
+    """FLOPs that were spent on a finished run; logs of earlier versions knew no shared trunks."""
+    return line.get("flops_trained", line["flops"])
 
 
 def format_minutes(seconds: float | None) -> str:

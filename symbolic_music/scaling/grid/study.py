@@ -34,6 +34,9 @@ TRAINING_KEYS = (
 )
 
 
+_SHARED_SCHEDULE = "warmup_stable_decay"
+
+
 class StudyError(ValueError):
     """A study that cannot be run as it is written; one line for the user."""
 
@@ -87,6 +90,11 @@ class Run:
         """A name that no other run of the grid has."""
         return f"{self.family}-{self.size}-f{self.fraction:g}-s{self.seed}"
 
+    @property
+    def trunk_name(self) -> str:
+        """The same name for runs that differ by their fraction alone."""
+        return f"{self.family}-{self.size}-s{self.seed}"
+
 
 @dataclass(frozen=True)
 class StudySettings:
@@ -105,6 +113,10 @@ class StudySettings:
         position_encoding: of the Transformers, one of theirs; the LSTMs match them in parameters.
         curve_points: how often the training loss is logged.
         max_validation_pieces: validate on so many pieces, evenly spaced.
+        train_tokens: use so many tokens of the training split, in whole blocks; all when left out. Fractions are of
+            these.
+        share_trunks: whether runs that differ by their fraction alone share a trunk at a constant rate, from which
+            each decays; see `training.one_epoch.horizons`.
         training: further arguments of training, of TRAINING_KEYS.
     """
 
@@ -120,7 +132,13 @@ class StudySettings:
     position_encoding: str = "rotary"
     curve_points: int = 40
     max_validation_pieces: int | None = None
+    train_tokens: int | None = None
+    share_trunks: bool = False
     training: Mapping[str, Any] | None = None
+
+    def shorter(self, fraction: float) -> float:
+        """The next smaller fraction of the grid, 0 when there is none: how far a shared trunk has come by then."""
+        return max((other for other in self.fractions if other < fraction), default=0.0)
 
     def with_rates_scaled(self, factor: float) -> "StudySettings":
         """The same study at learning rates `factor` times as high, to search for them.
@@ -181,6 +199,9 @@ def parse_settings(content: Any) -> StudySettings:
     sizes = _sizes(content["sizes"])
     training = content.get("training") or {}
     _check_keys(training, TRAINING_KEYS, where="training")
+    share_trunks = _boolean("share_trunks")(content.get("share_trunks", False))
+    if share_trunks:
+        _check_shared(training)
     return StudySettings(
         sizes=sizes,
         families=families,
@@ -194,8 +215,18 @@ def parse_settings(content: Any) -> StudySettings:
         position_encoding=_one_of("position_encoding", content.get("position_encoding", "rotary"), POSITION_ENCODINGS),
         curve_points=_integer("curve_points", content.get("curve_points", 40)),
         max_validation_pieces=_optional_integer("max_validation_pieces", content.get("max_validation_pieces")),
+        train_tokens=_optional_integer("train_tokens", content.get("train_tokens")),
+        share_trunks=share_trunks,
         training=dict(training),
     )
+
+
+def _check_shared(training: Mapping[str, Any]) -> None:
+    """A trunk is the same for every run that leaves it, however long the run is."""
+    schedule = training.get("lr_scheduler_type", _SHARED_SCHEDULE)
+    if schedule != _SHARED_SCHEDULE:
+        raise StudyError(f"training: lr_scheduler_type is {schedule}; runs that share trunks have {_SHARED_SCHEDULE}")
+    _integer("training: warmup_steps", training.get("warmup_steps", 0), 0)
 
 
 def _check_keys(content: Any, allowed: Iterable[str], required: Sequence[str] = (), where: str = "") -> None:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from symbolic_music.scaling.fits.intervals import CONFIDENCE, FitResult, Interval, fit_with_intervals
-from symbolic_music.scaling.fits.laws import FitError, Points
+from symbolic_music.scaling.fits.laws import FitError
 from symbolic_music.scaling.grid.study import FAMILIES, StudyError
 from symbolic_music.scaling.report.plots import draw_plots, run_memory
+from symbolic_music.scaling.report.predicted import budget_section, points_of, predicted_section
 
 REPORT_FILE = "report.md"
 FITS_FILE = "fits.json"
@@ -82,7 +83,8 @@ def write_report(
     (folder / FITS_FILE).write_text(json.dumps(fits_as_json(fits, count), indent=2, sort_keys=True) + "\n")
     plots = draw_plots(finite, fits, folder, count) if finite else []
     path = folder / REPORT_FILE
-    path.write_text(report_text(runs, fits, plots, count, num_planned), encoding="utf-8")
+    foretold = [*predicted_section(folder, runs), *budget_section(folder, runs)]
+    path.write_text(report_text(runs, fits, plots, count, num_planned, foretold), encoding="utf-8")
     return path
 
 
@@ -91,13 +93,6 @@ def _family_order(run: Mapping[str, Any]) -> int:
 
 
 # ---- fits -----------------------------------------------------------------------------------------------------------
-
-
-def points_of(runs: Sequence[Mapping[str, Any]], count: str) -> Points:
-    """The points that runs with a finite loss are to the fits."""
-    columns = {name: np.array([run[name] for run in runs], dtype=float) for name in (count, "tokens", "unique_tokens")}
-    losses = np.array([run["validation_nats_per_token"] for run in runs])
-    return Points(columns[count], columns["tokens"], losses, columns["unique_tokens"])
 
 
 def fit_families(runs: Sequence[dict[str, Any]], count: str, samples: int) -> list[FamilyFit]:
@@ -147,6 +142,7 @@ def report_text(
     plots: Sequence[tuple[str, str]],
     count: str,
     num_planned: int | None,
+    foretold: Sequence[str] = (),
 ) -> str:
     """The report in Markdown.
 
@@ -156,6 +152,7 @@ def report_text(
         plots: (file name, caption) of each.
         count: what N is.
         num_planned: runs of the whole grid, when known.
+        foretold: lines on what was said before the runs were made.
     """
     parts = ["# Scaling study", "", *_origin(runs, num_planned), ""]
     parts += ["## What these runs can and cannot say", "", *(f"- {fact}" for fact in facts(runs, fits)), ""]
@@ -165,6 +162,7 @@ def report_text(
     notes = [f"- {_label(fit)}: {note}" for fit in fits for note in (fit.result.notes if fit.result else ())]
     if notes:
         parts += ["### Notes to the fits", "", *notes, ""]
+    parts += foretold
     parts += ["## Plots", ""]
     for name, caption in plots:
         parts += [f"![{caption}]({name})", "", caption, ""]
