@@ -11,24 +11,31 @@ rate, and each costs little more than its decay; these go on from their last che
 `fits.json` and plots in the output folder. `--plan` lists the runs with their sizes and FLOPs and trains nothing, with
 `--hours` it also measures how fast this machine is and says which runs fit; `--predict` writes down what the
 runs that have ended say of those that have not, and the report holds it against what comes; `--report-only` makes the
-report of what is there.
+report of what is there. `--fit-rates` finds the rule of the learning rates from studies of small sizes that were made
+with different `--rate-scale`.
 """
 
 import argparse
+import json
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from tqdm import tqdm
 
+from symbolic_music._command import shown_command
 from symbolic_music.data.blocks.pack import pack_split
+from symbolic_music.scaling.fits.laws import FitError
 from symbolic_music.scaling.fits.predictions import PREDICTIONS_FILE, add_predictions
+from symbolic_music.scaling.fits.rates import best_rates, rate_rule
 from symbolic_music.scaling.grid.budget import Pace, plan_slots, plan_text, write_plan
 from symbolic_music.scaling.grid.conduct import OnProgress, conduct
 from symbolic_music.scaling.grid.runs import RUNS_FILE, PlannedRun, StudyData, plan_run, read_runs, trunk_blocks
@@ -60,6 +67,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--max-runs", type=at_least(0), help="stop after so many new runs")
     parser.add_argument(
         "--rate-scale", type=positive, default=1.0, help="factor of all learning rates, to search them"
+    )
+    parser.add_argument(
+        "--fit-rates", type=Path, nargs="+", help="fit the rule of the rates to the logs of these folders, and stop"
     )
     parser.add_argument("--plan", action="store_true", help="list the runs and train nothing")
     parser.add_argument("--hours", type=positive, help="with --plan: measure this machine and say what fits")
@@ -141,6 +151,25 @@ def pace_of(plan: PlannedRun, settings: StudySettings, data: StudyData) -> dict[
     return measure_pace(plan.config, data.train, data.validation, data.processor, *sizes, told)
 
 
+def fit_rates(folders: list[Path], output: Path) -> None:
+    """The best rate of each size in these logs, and the rule through them as a study's file has it."""
+    runs = [line for folder in folders for line in read_runs(folder / RUNS_FILE)]
+    try:
+        found = best_rates(runs)
+        families = sorted({best.family for best in found})
+        rules = {family: rate_rule([best for best in found if best.family == family]) for family in families}
+    except FitError as error:
+        raise StudyError(f"--fit-rates: {error}") from error
+    for best in found:
+        edge = ", at the edge of what was tried: try further" if best.at_edge else ""
+        print(f"{best.family} {best.size} (width {best.width}): {best.rate:.2e} of {best.tried} rates{edge}")
+    output.mkdir(parents=True, exist_ok=True)
+    content = {"command": shown_command(), "commit": git_commit(), "best": [asdict(best) for best in found]}
+    path = output / "rates.json"
+    path.write_text(json.dumps(content | {"rules": rules}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    print(yaml.safe_dump({"learning_rate": rules}, sort_keys=False), end="")
+
+
 def training_arguments(plan: PlannedRun, settings: StudySettings) -> dict[str, Any]:
     """What the study says of a run's training."""
     return {
@@ -219,7 +248,9 @@ def main() -> None:
     arguments = parse_arguments()
     try:
         settings = read_settings(arguments.config).with_rates_scaled(arguments.rate_scale)
-        if arguments.report_only:
+        if arguments.fit_rates:
+            fit_rates(arguments.fit_rates, arguments.output)
+        elif arguments.report_only:
             runs = read_runs(arguments.output / RUNS_FILE)
             write_report(runs, arguments.output, arguments.count, arguments.bootstrap, len(settings.runs()))
         else:

@@ -77,7 +77,8 @@ def test_the_report_holds_predictions_against_what_came(predicted, runs):
     path = write_report(runs, folder, samples=5)
     text = path.read_text()
     assert "## Predicted before they were run" in text
-    assert text.count("| yes |") + text.count("| no |") == len(predictions)
+    section = text.split("## Predicted before they were run")[1].split("\n## ")[0]
+    assert section.count("| yes |") + section.count("| no |") == len(predictions)
     rows = outcomes(read_predictions(folder / "predictions.jsonl"), runs)
     inside = sum(row["inside"] for row in rows)
     assert inside >= 0.8 * len(rows), "the law is true here, so nearly all lie inside"

@@ -6,9 +6,10 @@ import lines
 import pytest
 
 from symbolic_music.scaling.grid.study import StudyError
-from symbolic_music.scaling.report.report import COUNTS, facts, fit_families, write_report
+from symbolic_music.scaling.report.facts import facts
+from symbolic_music.scaling.report.report import COUNTS, fit_families, write_report
 
-PLOTS = ("loss_vs_size.png", "loss_vs_tokens.png", "loss_vs_flops.png", "cost.png")
+PLOTS = ("loss_vs_size.png", "loss_vs_tokens.png", "loss_vs_flops.png", "cost.png", "frontier.png")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The plots of a study, as PNG files whose bytes depend on the runs alone.
 
-Families differ by colour (Okabe and Ito's, told apart by the colour-blind), by marker and by line. Knows lines and
-fits; decides nothing about them.
+Knows lines and fits; decides nothing about them.
 """
 
 from collections import defaultdict
@@ -11,13 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from symbolic_music._extras import require
 from symbolic_music.scaling.fits.intervals import CONFIDENCE
+from symbolic_music.scaling.report.look import LOOK, new_figure
 
-_LOOK = {
-    "transformer": {"color": "#0072B2", "marker": "o", "linestyle": "-"},
-    "lstm": {"color": "#D55E00", "marker": "s", "linestyle": "--"},
-}
 _COUNT_LABELS = {
     "parameters": "parameters",
     "parameters_without_embeddings": "parameters besides embeddings",
@@ -70,15 +65,6 @@ def run_memory(run: Mapping[str, Any]) -> int:
     return max(0, run["peak_memory_bytes"] - run["memory_before_bytes"])
 
 
-def _figure(columns: int = 1) -> tuple[Any, Any]:
-    figure = require("matplotlib.figure").Figure(figsize=(9 if columns == 1 else 10, 4.5), layout="constrained")
-    axes = figure.subplots(1, columns)
-    for axis in np.atleast_1d(axes):
-        axis.grid(alpha=0.3)
-        axis.set_xscale("log")
-    return figure, axes
-
-
 def _size_ticks(axis: Any, sizes: Sequence[float]) -> None:
     """Ticks at the measured sizes, one for sizes of like number (the families' of one rung)."""
     kept: list[float] = []
@@ -95,7 +81,7 @@ def _legend_beside(figure: Any) -> None:
 
 
 def _families(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [family for family in _LOOK if any(run["family"] == family for run in runs)]
+    return [family for family in LOOK if any(run["family"] == family for run in runs)]
 
 
 def _points(
@@ -108,7 +94,7 @@ def _points(
     label: str = "",
 ) -> None:
     """Markers; runs on less data have smaller ones."""
-    look = _LOOK[family]
+    look = LOOK[family]
     axis.scatter(
         x,
         y,
@@ -122,7 +108,7 @@ def _points(
 
 
 def _loss_vs_size(runs: Sequence[dict[str, Any]], fits: Sequence[Any], count: str, largest: float) -> Any:
-    figure, axis = _figure()
+    figure, axis = new_figure()
     for family in _families(runs):
         for fraction in sorted({run["fraction"] for run in runs if run["family"] == family}, reverse=True):
             own = [run for run in runs if (run["family"], run["fraction"]) == (family, fraction)]
@@ -134,7 +120,7 @@ def _loss_vs_size(runs: Sequence[dict[str, Any]], fits: Sequence[Any], count: st
             continue
         measured = [run[count] for run in runs if run["family"] == fit.family]
         along = np.geomspace(min(measured), max(measured), _CURVE_POINTS)
-        look = _LOOK[fit.family]
+        look = LOOK[fit.family]
         axis.plot(along, fit.result.law.predict(along), color=look["color"], linestyle=look["linestyle"])
         band = fit.result.band(along)
         if band is not None:
@@ -146,9 +132,9 @@ def _loss_vs_size(runs: Sequence[dict[str, Any]], fits: Sequence[Any], count: st
 
 
 def _loss_vs_tokens(runs: Sequence[dict[str, Any]], largest: float) -> Any:
-    figure, axis = _figure()
+    figure, axis = new_figure()
     for family in _families(runs):
-        look = _LOOK[family]
+        look = LOOK[family]
         own = [run for run in runs if run["family"] == family]
         sizes = sorted({(run["parameters"], run["size"]) for run in own})
         for place, (parameters, size) in enumerate(sizes):
@@ -179,7 +165,7 @@ def _mean_curve(runs: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def _loss_vs_flops(runs: Sequence[dict[str, Any]]) -> Any:
-    figure, axis = _figure()
+    figure, axis = new_figure()
     for family in _families(runs):
         own = [run for run in runs if run["family"] == family]
         for size in dict.fromkeys(run["size"] for run in own):
@@ -187,7 +173,7 @@ def _loss_vs_flops(runs: Sequence[dict[str, Any]]) -> Any:
             means = defaultdict(list)
             for run in same:
                 means[run["flops"]].append(run["validation_nats_per_token"])
-            look = _LOOK[family]
+            look = LOOK[family]
             axis.plot(
                 list(means),
                 [np.mean(values) for values in means.values()],
@@ -210,9 +196,9 @@ def _loss_vs_flops(runs: Sequence[dict[str, Any]]) -> Any:
 
 
 def _cost(runs: Sequence[dict[str, Any]]) -> Any:
-    figure, (time_axis, memory_axis) = _figure(columns=2)
+    figure, (time_axis, memory_axis) = new_figure(columns=2)
     for family in _families(runs):
-        look = _LOOK[family]
+        look = LOOK[family]
         by_size: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for run in runs:
             if run["family"] == family:

@@ -7,15 +7,17 @@ bytes.
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symbolic_music.scaling.fits.intervals import CONFIDENCE, FitResult, Interval, fit_with_intervals
+from symbolic_music.scaling.fits.intervals import CONFIDENCE, Interval, fit_with_intervals
 from symbolic_music.scaling.fits.laws import FitError
 from symbolic_music.scaling.grid.study import FAMILIES, StudyError
+from symbolic_music.scaling.report.facts import FORMULAS, FamilyFit, facts, label, short_number
+from symbolic_music.scaling.report.frontier import frontier_section
 from symbolic_music.scaling.report.plots import draw_plots, run_memory
 from symbolic_music.scaling.report.predicted import budget_section, points_of, predicted_section
 
@@ -23,32 +25,6 @@ REPORT_FILE = "report.md"
 FITS_FILE = "fits.json"
 # What N is: all parameters (Hoffmann et al. 2022), or those besides the embeddings (Kaplan et al. 2020).
 COUNTS = ("parameters", "parameters_without_embeddings")
-# Hoffmann et al. 2022, table 3: about 20 tokens per parameter at every size of compute-optimal training.
-OPTIMAL_TOKENS_PER_PARAMETER = 20
-_FORMULAS = {
-    "size": "E + A/N^alpha",
-    "size_tokens": "E + A/N^alpha + B/D^beta",
-    "repeated": "E + A/N'^alpha + B/D'^beta",
-}
-
-
-@dataclass(frozen=True)
-class FamilyFit:
-    """A fit, or why there is none.
-
-    Args:
-        family: of the runs.
-        form: one of `laws.FORMS`.
-        fraction: of the data, for a law in N alone; None when all fractions are fitted together.
-        result: the fit.
-        reason: why there is none.
-    """
-
-    family: str
-    form: str
-    fraction: float | None
-    result: FitResult | None
-    reason: str | None = None
 
 
 def write_report(
@@ -83,8 +59,13 @@ def write_report(
     (folder / FITS_FILE).write_text(json.dumps(fits_as_json(fits, count), indent=2, sort_keys=True) + "\n")
     plots = draw_plots(finite, fits, folder, count) if finite else []
     path = folder / REPORT_FILE
-    foretold = [*predicted_section(folder, runs), *budget_section(folder, runs)]
-    path.write_text(report_text(runs, fits, plots, count, num_planned, foretold), encoding="utf-8")
+    laws = {fit.family: fit.result for fit in fits if fit.form == "size_tokens" and fit.result is not None}
+    more = [
+        *frontier_section(finite, laws, folder, count),
+        *predicted_section(folder, runs),
+        *budget_section(folder, runs),
+    ]
+    path.write_text(report_text(runs, fits, plots, count, num_planned, more), encoding="utf-8")
     return path
 
 
@@ -142,7 +123,7 @@ def report_text(
     plots: Sequence[tuple[str, str]],
     count: str,
     num_planned: int | None,
-    foretold: Sequence[str] = (),
+    more: Sequence[str] = (),
 ) -> str:
     """The report in Markdown.
 
@@ -152,94 +133,23 @@ def report_text(
         plots: (file name, caption) of each.
         count: what N is.
         num_planned: runs of the whole grid, when known.
-        foretold: lines on what was said before the runs were made.
+        more: lines of further sections.
     """
     parts = ["# Scaling study", "", *_origin(runs, num_planned), ""]
     parts += ["## What these runs can and cannot say", "", *(f"- {fact}" for fact in facts(runs, fits)), ""]
     parts += ["## Fits", "", *_fit_legend(count), "", *_table(*_fit_rows(fits)), ""]
     parts += ["### Prediction of the largest size by the others", "", *_extrapolation_legend(), ""]
     parts += [*_table(*_extrapolation_rows(fits)), ""]
-    notes = [f"- {_label(fit)}: {note}" for fit in fits for note in (fit.result.notes if fit.result else ())]
+    notes = [f"- {label(fit)}: {note}" for fit in fits for note in (fit.result.notes if fit.result else ())]
     if notes:
         parts += ["### Notes to the fits", "", *notes, ""]
-    parts += foretold
+    parts += more
     parts += ["## Plots", ""]
     for name, caption in plots:
         parts += [f"![{caption}]({name})", "", caption, ""]
     parts += ["## Time and memory", "", *_cost_legend(), "", *_table(*_cost_rows(runs)), ""]
     parts += ["## Runs", "", *_table(*_run_rows(runs)), ""]
     return "\n".join(parts)
-
-
-def facts(runs: Sequence[dict[str, Any]], fits: Sequence[FamilyFit]) -> list[str]:
-    """What there is to go by, in sentences."""
-    finite = [run for run in runs if run["validation_nats_per_token"] is not None]
-    found = []
-    for family in FAMILIES:
-        own = [run for run in finite if run["family"] == family]
-        if own:
-            found.append(_family_fact(family, own))
-    if len(finite) < len(runs):
-        names = ", ".join(run["run"] for run in runs if run["validation_nats_per_token"] is None)
-        found.append(
-            f"{len(runs) - len(finite)} of {len(runs)} runs ended with a loss that is not finite: {names}. "
-            "They are in no fit and no plot."
-        )
-    repeated = [run["run"] for run in runs if run["tokens"] > run["unique_tokens"]]
-    if not repeated:
-        found.append(
-            "Each training token was seen exactly once, by count of the blocks in every run; "
-            "no run says what repeating data is worth."
-        )
-    found += _pairing_facts(finite)
-    ratios = [run["tokens"] / run["parameters"] for run in runs]
-    found.append(
-        f"Training tokens per parameter: {_number(min(ratios))} to {_number(max(ratios))}; compute-optimal training "
-        f"of text models takes about {OPTIMAL_TOKENS_PER_PARAMETER} (Hoffmann et al. 2022). "
-        f"{sum(ratio < OPTIMAL_TOKENS_PER_PARAMETER for ratio in ratios)} of {len(ratios)} runs lie below."
-    )
-    found.append(
-        "Seeds change the initial weights and the order of the blocks, not the training or validation pieces: the "
-        "intervals say nothing of other music."
-    )
-    contexts = " and ".join(str(context) for context in sorted({run["context"] for run in runs}))
-    found.append(
-        f"Validation losses are means over {_number(min(run['validation_tokens'] for run in runs))} tokens, each "
-        f"predicted from what precedes it in its block of {contexts} tokens."
-    )
-    missing = [fit for fit in fits if fit.result is None]
-    found += [f"No fit for {_label(fit)}: {fit.reason}." for fit in missing]
-    return found
-
-
-def _family_fact(family: str, runs: Sequence[dict[str, Any]]) -> str:
-    seeds = defaultdict(set)
-    for run in runs:
-        seeds[run["size"], run["fraction"]].add(run["seed"])
-    numbers = sorted({len(found) for found in seeds.values()})
-    tokens = sorted({run["tokens"] for run in runs})
-    sizes = sorted({run["parameters"] for run in runs})
-    return (
-        f"{family}: {len(runs)} runs of {len(sizes)} sizes ({_number(sizes[0])} to {_number(sizes[-1])} parameters) "
-        f"on {len(tokens)} numbers of tokens ({_number(tokens[0])} to {_number(tokens[-1])}), "
-        f"{' or '.join(map(str, numbers))} seed{'s' if numbers[-1] > 1 else ''} each."
-    )
-
-
-def _pairing_facts(runs: Sequence[dict[str, Any]]) -> list[str]:
-    """How alike the families' runs are at the same cell of the grid."""
-    by_cell: dict[tuple, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for run in runs:
-        by_cell[run["size"], run["fraction"], run["seed"]][run["family"]] = run
-    pairs = [tuple(cell[family] for family in FAMILIES) for cell in by_cell.values() if len(cell) == len(FAMILIES)]
-    if not pairs:
-        return []
-    alike = sum(all(first[name] == second[name] for name in ("order_hash", "tokens")) for first, second in pairs)
-    apart = max(abs(second["parameters"] / first["parameters"] - 1) for first, second in pairs)
-    return [
-        f"{alike} of {len(pairs)} pairs of {' and '.join(FAMILIES)} saw the same tokens in the same order; their "
-        f"numbers of parameters differ by at most {apart:.2%}."
-    ]
 
 
 def _origin(runs: Sequence[dict[str, Any]], num_planned: int | None) -> list[str]:
@@ -274,7 +184,7 @@ def _fit_rows(fits: Sequence[FamilyFit]) -> tuple[list[str], list[list[str]]]:
     rows = []
     for fit in fits:
         data = "all" if fit.fraction is None else f"{fit.fraction:g}"
-        row = [fit.family, _FORMULAS[fit.form], data]
+        row = [fit.family, FORMULAS[fit.form], data]
         result = fit.result
         if result is None:
             rows.append([*row, *["-"] * (len(header) - 3), "-"])
@@ -283,7 +193,7 @@ def _fit_rows(fits: Sequence[FamilyFit]) -> tuple[list[str], list[list[str]]]:
         row += [str(result.num_points), str(result.num_sizes), str(low) if low == high else f"{low}-{high}"]
         for name in ("E", "A", "alpha", "B", "beta"):
             value = result.law.coefficients.get(name)
-            row.append("" if value is None else f"{_number(value)} {_interval(result.intervals.get(name))}")
+            row.append("" if value is None else f"{short_number(value)} {_interval(result.intervals.get(name))}")
         row.append("exact fit" if result.r2 is None else f"{result.r2:.4f}")
         row.append("-" if result.misfit is None else f"{result.misfit:.2f}")
         left = result.leave_one_size_out
@@ -304,13 +214,13 @@ def _extrapolation_rows(fits: Sequence[FamilyFit]) -> tuple[list[str], list[list
     for fit in fits:
         data = "all" if fit.fraction is None else f"{fit.fraction:g}"
         found = fit.result.extrapolation if fit.result else None
-        row = [fit.family, _FORMULAS[fit.form], data]
+        row = [fit.family, FORMULAS[fit.form], data]
         if found is None:
             rows.append([*row, *["-"] * 7])
             continue
         sizes = f"{found.num_sizes}{' (exact fit)' if found.exact else ''}"
         skill = "-" if found.skill is None else f"{found.skill:.3f}"
-        row += [sizes, _number(found.parameters), f"{found.predicted:.4f}", f"{found.measured:.4f}"]
+        row += [sizes, short_number(found.parameters), f"{found.predicted:.4f}", f"{found.measured:.4f}"]
         rows.append([*row, f"{found.relative_error:+.2%}", f"{found.r2:.3f}", skill])
     return header, rows
 
@@ -348,8 +258,6 @@ def _cost_rows(runs: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str
     return header, rows
 
 
-# An E this low is zero, the fit being made with logarithms.
-_NOTHING = 1e-5
 _MEMORY = ("peak_memory_bytes", "memory_before_bytes")
 
 
@@ -368,7 +276,7 @@ def _run_rows(runs: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]
     rows = []
     for run in runs:
         row = [run["run"], f"{run['parameters']:,}", f"{run['parameters_without_embeddings']:,}", f"{run['tokens']:,}"]
-        row += [_number(run["tokens"] / run["parameters"]), f"{run['flops']:.2e}", f"{run['learning_rate']:.1e}"]
+        row += [short_number(run["tokens"] / run["parameters"]), f"{run['flops']:.2e}", f"{run['learning_rate']:.1e}"]
         row += [run["optimizer"], f"{run['wall_seconds']:.1f}"]
         for name, digits in (("validation_nats_per_token", 4), ("validation_bits_per_note", 3)):
             value = run[name]
@@ -377,27 +285,12 @@ def _run_rows(runs: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]
     return header, rows
 
 
-def _label(fit: FamilyFit) -> str:
-    data = "" if fit.fraction is None else f" at {fit.fraction:g} of the data"
-    return f"{fit.family}, {_FORMULAS[fit.form]}{data}"
-
-
 def _interval(interval: Interval | None) -> str:
     if interval is None:
         return "[not known]"
-    low = ("<" if interval.low_is_open else "") + _number(interval.low)
-    high = (">" if interval.high_is_open else "") + _number(interval.high)
+    low = ("<" if interval.low_is_open else "") + short_number(interval.low)
+    high = (">" if interval.high_is_open else "") + short_number(interval.high)
     return f"[{low}, {high}]"
-
-
-def _number(value: float) -> str:
-    """Three significant digits, with thousands as k, M and G."""
-    if abs(value) < _NOTHING:
-        return "0"
-    for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= limit:
-            return f"{value / {'G': 1e9, 'M': 1e6, 'k': 1e3}[suffix]:.3g}{suffix}"
-    return f"{value:.3g}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
