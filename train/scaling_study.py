@@ -210,7 +210,7 @@ def train_from_trunk(
         training_arguments(plan, settings),
     )
     line = train_to_horizon(trajectory, plan.num_blocks // settings.batch_size, on_progress)
-    if plan.run.fraction == max(settings.fractions):
+    if plan.run.fraction == max(settings.fractions_of(plan.run.size, plan.run.seed)):
         shutil.rmtree(folder, ignore_errors=True)  # nothing goes on from there
     return line
 

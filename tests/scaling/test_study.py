@@ -38,6 +38,13 @@ def test_learning_rates_follow_the_rule_and_its_exceptions():
     assert settings.muon == {"transformer": True, "lstm": False}
 
 
+def test_seeds_may_stop_at_a_fraction():
+    settings = parse_settings(GRID | {"fractions": [0.25, 0.5, 1.0], "seeds": [3, 4], "repeat_up_to": 0.5})
+    assert {(run.fraction, run.seed) for run in settings.runs()} == {
+        (0.25, 3), (0.5, 3), (1.0, 3), (0.25, 4), (0.5, 4)
+    }  # fmt: skip
+
+
 def test_one_value_serves_all_families():
     settings = parse_settings(GRID | {"learning_rate": {"base": 1e-3}, "muon": False})
     assert settings.learning_rate["lstm"] == settings.learning_rate["transformer"] == LearningRate(1e-3, sizes={})
@@ -73,6 +80,7 @@ def test_one_value_serves_all_families():
             {"share_trunks": True, "training": {"lr_scheduler_type": "cosine"}},
             "lr_scheduler_type is cosine",
         ),
+        ({"repeat_up_to": 2}, r"fractions must lie in \(0, 1\], got 2"),
         ({"train_tokens": 0}, "train_tokens must be a whole number of at least 1"),
         ({"fraction": [1.0]}, "unknown key 'fraction', did you mean 'fractions'"),
     ],

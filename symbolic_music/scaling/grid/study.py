@@ -115,6 +115,7 @@ class StudySettings:
         max_validation_pieces: validate on so many pieces, evenly spaced.
         train_tokens: use so many tokens of the training split, in whole blocks; all when left out. Fractions are of
             these.
+        repeat_up_to: seeds after a size's first are run on fractions up to this one alone; all when left out.
         share_trunks: whether runs that differ by their fraction alone share a trunk at a constant rate, from which
             each decays; see `training.one_epoch.horizons`.
         training: further arguments of training, of TRAINING_KEYS.
@@ -133,8 +134,15 @@ class StudySettings:
     curve_points: int = 40
     max_validation_pieces: int | None = None
     train_tokens: int | None = None
+    repeat_up_to: float | None = None
     share_trunks: bool = False
     training: Mapping[str, Any] | None = None
+
+    def fractions_of(self, size: str, seed: int) -> tuple[float, ...]:
+        """The fractions that a size is trained on with one of its seeds."""
+        if self.repeat_up_to is None or seed == self.seeds[size][0]:
+            return self.fractions
+        return tuple(fraction for fraction in self.fractions if fraction <= self.repeat_up_to)
 
     def shorter(self, fraction: float) -> float:
         """The next smaller fraction of the grid, 0 when there is none: how far a shared trunk has come by then."""
@@ -158,6 +166,7 @@ class StudySettings:
             for size, fraction in product(self.sizes, self.fractions)
             for seed in self.seeds[size]
             for family in self.families
+            if fraction in self.fractions_of(size, seed)
         ]
         order = list(self.sizes)
         return sorted(found, key=lambda run: (order.index(run.size), run.fraction, run.seed))
@@ -216,6 +225,7 @@ def parse_settings(content: Any) -> StudySettings:
         curve_points=_integer("curve_points", content.get("curve_points", 40)),
         max_validation_pieces=_optional_integer("max_validation_pieces", content.get("max_validation_pieces")),
         train_tokens=_optional_integer("train_tokens", content.get("train_tokens")),
+        repeat_up_to=_fraction(content["repeat_up_to"]) if content.get("repeat_up_to") is not None else None,
         share_trunks=share_trunks,
         training=dict(training),
     )
