@@ -30,7 +30,7 @@ def shared_data():
 @pytest.fixture(scope="session")
 def ten_tunes(tmp_path_factory) -> Path:
     """A folder of ten folk tunes as MIDI files, from music21's tune books."""
-    from symbolic_music.data.sources.corpora import music21_corpus_folder
+    from symbolic_music.data.sources.named.packaged import music21_corpus_folder
     from symbolic_music.score.abc.io import read_abc
     from symbolic_music.score.midi.io import write_midi
 

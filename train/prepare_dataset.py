@@ -1,6 +1,7 @@
 """Read corpora, folders and archives of music into a Hub-layout Parquet dataset whose splits do not leak.
 
 python train/prepare_dataset.py --corpus folk --output data/folk
+python train/prepare_dataset.py --corpus lakh --output data/lakh
 python train/prepare_dataset.py --archive scores.tar.xz --archive groove.zip --output data/scores
 python train/prepare_dataset.py --config train/configs/data/ensembles.yaml --root ~/scores --output data/ensembles
 python train/prepare_dataset.py --midi-dir ~/midi --output data/mine --push-to-hub USER/NAME --private
@@ -9,6 +10,7 @@ python train/prepare_dataset.py --midi-dir ~/midi --output data/mine --push-to-h
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from symbolic_music._command import shown_command
@@ -20,10 +22,12 @@ from symbolic_music.data.preparation.prepare import MEMORY, TIMEOUT, PrepareErro
 from symbolic_music.data.preparation.presentation.credits import Presentation
 from symbolic_music.data.preparation.recipe import RecipeError, read_recipe
 from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFractions
-from symbolic_music.data.sources.archives import archive_source, list_archive
-from symbolic_music.data.sources.corpora import NAMED_CORPORA, list_corpus
+from symbolic_music.data.sources.archives import ArchiveListing, archive_source, list_archive
 from symbolic_music.data.sources.folders import folder_source, list_directory
 from symbolic_music.data.sources.licenses import Licenses
+from symbolic_music.data.sources.named.fetched import credit_of, list_fetched, parse_archives
+from symbolic_music.data.sources.named.packaged import NAMED_CORPORA, list_corpus
+from symbolic_music.data.sources.named.registry import named_corpora
 from symbolic_music.data.sources.rows import list_dataset
 from symbolic_music.data.sources.units import UNKNOWN_LICENSE, CorpusError, WorkUnit
 from symbolic_music.hub.errors import PublishError
@@ -39,7 +43,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--config", type=Path, help="a recipe: a YAML file of these flags; flags win, lists are joined"
     )
     parser.add_argument("--root", type=Path, default=Path(), help="where the paths of --config begin; default here")
-    parser.add_argument("--corpus", action="append", default=[], help=f"one of {', '.join(sorted(NAMED_CORPORA))}")
+    parser.add_argument("--corpus", action="append", default=[], help="by name; --corpus list says which there are")
+    parser.add_argument(
+        "--corpus-archive", metavar="NAME=FILE", action="append", default=[], help="your own archive of a corpus"
+    )
     parser.add_argument("--midi-dir", type=Path, action="append", default=[], help="MIDI files, recursively")
     parser.add_argument("--abc-dir", type=Path, action="append", default=[], help="ABC tune books, recursively")
     parser.add_argument("--music-dir", type=Path, action="append", default=[], help="files of every known type")
@@ -56,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--accept-license",
+        "--accept-licence",
         metavar="WORDS",
         action="append",
         default=[],
@@ -101,7 +109,35 @@ def parse_arguments() -> tuple[argparse.Namespace, Presentation]:
             parser.error(f"--{name.replace('_', '-')}: expected a number above 0, got {value}")
     if arguments.push_to_hub:
         check_repo_id(arguments.push_to_hub)
-    return arguments, presentation
+    named = {credit.source for credit in presentation.credits}
+    taken = [named_corpora()[name] for name in arguments.corpus if name in named_corpora() and name not in named]
+    return arguments, replace(presentation, credits=(*presentation.credits, *map(credit_of, taken)))
+
+
+def corpus_units(name: str, arguments: argparse.Namespace) -> list[WorkUnit]:
+    """A named corpus, of an installed package or fetched from its publisher."""
+    known = named_corpora()
+    if name not in known:
+        return list_corpus(name)
+    known[name].check_accepted(arguments.accept_license)
+    listing = list_fetched(known[name], parse_archives(arguments.corpus_archive, known), print)
+    tell_ignored(name, listing)
+    return listing.units
+
+
+def tell_ignored(name: str, listing: ArchiveListing) -> None:
+    """What of an archive is no music."""
+    if listing.ignored:
+        words = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(listing.ignored.items()))
+        print(f"{name}: {listing.ignored.total():,} files of other types: {words}")
+
+
+def list_known_corpora() -> None:
+    """The corpora that `--corpus` takes."""
+    for name, make in sorted(NAMED_CORPORA.items()):
+        print(f"{name}: {(make.__doc__ or '').splitlines()[0]}")
+    for name, corpus in sorted(named_corpora().items()):
+        print(f"{name}: {corpus.terms()}")
 
 
 def list_units(arguments: argparse.Namespace, presentation: Presentation) -> list[WorkUnit]:
@@ -115,15 +151,13 @@ def list_units(arguments: argparse.Namespace, presentation: Presentation) -> lis
     credits = [credit for credit in presentation.credits if credit.license and credit.source in sources]
     known = [f"{credit.source}={credit.license}" for credit in credits]
     licenses = Licenses([*known, *arguments.license], sources)
-    units = [unit for name in arguments.corpus for unit in list_corpus(name)]
+    units = [unit for name in arguments.corpus for unit in corpus_units(name, arguments)]
     for folder, suffixes in folders:
         units += list_directory(folder, suffixes, licenses.of(folder_source(folder)) or UNKNOWN_LICENSE)
     for archive in arguments.archive:
         listing = list_archive(archive, licenses.of(archive_source(archive)))
         units += listing.units
-        if listing.ignored:
-            words = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(listing.ignored.items()))
-            print(f"{archive}: {listing.ignored.total():,} files of other types: {words}")
+        tell_ignored(str(archive), listing)
     for name in arguments.dataset:
         units += list_dataset(name, licenses.of(name) or UNKNOWN_LICENSE)
     if not units:
@@ -133,6 +167,8 @@ def list_units(arguments: argparse.Namespace, presentation: Presentation) -> lis
 
 def main() -> None:
     """Parse, list, prepare, report."""
+    if sys.argv[1:] == ["--corpus", "list"]:
+        return list_known_corpora()
     arguments, presentation = parse_arguments()
     settings = PrepareSettings(
         pieces=PieceSettings(

@@ -21,7 +21,7 @@ from _abc_causes import CAUSES, OTHER, cause_of
 from _report import report
 from symusic.factory import _ABC2MIDI
 
-from symbolic_music.data.sources.corpora import list_folk
+from symbolic_music.data.sources.named.packaged import list_folk
 from symbolic_music.score.abc.io import decode_abc, read_abc_tune, split_tune_book
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import read_midi

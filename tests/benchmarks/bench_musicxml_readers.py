@@ -48,7 +48,7 @@ import numpy as np
 from _report import RESULTS, commit, machine_class, report
 from pebble import ProcessExpired, ProcessPool
 
-from symbolic_music.data.sources.corpora import music21_corpus_folder
+from symbolic_music.data.sources.named.packaged import music21_corpus_folder
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.musicxml.read import read_musicxml_pieces, read_written
 from symbolic_music.score.notation.assemble import assemble

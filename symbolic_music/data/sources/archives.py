@@ -83,18 +83,19 @@ def archive_source(path: Path) -> str:
     return shown_name(name)
 
 
-def list_archive(path: Path, license: str | None = None) -> ArchiveListing:
+def list_archive(path: Path, license: str | None = None, source: str | None = None) -> ArchiveListing:
     """List every music file of an archive, in the archive's order.
 
     Args:
         path: a .zip or .tar archive, the latter plain or packed with gzip, bzip2 or xz.
         license: of pieces that state none; default what a licence file at the archive's top says.
+        source: what the rows call it; the archive's name without the suffix when left out.
 
     Raises:
         CorpusError: no archive, a damaged one, or one without a music file.
     """
     path = Path(path)
-    listing = _Lister(path, license or UNKNOWN_LICENSE)
+    listing = _Lister(path, license or UNKNOWN_LICENSE, source or archive_source(path))
     try:
         for member, read in iter_members(path):
             listing.add(member, read)
@@ -134,10 +135,10 @@ def with_contents(units: Iterable[WorkUnit]) -> Iterator[WorkUnit]:
 class _Lister:
     """Gathers the units of an archive's members."""
 
-    def __init__(self, path: Path, license: str):
+    def __init__(self, path: Path, license: str, source: str):
         status = path.stat() if path.exists() else None
         self._path, self._license = path, license
-        self._source = archive_source(path)
+        self._source = source
         self._stamp = f"{path.name}\t{status.st_size}\t{status.st_mtime_ns}" if status else ""
         self._names: Counter[str] = Counter()
         self.units: list[WorkUnit] = []

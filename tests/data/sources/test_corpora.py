@@ -4,8 +4,8 @@ from collections import Counter
 import pytest
 
 from symbolic_music.data.sources import rows
-from symbolic_music.data.sources.corpora import list_corpus
 from symbolic_music.data.sources.folders import list_directory
+from symbolic_music.data.sources.named.packaged import list_corpus
 from symbolic_music.data.sources.rows import list_dataset
 from symbolic_music.data.sources.units import CorpusError, FileUnit, TuneUnit
 from symbolic_music.score.errors import ScoreError

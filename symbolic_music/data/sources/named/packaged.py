@@ -6,6 +6,7 @@ from pathlib import Path
 
 from symbolic_music._extras import require
 from symbolic_music.data.sources.folders import units_of_file
+from symbolic_music.data.sources.named.registry import named_corpora
 from symbolic_music.data.sources.units import CorpusError, FileUnit, WorkUnit
 
 FOLK_BOOKS = ("airdsAirs", "oneills1850", "ryansMammoth")
@@ -27,7 +28,8 @@ def list_corpus(name: str) -> list[WorkUnit]:
         MissingExtraError: when the package that carries the corpus is not installed.
     """
     if name not in NAMED_CORPORA:
-        raise CorpusError(f"unknown corpus {name!r}: expected one of {', '.join(sorted(NAMED_CORPORA))}")
+        known = sorted([*NAMED_CORPORA, *named_corpora()])
+        raise CorpusError(f"unknown corpus {name!r}: expected one of {', '.join(known)}")
     return NAMED_CORPORA[name]()
 
 
