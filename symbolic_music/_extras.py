@@ -12,6 +12,8 @@ EXTRA_OF_MODULE = {
     "matplotlib": "audio",
     "midirenderer": "audio",
     "music21": "corpus",
+    "onnx": "fast",
+    "onnxruntime": "fast",
     "pebble": "corpus",
     "peft": "train",
     "pretty_midi": "audio",

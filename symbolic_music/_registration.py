@@ -24,7 +24,7 @@ from typing import Any
 Registrations = dict[str, tuple[str, str]]
 AUTO_CLASSES: Registrations = {
     "transformers.models.auto.configuration_auto": ("symbolic_music.models.auto", "register_configs"),
-    "transformers.models.auto.modeling_auto": ("symbolic_music.models.auto", "register_models"),
+    "transformers.models.auto.modeling_auto": ("symbolic_music.generation.engine.sample", "register_models"),
     "transformers.models.auto.processing_auto": ("symbolic_music.models.auto", "register_processors"),
 }
 PIPELINES: Registrations = {

@@ -415,6 +415,8 @@ class MusicTransformerForCausalLM(MusicTransformerPreTrainedModel, GenerationMix
     """The Music Transformer with a head that gives the next token's logits."""
 
     _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}  # noqa: RUF012
+    # Where it is set, `generate()` samples by it: called with the model, transformers' own loop, and its arguments.
+    decode_with: Callable | None = None
 
     def __init__(self, config: MusicTransformerConfig):
         super().__init__(config)
@@ -431,6 +433,11 @@ class MusicTransformerForCausalLM(MusicTransformerPreTrainedModel, GenerationMix
         made = model_kwargs.get("past_key_values")
         if given is None and type(made) is DynamicCache and not made.offloading:
             model_kwargs["past_key_values"] = GrowingCache(self.config)
+
+    def _sample(self, input_ids: torch.Tensor, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Sampling and greedy decoding: transformers' loop, or what stands in its place."""
+        decode, loop = type(self).decode_with, super()._sample
+        return loop(input_ids, **kwargs) if decode is None else decode(self, loop, input_ids, **kwargs)
 
     @can_return_tuple
     def forward(

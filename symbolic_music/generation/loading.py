@@ -15,6 +15,7 @@ from transformers.utils.logging import disable_progress_bar
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from symbolic_music._extras import require
+from symbolic_music.generation.engine.sample import register_models
 from symbolic_music.generation.names import LoadError, check_model_name
 from symbolic_music.models import auto
 from symbolic_music.tokenization.processing_music import MusicProcessor
@@ -22,7 +23,7 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 _BYTES = 256
 
 auto.register_configs()
-auto.register_models()
+register_models()
 
 
 def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, MusicProcessor]:
