@@ -59,6 +59,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
             self._forbid_outside_bars(forbidden, highest, closing)
         if remaining <= self._tables.longest_way:
             forbidden |= self._tables.out_of_reach(self._states, remaining, closing)
+        if self._tables.has_chords:
+            scores = self._keep_chords(scores, forbidden)  # type: ignore[assignment]
         masked = scores.masked_fill(_fit_vocabulary(forbidden, scores.shape[-1]), float("-inf"))
         stuck = masked.amax(dim=1).isneginf()
         if bool(stuck.any()):
@@ -150,6 +152,24 @@ class GrammarLogitsProcessor(LogitsProcessor):
         ending = torch.where(last, probabilities.log().to(scores.dtype), scores[:, :size])
         return torch.cat([ending, scores[:, size:]], dim=1)
 
+    def _keep_chords(self, scores: torch.Tensor, forbidden: torch.Tensor) -> torch.Tensor:
+        """Leave the pitches that are added to a note as likely as the model said; the rest share what is left.
+
+        A model that has lost count of a bar wants to move on by a token that no longer fits. Only masking it would
+        leave the pitches that may still be added, however unlikely: bars would end in towers of notes.
+        """
+        assert self._tables is not None
+        is_chord, size = self._tables.is_chord, forbidden.shape[1]
+        said = scores.float().log_softmax(dim=1)
+        said = said.masked_fill(said.isnan(), float("-inf"))  # where others forbid everything
+        allowed = said[:, :size].masked_fill(forbidden, float("-inf"))
+        chords = allowed.masked_fill(~is_chord, float("-inf")).logsumexp(dim=1)
+        others = allowed.masked_fill(is_chord, float("-inf")).logsumexp(dim=1)
+        shift = torch.log1p(-chords.exp().clamp(max=1 - 1e-6)) - others
+        shift = shift.masked_fill(others.isneginf(), 0.0)[:, None]
+        kept = torch.nn.functional.pad(is_chord, (0, said.shape[1] - size), value=True)
+        return torch.where(kept, said, said + shift).to(scores.dtype)
+
     def _forbid_outside_bars(self, forbidden: torch.Tensor, highest: int, closing: torch.Tensor) -> None:
         """Forbid, in place, tokens that would begin a bar too many, or end a piece in an earlier bar than the last.
 
@@ -189,6 +209,8 @@ class _Tables:
         self.initial_state = tensor(grammar.initial_state).long()
         self.bars_per_token = tensor(grammar.bars_per_token)
         self.names_bars = tensor(grammar.count_per_token("Bars") > 0)
+        self.is_chord = tensor(grammar.count_per_token("With") > 0)
+        self.has_chords = bool(self.is_chord.any())
         self.most_bars_per_token = int(grammar.bars_per_token.max())
         order_rows = grammar.next_state[: len(grammar.grammar.automata[0].transitions)]
         ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)
