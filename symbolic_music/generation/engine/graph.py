@@ -23,6 +23,8 @@ from symbolic_music.models.music_transformer.modeling_music_transformer import (
 
 _MICROSOFT = "com.microsoft"
 _OPSET, _IR_VERSION = 20, 10
+# GroupQueryAttention turns heads of such widths alone.
+_ROTARY_STEP = 16
 
 
 class UnsupportedModelError(ValueError):
@@ -37,11 +39,14 @@ def transformer_graph(model: MusicTransformerForCausalLM, max_length: int) -> by
         max_length: longest sequence, for the tables of positions.
 
     Raises:
-        UnsupportedModelError: for an activation that has no operator here, or layers that are not as they were made.
+        UnsupportedModelError: for an activation or a width of heads that has no operator here, or layers that are not
+            as they were made.
         MissingExtraError: when onnx is not installed.
     """
     if model.config.hidden_act != "gelu":
         raise UnsupportedModelError(f"its activation is {model.config.hidden_act}, and the graph knows gelu")
+    if model.config.position_encoding == "rotary" and model.config.head_dim % _ROTARY_STEP:
+        raise UnsupportedModelError(f"its heads are {model.config.head_dim} wide, no multiple of {_ROTARY_STEP}")
     return _Builder(model, max_length).build()
 
 
