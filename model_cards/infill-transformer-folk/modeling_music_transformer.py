@@ -436,7 +436,8 @@ class MusicTransformerForCausalLM(MusicTransformerPreTrainedModel, GenerationMix
 
     def _sample(self, input_ids: torch.Tensor, **kwargs: Any) -> Any:  # type: ignore[override]
         """Sampling and greedy decoding: transformers' loop, or what stands in its place."""
-        decode, loop = type(self).decode_with, super()._sample
+        decode: Callable | None = type(self).decode_with
+        loop: Callable = super()._sample  # type: ignore[misc]
         return loop(input_ids, **kwargs) if decode is None else decode(self, loop, input_ids, **kwargs)
 
     @can_return_tuple

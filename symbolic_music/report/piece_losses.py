@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def read_piece_losses(path: Path) -> list[PieceLoss]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return [
-                PieceLoss(**{field.name: field.type(row[field.name]) for field in fields(PieceLoss)})
+                PieceLoss(**{name: kind(row[name]) for name, kind in get_type_hints(PieceLoss).items()})
                 for row in csv.DictReader(file)
             ]
     except (OSError, ValueError, KeyError, TypeError) as error:

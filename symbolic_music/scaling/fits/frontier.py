@@ -46,7 +46,7 @@ def optimal_size(law: Law, flops: np.ndarray | float) -> np.ndarray:
 
 
 def find_frontier(
-    result: FitResult, flops: Sequence[float], sizes: tuple[float, float], tokens: tuple[float, float]
+    result: FitResult, flops: Sequence[float] | np.ndarray, sizes: tuple[float, float], tokens: tuple[float, float]
 ) -> Frontier:
     """The frontier of a law in N and D, with the interval of its bootstrap.
 

@@ -61,8 +61,8 @@ def predict_runs(
         low, high = np.quantile(curves, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     known = _hash_of(fitted)
     return [
-        Prediction(row["run"], *map(float, values), len(fitted), known)
-        for row, *values in zip(wanted, centre, low, high, strict=True)
+        Prediction(row["run"], float(loss), float(least), float(most), len(fitted), known)
+        for row, loss, least, most in zip(wanted, centre, low, high, strict=True)
     ]
 
 
