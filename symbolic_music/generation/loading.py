@@ -44,7 +44,7 @@ def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, M
     try:
         processor = AutoProcessor.from_pretrained(name)
         is_adapter = find_adapter_config_file(name) is not None
-        model = _load_adapted(name, len(processor.tokenizer)) if is_adapter else _load_whole(name)
+        model = _load_adapted(name, len(processor.tokenizer)) if is_adapter else load_whole(name)
     except LoadError:
         raise
     except Exception as error:  # what a broken file raises is up to its reader: tokenizers raises a bare Exception
@@ -57,17 +57,18 @@ def load_model(name: str, device: str | None = None) -> tuple[PreTrainedModel, M
     return model.eval().to(chosen), processor
 
 
-def _load_whole(name: str) -> PreTrainedModel:
+def load_whole(name: str, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """A model that is no adapter, in the class of its kind: causal, or with encoder and decoder."""
     fills = AutoConfig.from_pretrained(name).is_encoder_decoder
     kind = AutoModelForSeq2SeqLM if fills else AutoModelForCausalLM
-    return kind.from_pretrained(name, dtype=torch.float32)
+    return kind.from_pretrained(name, dtype=dtype)
 
 
 def _load_adapted(name: str, vocabulary: int) -> PreTrainedModel:
     """The base of an adapter, with rows for the adapter's tokens, and the adapter merged into it."""
     peft = require("peft")
     config = peft.PeftConfig.from_pretrained(name)
-    base = _load_whole(config.base_model_name_or_path)
+    base = load_whole(config.base_model_name_or_path)
     rows = len(base.get_input_embeddings().weight)  # type: ignore[arg-type]
     trained = config.trainable_token_indices
     if isinstance(trained, dict):

@@ -18,6 +18,7 @@ import torch
 from symbolic_music._extras import require
 from symbolic_music.models.music_transformer.modeling_music_transformer import (
     MusicTransformerForCausalLM,
+    position_angles,
     sinusoidal_positions,
 )
 
@@ -93,6 +94,9 @@ class _Builder:
         table = self._table("embeddings", self.weights["model.embed_tokens.weight"] * np.float32(scale))
         hidden = self._node("Gather", [table, "input_ids"], ["embedded"])
         if self.config.position_encoding == "rotary":
+            angles = position_angles(self._places(), self.config.head_dim, self.config.position_base)[0]
+            self._table("cosines", angles.cos().numpy())
+            self._table("sines", angles.sin().numpy())
             return hidden
         self.inputs.append(self._value("positions", "INT64", ["length"]))
         added = self._node("Gather", [self._table("position_table", self._positions()), "positions"], ["placed"])
@@ -102,8 +106,10 @@ class _Builder:
         """(max_length, hidden size): what is added at each position."""
         if self.config.position_encoding == "learned":
             return self.weights["model.embed_positions.weight"][: self.max_length]
-        places = torch.arange(self.max_length)[None]
-        return sinusoidal_positions(places, self.config.hidden_size, self.config.position_base)[0].numpy()
+        return sinusoidal_positions(self._places(), self.config.hidden_size, self.config.position_base)[0].numpy()
+
+    def _places(self) -> torch.Tensor:
+        return torch.arange(self.max_length)[None]
 
     def _layer(self, layer: int, normed: str, hidden: str, following: str) -> tuple[str, str]:
         """One block; returns the normed input of the next and the residual stream."""
@@ -123,30 +129,19 @@ class _Builder:
         self.inputs += [self._value(f"past_{name}", "FLOAT", shape) for name in names]
         self.outputs += [self._value(name, "FLOAT", shape) for name in names]
         qkv = self._linear(normed, f"model.layers.{layer}.self_attn.qkv_proj.weight", f"qkv_{layer}")
-        is_rotary = self.config.position_encoding == "rotary"
+        turns = ["cosines", "sines"] if self.config.position_encoding == "rotary" else []
         attended = self._node(
             "GroupQueryAttention",
-            [qkv, "", "", *(f"past_{name}" for name in names), "before", "total", *self._rotary_tables(is_rotary)],
+            [qkv, "", "", *(f"past_{name}" for name in names), "before", "total", *turns],
             [f"attended_{layer}", *names],
             domain=_MICROSOFT,
             num_heads=heads,
             kv_num_heads=heads,
-            do_rotary=int(is_rotary),
+            do_rotary=int(bool(turns)),
             rotary_interleaved=0,
             scale=size**-0.5,
         )
         return self._linear(attended, f"model.layers.{layer}.self_attn.o_proj.weight", f"mixed_{layer}")
-
-    def _rotary_tables(self, is_rotary: bool) -> list[str]:
-        if not is_rotary:
-            return []
-        if not any(table.name == "cosines" for table in self.tables):
-            size, base = self.config.head_dim, self.config.position_base
-            exponents = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)
-            angles = np.arange(self.max_length, dtype=np.float32)[:, None] * np.power(np.float32(base), -exponents)
-            self._table("cosines", np.cos(angles))
-            self._table("sines", np.sin(angles))
-        return ["cosines", "sines"]
 
     def _add_and_norm(self, added: str, hidden: str, norm: str, name: str) -> tuple[str, str]:
         outputs = [f"normed_{name}", "", "", f"hidden_{name}"]

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from symbolic_music.generation.loading import load_whole
 from symbolic_music.hub.assembly.parts import (
     ATTRIBUTION_FILE,
+    WEIGHT_DTYPES,
     folder_to_make,
-    load_weights,
     read_json,
     write_folder,
     write_results,
@@ -56,7 +57,7 @@ def assemble_adapted(
     result = read_json(checkpoint / results)
     shown = [read_samples(folder) for folder in samples]
     options = shown[0].summary["options"] if shown else {"temperature": 1.0, "top_p": 1.0}
-    model = load_weights(checkpoint, dtype)
+    model = load_whole(str(checkpoint), WEIGHT_DTYPES[dtype])
     try:
         adaptation = Adaptation.read(results, result)
         words = adapted_words(facts, adaptation, model, options, shown)

@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from symbolic_music.hub.assembly.parts import folder_to_make, load_weights, read_json, write_folder, write_results
+from symbolic_music.generation.loading import load_whole
+from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES, folder_to_make, read_json, write_folder, write_results
 from symbolic_music.hub.cards.composer import PLOTS_FOLDER, ModelFacts, model_card
 from symbolic_music.hub.cards.samples import read_samples
 from symbolic_music.hub.cards.sections import PIECE_LOSSES_FILE, PLOTS, REPORT_FILE
@@ -41,7 +42,7 @@ def assemble_model(
         raise PublishError(f"{output} exists; expected a folder to make")
     training, figures = read_json(checkpoint / TRAINING_FILE), read_json(report / REPORT_FILE)
     shown = [read_samples(folder) for folder in samples]
-    model = load_weights(checkpoint, dtype)
+    model = load_whole(str(checkpoint), WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
         card = model_card(template, facts, model, processor, training, figures, shown)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from symbolic_music.hub.assembly.parts import folder_to_make, load_weights, read_json, write_folder, write_results
+from symbolic_music.generation.loading import load_whole
+from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES, folder_to_make, read_json, write_folder, write_results
 from symbolic_music.hub.cards.composer import ModelFacts
 from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE, filler_card
 from symbolic_music.hub.cards.samples import read_samples
@@ -44,7 +45,7 @@ def assemble_filler(
     if any(compared["models"][0][name] != training[name] for name in ("steps", "training_minutes")):
         raise PublishError(f"{beside}: its first model is not {checkpoint}, which was trained otherwise")
     shown = [read_samples(folder) for folder in samples]
-    model = load_weights(checkpoint, dtype)
+    model = load_whole(str(checkpoint), WEIGHT_DTYPES[dtype])
     processor = MusicProcessor.from_pretrained(checkpoint)
     try:
         card = filler_card(template, facts, model, training, figures, compared, shown)

@@ -12,13 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    GenerationConfig,
-    PreTrainedModel,
-)
+from transformers import GenerationConfig, PreTrainedModel
 
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.hub.cards.composer import ModelFacts
@@ -30,13 +24,6 @@ from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProc
 WEIGHT_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 ATTRIBUTION_FILE = "ATTRIBUTION.md"
 LOSS_PLOT = "loss.png"
-
-
-def load_weights(checkpoint: Path, dtype: str) -> PreTrainedModel:
-    """A trained model with its weights as they are to be shipped: one of WEIGHT_DTYPES."""
-    fills = AutoConfig.from_pretrained(checkpoint).is_encoder_decoder
-    kind = AutoModelForSeq2SeqLM if fills else AutoModelForCausalLM
-    return kind.from_pretrained(checkpoint, dtype=WEIGHT_DTYPES[dtype])
 
 
 @contextmanager

@@ -98,8 +98,8 @@ def adapted_words(
         samples: pieces to show, for the merged model.
         adapter: whether the card is that of the adapter alone.
     """
-    figures = adaptation.after["notes"], adaptation.after["groups"], adaptation.after.get("pieces")
-    notes, groups, pieces = figures
+    after = adaptation.after
+    held_out = f"{after['pieces']:,} pieces" if "pieces" in after else f"{after['examples']:,} windows"
     return {
         "card_data": _metadata(facts, adaptation, model, adapter).to_yaml(),
         "is_adapter": adapter,
@@ -107,9 +107,8 @@ def adapted_words(
         "model_class": type(model).__name__,
         "samples": [_shown(facts, shown) for shown in samples],
         "gain": _gain_table(adaptation),
-        "notes": f"{notes:,}",
-        "held_out": f"{pieces:,} pieces" if pieces else f"{adaptation.after['examples']:,} windows",
-        "groups": f"{groups:,}",
+        "held_out": held_out,
+        **{name: f"{after[name]:,}" for name in ("notes", "groups")},
         "rank": str(adaptation.rank),
         "examples": ", ".join(f"{count:,} {name}" for name, count in adaptation.examples.items()),
         "training_minutes": f"{adaptation.minutes:.0f}",

@@ -40,7 +40,6 @@ from symbolic_music.training.schedule import DECAY_SHARE
 from symbolic_music.training.summary import git_commit
 from symbolic_music.training.trainer import MusicTrainer
 
-TRUNK, BRANCH = "trunk", "branch"
 _SECONDS_BETWEEN_CHECKPOINTS = 600.0
 _SPENT_FILE = "spent.json"
 
@@ -111,11 +110,11 @@ def train_to_horizon(
         raise TrainingError(f"{steps} steps of {trajectory.batch_size} blocks: expected 2 to what the data hold")
     started = time.monotonic()
     memory = PeakMemory(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    trunk = _Leg(trajectory, TRUNK, branch, {"lr_scheduler_type": "constant_with_warmup"})
+    trunk = _Leg(trajectory, "trunk", branch, {"lr_scheduler_type": "constant_with_warmup"})
     trunk_start = trunk.last_checkpoint_step(at_most=branch)
     if trunk_start < branch:
         trunk.train(trunk.checkpoint(trunk_start), on_progress, steps, save_at=branch)
-    decay = _Leg(trajectory, BRANCH, steps, {"lr_scheduler_type": "warmup_stable_decay"})
+    decay = _Leg(trajectory, f"branch-{steps}", steps, {"lr_scheduler_type": "warmup_stable_decay"})
     begun = decay.last_checkpoint_step(at_most=steps)
     origin = decay.checkpoint(begun) if begun > branch else trunk.checkpoint(branch)
     trainer, collator = decay.train(origin, on_progress, steps)
@@ -153,7 +152,7 @@ class _Leg:
 
     def __init__(self, trajectory: Trajectory, name: str, steps: int, schedule: dict[str, str]):
         self.trajectory = trajectory
-        self.folder = trajectory.folder / (name if name == TRUNK else f"{name}-{steps}")
+        self.folder = trajectory.folder / name
         self.steps = steps
         self.schedule = schedule
         self.seconds_now = 0.0

@@ -163,6 +163,8 @@ class _Transfer:
                 if here > (self.total or _MOST_BYTES):
                     self._forget()
                     raise CorpusError(f"{self.wanted.url}: more than {self.total or _MOST_BYTES:,} bytes came")
+            file.flush()
+            os.fsync(file.fileno())  # the file gets its name only when its bytes are on the disk
         if self.total is not None and here < self.total:
             raise _CutError(f"the line ended after {here:,} of {self.total:,} bytes")
         self.is_whole = True
@@ -177,12 +179,7 @@ class _Transfer:
 
     def finish(self) -> None:
         """Check the digest and give the file its name."""
-        digest = hashlib.sha256()
-        with self.part.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-            os.fsync(file.fileno())
-        found = digest.hexdigest()
+        found = _sha256(self.part)
         if self.wanted.sha256 and found != self.wanted.sha256.lower():
             self._forget()
             raise CorpusError(
@@ -210,6 +207,11 @@ class _Transfer:
         self.notes.unlink(missing_ok=True)
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _begins_at(answer: Any, start: int) -> bool:
     """Whether a partial answer is of the part that was asked for."""
     return str(answer.headers.get("Content-Range", "")).startswith(f"bytes {start}-")
@@ -230,8 +232,7 @@ def check_file(path: Path, sha256: str | None) -> None:
         raise CorpusError(f"{path}: expected an archive, found {'a folder' if path.is_dir() else 'nothing'}")
     if sha256 is None:
         return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = _sha256(path)
     if found != sha256.lower():
         raise CorpusError(
             f"{path}: its SHA-256 is {found}, expected {sha256}: not the published file; give it to --archive to read "
