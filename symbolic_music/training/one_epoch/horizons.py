@@ -19,13 +19,10 @@ import numpy as np
 import torch
 from datasets import Dataset
 from transformers import (
-    AutoModelForCausalLM,
     PreTrainedConfig,
-    PrinterCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
-    set_seed,
 )
 
 from symbolic_music.data.blocks.collate import BlockCollator
@@ -35,7 +32,7 @@ from symbolic_music.training.checkpoints import find_checkpoints
 from symbolic_music.training.one_epoch.counting import BLOCK_COLUMN, CountingCollator, check_one_epoch, count_tokens
 from symbolic_music.training.one_epoch.described import CurveCallback, describe_run
 from symbolic_music.training.one_epoch.memory import PeakMemory
-from symbolic_music.training.one_epoch.run import study_arguments
+from symbolic_music.training.one_epoch.run import study_arguments, study_trainer
 from symbolic_music.training.schedule import DECAY_SHARE
 from symbolic_music.training.summary import git_commit
 from symbolic_music.training.trainer import MusicTrainer
@@ -192,20 +189,14 @@ class _Leg:
             save_total_limit=1,
             **({"warmup_steps": 0} | trajectory.arguments | self.schedule),
         )
-        set_seed(args.seed)
         collator = CountingCollator(BlockCollator(trajectory.processor), len(trajectory.train))
         done = _step_of(origin) if origin else 0
         if origin:
             collator.resume(np.load(_order_file(origin, args.process_index)))
-        trainer = MusicTrainer(
-            model=AutoModelForCausalLM.from_config(trajectory.config),
-            args=args,
-            processing_class=trajectory.processor,
-            data_collator=collator,
-            train_dataset=trajectory.train.add_column(BLOCK_COLUMN, np.arange(len(trajectory.train))),
-            eval_dataset=trajectory.validation,
+        numbered = trajectory.train.add_column(BLOCK_COLUMN, np.arange(len(trajectory.train)))
+        trainer = study_trainer(
+            trajectory.config, args, trajectory.processor, collator, numbered, trajectory.validation
         )
-        trainer.remove_callback(PrinterCallback)
         told = None if on_progress is None else lambda step, _, nats: on_progress(step, whole, nats)
         trainer.add_callback(CurveCallback(told))
         trainer.add_callback(_Checkpoints(self, collator, done, save_at))

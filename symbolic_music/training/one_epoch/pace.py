@@ -9,20 +9,16 @@ from typing import Any
 
 from datasets import Dataset
 from transformers import (
-    AutoModelForCausalLM,
     PreTrainedConfig,
-    PrinterCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
-    set_seed,
 )
 
 from symbolic_music.data.blocks.collate import BlockCollator
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.one_epoch.memory import free_memory
-from symbolic_music.training.one_epoch.run import study_arguments
-from symbolic_music.training.trainer import MusicTrainer
+from symbolic_music.training.one_epoch.run import study_arguments, study_trainer
 
 # The first steps allocate, and choose kernels.
 _WARM_UP_STEPS, _TIMED_STEPS = 2, 4
@@ -58,17 +54,9 @@ def measure_pace(
     with TemporaryDirectory() as folder:
         sizes = steps, batch_size, micro_batch_size, 1
         args = study_arguments(Path(folder), *sizes, max_steps=steps, **arguments)
-        set_seed(args.seed)
-        trainer = MusicTrainer(
-            model=AutoModelForCausalLM.from_config(config),
-            args=args,
-            processing_class=processor,
-            data_collator=BlockCollator(processor),
-            train_dataset=train.select(range(min(len(train), steps * batch_size))),
-            eval_dataset=validation,
-        )
+        few_blocks = train.select(range(min(len(train), steps * batch_size)))
+        trainer = study_trainer(config, args, processor, BlockCollator(processor), few_blocks, validation)
         clock = _Clock()
-        trainer.remove_callback(PrinterCallback)
         trainer.add_callback(clock)
         trainer.train()
         few = validation.select(range(min(len(validation), _VALIDATION_BATCHES * args.per_device_eval_batch_size)))

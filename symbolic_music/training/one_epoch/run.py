@@ -84,6 +84,28 @@ def study_arguments(
     return made
 
 
+def study_trainer(
+    config: PreTrainedConfig,
+    arguments: MusicTrainingArguments,
+    processor: MusicProcessor,
+    collator: Callable[..., Any],
+    train: Dataset,
+    validation: Dataset,
+) -> MusicTrainer:
+    """A fresh model, from the arguments' seed, and the trainer of a study's run, which prints nothing of its own."""
+    set_seed(arguments.seed)
+    trainer = MusicTrainer(
+        model=AutoModelForCausalLM.from_config(config),
+        args=arguments,
+        processing_class=processor,
+        data_collator=collator,
+        train_dataset=train,
+        eval_dataset=validation,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
 def train_one_epoch(
     config: PreTrainedConfig,
     train: Dataset,
@@ -116,17 +138,9 @@ def train_one_epoch(
     """
     started, commit = time.monotonic(), git_commit()
     memory = PeakMemory(arguments.device)
-    set_seed(arguments.seed)
     collator = CountingCollator(BlockCollator(processor), len(train))
-    trainer = MusicTrainer(
-        model=AutoModelForCausalLM.from_config(config),
-        args=arguments,
-        processing_class=processor,
-        data_collator=collator,
-        train_dataset=train.add_column(BLOCK_COLUMN, np.arange(len(train))),
-        eval_dataset=validation,
-    )
-    trainer.remove_callback(PrinterCallback)
+    numbered = train.add_column(BLOCK_COLUMN, np.arange(len(train)))
+    trainer = study_trainer(config, arguments, processor, collator, numbered, validation)
     trainer.add_callback(CurveCallback(on_progress))
     train_seconds = trainer.train().metrics["train_runtime"]
     _check_seen_once(trainer, collator, train)
