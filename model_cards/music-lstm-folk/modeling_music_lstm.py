@@ -5,6 +5,7 @@ Every layer is a one-layer `nn.LSTM`, so that cuDNN's and oneDNN's kernels run o
 """
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
@@ -339,6 +340,9 @@ class MusicLSTMForCausalLM(MusicLSTMPreTrainedModel, GenerationMixin):
     """The music LSTM with a head that gives the next token's logits."""
 
     _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}  # noqa: RUF012
+    # What decodes in the place of transformers' own loop, given the model, that loop and its arguments; None is the
+    # loop. The package sets it to its engine.
+    decode_with: Callable | None = None
 
     def __init__(self, config: MusicLSTMConfig):
         super().__init__(config)
@@ -368,6 +372,12 @@ class MusicLSTMForCausalLM(MusicLSTMPreTrainedModel, GenerationMixin):
                 model_kwargs["past_key_values"].activate_past_recording()
             return
         super()._prepare_cache_for_generation(generation_config, model_kwargs, *args, **kwargs)  # type: ignore[misc]
+
+    def _sample(self, input_ids: torch.Tensor, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Sampling and greedy decoding: transformers' loop, or what stands in its place."""
+        decode: Callable | None = type(self).decode_with
+        loop: Callable = super()._sample  # type: ignore[misc]
+        return loop(input_ids, **kwargs) if decode is None else decode(self, loop, input_ids, **kwargs)
 
     @can_return_tuple
     def forward(

@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 from symusic.core import ScoreTick
-from transformers import LogitsProcessorList, PreTrainedModel
+from transformers import PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError
 from symbolic_music.events.voices.track_text import HeaderFields
-from symbolic_music.generation.grammar_processor import GrammarError, GrammarLogitsProcessor
-from symbolic_music.generation.header_processor import HeaderLogitsProcessor, header_processor
+from symbolic_music.generation.engine.draw import Draw
+from symbolic_music.generation.grammar_processor import GrammarError
+from symbolic_music.generation.header_processor import header_processor
+from symbolic_music.generation.writing import Request, until_end, write_sequences
 from symbolic_music.score.transforms.edit import count_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.text import encode_words
@@ -62,7 +64,7 @@ class SamplingOptions:
         top_p: smallest set of tokens with this much probability is sampled from; None likewise.
         use_grammar: False samples from the bare model; its pieces may be invalid.
         batch_size: pieces sampled at once.
-        seed: of the first batch; the next batch takes the next number.
+        seed: with a piece's number it says what the piece is, whatever the batches.
     """
 
     num_bars: int | None = None
@@ -104,6 +106,12 @@ class SamplingOptions:
         # top_k: transformers would keep the 50 likeliest tokens only.
         return {"do_sample": True, "temperature": self.temperature, "top_p": self.top_p, "top_k": 0}
 
+    def draw(self) -> Draw:
+        """How a token is chosen, once nothing is left to the model."""
+        assert self.temperature is not None
+        assert self.top_p is not None
+        return Draw(self.temperature > 0, self.temperature or 1.0, self.top_p)
+
 
 @torch.inference_mode()
 def compose(
@@ -116,6 +124,7 @@ def compose(
     on_batch: Callable[[int], Any] | None = None,
     fields: HeaderFields | None = None,
     words: str = "",
+    first: int = 0,
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -126,9 +135,10 @@ def compose(
         prompt: a Score to continue; None starts from nothing.
         prompt_bars: how many bars of it to keep; None keeps all.
         options: how to sample.
-        on_batch: called with the number of pieces after each batch, for progress bars.
+        on_batch: called with how many pieces are done since the last call, for progress bars.
         fields: what the headers of track text shall say; `options.num_bars` is one of them.
         words: a title, or what else stands before a piece; for a model that came from text.
+        first: number of the first piece: pieces 4 to 7 are the last four of pieces 0 to 7.
 
     Raises:
         GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
@@ -149,38 +159,19 @@ def compose(
         raise GrammarError(
             f"the prompt has {len(prompt_ids)} tokens; the limit is {max_length}, so nothing can follow"
         )
-    pieces: list[Composition] = []
-    for first in range(0, num_samples, options.batch_size):
-        count = min(options.batch_size, num_samples - first)
-        torch.manual_seed(options.seed + first // options.batch_size)
-        batch = torch.tensor([prompt_ids] * count, device=model.device)
-        output = _sample(model, processor, batch, max_length, options, header)
-        pieces += [composition_of(processor, ids, len(prompt_ids)) for ids in output.tolist()]
-        if on_batch is not None:
-            on_batch(count)
-    return pieces
-
-
-def _sample(
-    model: PreTrainedModel,
-    processor: MusicProcessor,
-    batch: torch.Tensor,
-    max_length: int,
-    options: SamplingOptions,
-    header: HeaderLogitsProcessor | None,
-) -> torch.Tensor:
-    processors = LogitsProcessorList([header] if header is not None else [])
-    if options.use_grammar:
-        processors.append(GrammarLogitsProcessor(processor.grammar(), max_length, options.num_bars))
-    return model.generate(  # type: ignore[operator]
-        batch,
-        attention_mask=torch.ones_like(batch),
-        max_length=max_length,
-        logits_processor=processors,
-        pad_token_id=processor.tokenizer.pad_token_id,
-        eos_token_id=processor.tokenizer.eos_token_id,
-        **options.generate_arguments(),
+    request = Request(
+        prompt_ids,
+        max_length,
+        processor.tokenizer.eos_token_id,
+        processor.tokenizer.pad_token_id,
+        options.draw(),
+        processor.grammar() if options.use_grammar else None,
+        options.num_bars,
+        header,
     )
+    numbers = range(first, first + num_samples)
+    written = write_sequences(model, request, options.seed, numbers, options.batch_size, on_batch)
+    return [composition_of(processor, ids, len(prompt_ids)) for ids in written]
 
 
 def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int | None = None) -> list[int]:
@@ -203,9 +194,7 @@ def composition_of(processor: MusicProcessor, ids: list[int], num_prompt_tokens:
         ids: from the first given token on; padding behind EOS is cut.
         num_prompt_tokens: how many of them were given.
     """
-    eos = processor.tokenizer.eos_token_id
-    if eos in ids:
-        ids = ids[: ids.index(eos) + 1]
+    ids = until_end(ids, processor.tokenizer.eos_token_id)
     counts = processor.count_events(ids)
     try:
         score, complaint = processor.decode(ids), None

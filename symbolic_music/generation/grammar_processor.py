@@ -6,6 +6,7 @@ mask, on the device, whatever the size of the batch or of the vocabulary.
 
 import sys
 
+import numpy as np
 import torch
 from transformers import LogitsProcessor
 
@@ -119,20 +120,9 @@ class GrammarLogitsProcessor(LogitsProcessor):
             alive = self._tables.is_alive(self._states)
             if not bool(alive.all()):
                 row = int((~alive).nonzero()[0])
-                complaint = self.grammar.explain(input_ids[row, : step + 1].tolist())
-                raise GrammarError(f"prompt {row} is not music: {complaint}")
-        self._check_room(input_ids.shape[1])
-
-    def _check_room(self, length: int) -> None:
-        needed = int(self.grammar.to_end(self._states.cpu().numpy()).max())
-        if self.max_length is not None and length + needed > self.max_length:
-            raise GrammarError(
-                f"a limit of {self.max_length} tokens leaves no room to finish a piece of {length} tokens; "
-                f"at least {length + needed} are needed"
-            )
-        bars = int(self._bars.max())
-        if self.num_bars is not None and bars > self.num_bars:
-            raise GrammarError(f"the prompt has {bars} bars, more than the {self.num_bars} asked for")
+                raise not_music(self.grammar, row, input_ids[row, : step + 1].tolist())
+        states, bars = self._states.cpu().numpy(), self._bars.cpu().numpy()
+        check_room(self.grammar, states, bars, input_ids.shape[1], self.max_length, self.num_bars)
 
     def _end_at_last_bar_line(self, scores: torch.Tensor, forbidden: torch.Tensor) -> torch.Tensor:
         """In the last bar, give the probability of beginning another bar to ending here.
@@ -185,6 +175,23 @@ class GrammarLogitsProcessor(LogitsProcessor):
         forbidden |= self._tables.ends_piece & ((self._bars < self.num_bars) & ~closing)[:, None]
 
 
+class BehindContext(LogitsProcessor):
+    """Another processor, which is shown a sequence from a place on.
+
+    Args:
+        inner: the other one.
+        start: tokens that it does not see.
+    """
+
+    def __init__(self, inner: LogitsProcessor, start: int):
+        self.inner = inner
+        self.start = start
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:  # type: ignore[override]
+        """Scores (B, V) behind `input_ids` (B, T)."""
+        return self.inner(input_ids[:, self.start :], scores)  # type: ignore[arg-type]
+
+
 class _Tables:
     """A token grammar on a device.
 
@@ -208,22 +215,17 @@ class _Tables:
         self.forbidden_rows = torch.nn.functional.pad(~tensor(grammar.allowed_rows), (0, 0, 0, 1), value=False)
         self.initial_state = tensor(grammar.initial_state).long()
         self.bars_per_token = tensor(grammar.bars_per_token)
-        self.names_bars = tensor(grammar.count_per_token("Bars") > 0)
-        self.is_chord = tensor(grammar.count_per_token("With") > 0)
+        self.names_bars = tensor(grammar.says_bars)
+        self.is_chord = tensor(grammar.adds_pitch)
         self.has_chords = bool(self.is_chord.any())
         self.most_bars_per_token = int(grammar.bars_per_token.max())
-        order_rows = grammar.next_state[: len(grammar.grammar.automata[0].transitions)]
-        ends = (order_rows == grammar.final_row).any(axis=0) & (order_rows[grammar.final_row] == FORBIDDEN)
-        ends = ends[grammar.kinds]
-        self.ends_piece = tensor(ends)
+        self.ends_piece = tensor(grammar.ends_piece)
         self.end_ids = self.ends_piece.nonzero()[:, 0]
         self.tokens_to_end = torch.nn.functional.pad(tensor(grammar.tokens_to_end), (0, 1))
         self.counting = grammar.counting
-        distances = grammar.grammar.distance_to_end()
-        # So many tokens before the last moment a piece begins to close, so that nothing is squeezed in.
-        self.room = int(distances[0].max()) + 1
-        self.longest_way = sum(int(distance.max()) for distance in distances) + 1
-        self.before_bar = tensor(grammar.stop_before("Bar", stop=int(ends.argmax())))
+        self.room = grammar.closing_room
+        self.longest_way = grammar.longest_way
+        self.before_bar = tensor(grammar.before_bar)
 
     def advance(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """(B, A) states after tokens (B,); all of a sequence that broke the grammar are `broken`."""
@@ -267,11 +269,56 @@ class _Tables:
         return table if self.num_kinds == len(self.kinds) else table.index_select(1, self.kinds)
 
 
+def not_music(grammar: TokenGrammar, row: int, ids: list[int]) -> GrammarError:
+    """What to raise for a prompt that the grammar does not accept."""
+    return GrammarError(f"prompt {row} is not music: {grammar.explain(ids)}")
+
+
+def check_vocabulary(model_size: int, grammar_size: int) -> None:
+    """Whether a model has all tokens of a grammar.
+
+    Raises:
+        GrammarError: when it has fewer.
+    """
+    if model_size < grammar_size:
+        raise GrammarError(
+            f"the model has {model_size} tokens, the grammar {grammar_size}: they do not belong together"
+        )
+
+
+def check_room(
+    grammar: TokenGrammar,
+    states: np.ndarray,
+    bars: np.ndarray,
+    length: int,
+    max_length: int | None,
+    num_bars: int | None,
+) -> None:
+    """Whether prompts leave room for pieces.
+
+    Args:
+        grammar: the token grammar.
+        states: (B, A) rows behind the prompts.
+        bars: (B,) begun in them.
+        length: of each in tokens.
+        max_length: longest sequence in tokens, or None.
+        num_bars: of every piece, or None.
+
+    Raises:
+        GrammarError: when one does not.
+    """
+    needed = int(grammar.to_end(states).max())
+    if max_length is not None and length + needed > max_length:
+        raise GrammarError(
+            f"a limit of {max_length} tokens leaves no room to finish a piece of {length} tokens; "
+            f"at least {length + needed} are needed"
+        )
+    if num_bars is not None and int(bars.max()) > num_bars:
+        raise GrammarError(f"the prompt has {int(bars.max())} bars, more than the {num_bars} asked for")
+
+
 def _fit_vocabulary(forbidden: torch.Tensor, vocab_size: int) -> torch.Tensor:
     """A model's vocabulary may be padded beyond the tokenizer's; nothing there is music."""
+    check_vocabulary(vocab_size, forbidden.shape[1])
     missing = vocab_size - forbidden.shape[1]
-    if missing < 0:
-        raise GrammarError(
-            f"the model has {vocab_size} tokens, the grammar {forbidden.shape[1]}: they do not belong together"
-        )
     return torch.nn.functional.pad(forbidden, (0, missing), value=True) if missing else forbidden

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 from symusic.core import NoteTick, NoteTickList, ScoreTick, TrackTick
-from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
+from transformers import PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.voices.infilling import MaskedWindow, fill_grammar, mask_window, read_fill
 from symbolic_music.events.voices.quantise import VELOCITY, Voice, VoicePiece
 from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.generation.compose import Composition, SamplingOptions
-from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
+from symbolic_music.generation.writing import Request, write_sequences
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.programs import DRUMS, program_name
 from symbolic_music.score.transforms.edit import cut_bars
@@ -106,7 +106,7 @@ def infill(
         tracks: numbers of the tracks, from 0; None is every track that plays around these bars.
         num_samples: how many ways to fill them.
         options: how to sample; `num_bars` says nothing here.
-        on_batch: called with the number of samples after each batch, for progress bars.
+        on_batch: called with how many samples are done since the last call, for progress bars.
 
     Returns:
         The whole Score each time, with the ids, notes and bars of what was filled in.
@@ -117,15 +117,9 @@ def infill(
     """
     options = (options or SamplingOptions()).for_model(model)
     request = _request(model, processor, score, bars, tracks, options)
-    sampled = []
-    for first in range(0, num_samples, options.batch_size):
-        count = min(options.batch_size, num_samples - first)
-        torch.manual_seed(options.seed + first // options.batch_size)
-        fills = _sample(model, processor, request.masked, count, options)
-        sampled += [_filled(processor, request, ids) for ids in fills]
-        if on_batch is not None:
-            on_batch(count)
-    return sampled
+    asked, numbers = _what_to_write(model, processor, request.masked, options), range(num_samples)
+    written = write_sequences(model, asked, options.seed, numbers, options.batch_size, on_batch)
+    return [_filled(processor, request, ids[asked.start :]) for ids in written]
 
 
 # --- What is asked of the model --------------------------------------------------------------------------------------
@@ -234,60 +228,24 @@ def _length(model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWin
 # --- Sampling --------------------------------------------------------------------------------------------------------
 
 
-class _BehindContext(LogitsProcessor):
-    """Another processor, which is shown a sequence from a place on.
-
-    Args:
-        inner: the other one.
-        start: tokens that it does not see.
-    """
-
-    def __init__(self, inner: LogitsProcessor, start: int):
-        self.inner = inner
-        self.start = start
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:  # type: ignore[override]
-        """Scores (B, V) behind `input_ids` (B, T)."""
-        return self.inner(input_ids[:, self.start :], scores)  # type: ignore[arg-type]
-
-
-def _sample(
-    model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow, count: int, options: SamplingOptions
-) -> list[list[int]]:
-    """The ids of fills, from `Fill` on."""
+def _what_to_write(
+    model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow, options: SamplingOptions
+) -> Request:
+    """Fills of a window, from `Fill` on, behind what stands before them."""
     codec, tokenizer = processor.codec, processor.tokenizer
     assert isinstance(codec, TrackTextCodec)
     apart = model.config.is_encoder_decoder
     written = processor.encode_events(masked.before_fill(apart), add_eos=False)
-    start = len(written) - 1
-    room = _room(model, options)
-    processors = LogitsProcessorList()
-    if options.use_grammar:
-        grammar = processor.lift(fill_grammar(codec, masked.gaps))
-        processors.append(_BehindContext(GrammarLogitsProcessor(grammar, room - start), start))
-    sampling = options.generate_arguments()
-    begun = torch.tensor([written] * count, device=model.device)
-    read = begun
-    if apart:
-        read = torch.tensor([processor.encode_events(masked.context)] * count, device=model.device)
-        # BART's own settings end every text in a way of their own.
-        sampling |= {"decoder_input_ids": begun, "decoder_start_token_id": tokenizer.bos_token_id}
-        sampling |= {"forced_bos_token_id": None, "forced_eos_token_id": None, "no_repeat_ngram_size": 0}
-    output = model.generate(  # type: ignore[operator]
-        read,
-        attention_mask=torch.ones_like(read),
-        max_length=room,
-        num_beams=1,
-        logits_processor=processors,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        **sampling,
+    return Request(
+        written,
+        _room(model, options),
+        tokenizer.eos_token_id,
+        tokenizer.pad_token_id,
+        options.draw(),
+        processor.lift(fill_grammar(codec, masked.gaps)) if options.use_grammar else None,
+        start=len(written) - 1,
+        context=processor.encode_events(masked.context) if apart else None,
     )
-    return [_until_end(ids, tokenizer.eos_token_id) for ids in output[:, start:].tolist()]
-
-
-def _until_end(ids: list[int], eos: int) -> list[int]:
-    return ids[: ids.index(eos) + 1] if eos in ids else ids
 
 
 # --- Back into the Score ---------------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
-"""Pieces sampled from a model, kept batch by batch, so that a report that was cut short goes on where it was.
+"""Pieces sampled from a model, kept as they come, so that a report that was cut short goes on where it was.
 
 Knows a model, a processor and a file; judges nothing.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,16 @@ from symbolic_music.generation.compose import Composition, SamplingOptions, comp
 from symbolic_music.generation.kept_batches import kept_batches
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
+# Pieces are sampled so many batches at a time: only at the end of these are there fewer than a batch.
+_BATCHES_IN_A_LINE = 4
+
 
 @dataclass(frozen=True)
 class SampledPieces:
     """What was sampled, and what it took.
 
     Attributes:
-        pieces: in the order of their seeds.
+        pieces: in the order of their numbers.
         seconds: of sampling, loading left out.
     """
 
@@ -47,25 +50,35 @@ def sample_pieces(
     path: Path,
     on_batch: Callable[[int], Any] | None = None,
 ) -> SampledPieces:
-    """Sample pieces from nothing, a batch at a time, each kept as a line of a file; batches that are there are read.
+    """Sample pieces from nothing, some at a time, which are kept as a line of a file; what is there is read.
 
     Args:
         model: a causal model.
         processor: of the model.
         num_samples: how many.
-        options: how; batch k has seed `options.seed + k`, as in `compose`.
+        options: how.
         path: the file of batches; see `generation.kept_batches`.
-        on_batch: called with the number of pieces after each batch.
+        on_batch: called with how many pieces are there since the last call.
 
     Raises:
         KeptBatchesError: when the file holds samples of other options.
     """
 
+    size = _BATCHES_IN_A_LINE * options.batch_size
+    told: list[int] = []
+
+    def tell(count: int) -> None:
+        if told:  # piece by piece, while they were made
+            told.pop()
+        elif on_batch is not None:
+            on_batch(count)
+
     def make(number: int, count: int) -> dict[str, Any]:
         started = time.perf_counter()
-        pieces = compose(model, processor, count, options=replace(options, seed=options.seed + number))
+        pieces = compose(model, processor, count, options=options, on_batch=on_batch, first=number * size)
+        told.append(count)
         return {"seconds": time.perf_counter() - started, "ids": [piece.ids for piece in pieces]}
 
-    batches = kept_batches(path, asdict(options), num_samples, options.batch_size, make, on_batch)
+    batches = kept_batches(path, asdict(options), num_samples, size, make, tell)
     pieces = [composition_of(processor, ids, 1) for batch in batches for ids in batch["ids"]]
     return SampledPieces(pieces, sum(batch["seconds"] for batch in batches))

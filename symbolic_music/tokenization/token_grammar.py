@@ -98,6 +98,38 @@ class TokenGrammar:
         """Whether pieces begin with the number of their bars."""
         return any(event.startswith("Bars_") for event in self.grammar.events)
 
+    @cached_property
+    def ends_piece(self) -> np.ndarray:
+        """Ids that end a piece, (V,) bool."""
+        order_rows = self.next_state[: len(self.grammar.automata[0].transitions)]
+        ends = (order_rows == self.final_row).any(axis=0) & (order_rows[self.final_row] == FORBIDDEN)
+        return ends[self.kinds]
+
+    @cached_property
+    def closing_room(self) -> int:
+        """So many tokens before the last moment a piece begins to close, so that nothing is squeezed in."""
+        return int(self.grammar.distance_to_end()[0].max()) + 1
+
+    @cached_property
+    def longest_way(self) -> int:
+        """No piece is further from its end, in tokens, than one less."""
+        return sum(int(distance.max()) for distance in self.grammar.distance_to_end()) + 1
+
+    @cached_property
+    def adds_pitch(self) -> np.ndarray:
+        """Ids that add a pitch to a note, (V,) bool; in codecs that say chords as such."""
+        return self.count_per_token("With") > 0
+
+    @cached_property
+    def says_bars(self) -> np.ndarray:
+        """Ids that say how many bars a piece has, (V,) bool."""
+        return self.count_per_token("Bars") > 0
+
+    @cached_property
+    def before_bar(self) -> np.ndarray:
+        """For each id, the id that says the same up to its first bar, (V,) int64; the end for one that begins one."""
+        return self.stop_before("Bar", stop=int(self.ends_piece.argmax()))
+
     def stop_before(self, event_type: str, stop: int) -> np.ndarray:
         """For each id, the id that says the same up to its first event of a type, (V,) int64.
 

@@ -9,7 +9,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,11 +126,13 @@ class Atoms:
                 top_p=1.0,
                 batch_size=settings.sampling_batch_size,
                 use_grammar=use_grammar,
+                seed=settings.seed,
             )
 
             def make(number: int, size: int, options: SamplingOptions = options) -> dict[str, Any]:
-                chosen = replace(options, seed=settings.seed + number)
-                return {"ids": [piece.ids for piece in compose(self.model, self.processor, size, options=chosen)]}
+                first = number * settings.sampling_batch_size
+                pieces = compose(self.model, self.processor, size, options=options, first=first)
+                return {"ids": [piece.ids for piece in pieces]}
 
             path = folder / f"samples-{name.replace(' ', '-')}.jsonl"
             found[name] = [self._events(ids) for ids in _sampled(settings, count, longest, path, make)]

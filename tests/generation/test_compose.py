@@ -9,7 +9,9 @@ from made_up_music import melody_score
 from symusic.core import NoteTick, TrackTick
 
 from symbolic_music.events.codec import EncodingError
+from symbolic_music.generation import writing
 from symbolic_music.generation.compose import SamplingOptions, compose, encode_prompt
+from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
 from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.score.transforms.edit import count_bars
 
@@ -44,18 +46,34 @@ def test_the_same_seed_gives_the_same_pieces_and_another_seed_others(model, proc
     assert ids_of(compose(model, processor, 4, options=SamplingOptions(max_length=50, batch_size=2, seed=9))) != first
 
 
-def test_batches_are_of_the_asked_size_and_differ(model, processor):
-    sizes = []
-    pieces = compose(model, processor, 5, options=SHORT, on_batch=sizes.append)
-    assert sizes == [2, 2, 1]
+def test_pieces_differ_and_each_is_told(model, processor):
+    done = []
+    pieces = compose(model, processor, 5, options=SHORT, on_batch=done.append)
+    assert sum(done) == 5
     assert len({tuple(ids) for ids in ids_of(pieces)}) == 5
     assert all(piece.valid and piece.invalid_reason is None for piece in pieces)
 
 
-def test_a_batch_takes_the_seed_of_its_number(model, processor):
-    pieces = ids_of(compose(model, processor, 4, options=SHORT))
-    second = SamplingOptions(max_length=50, batch_size=2, seed=4)
-    assert ids_of(compose(model, processor, 2, options=second)) == pieces[2:]
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 32])
+def test_a_piece_is_the_same_whatever_is_written_beside_it(model, processor, batch_size):
+    options = replace(SHORT, batch_size=batch_size)
+    pieces = ids_of(compose(model, processor, 7, options=SHORT))
+    assert ids_of(compose(model, processor, 7, options=options)) == pieces
+    assert ids_of(compose(model, processor, 3, options=options, first=4)) == pieces[4:]
+
+
+@pytest.mark.parametrize("asked", [{}, {"temperature": 0.0}, {"temperature": 1.3, "top_p": 0.8}, {"num_bars": 3}])
+@pytest.mark.parametrize("use_grammar", [True, False])
+def test_generate_writes_the_same_pieces_where_there_is_no_engine(model, processor, monkeypatch, asked, use_grammar):
+    options = replace(SHORT, max_length=120, use_grammar=use_grammar, **asked)
+    pieces = ids_of(compose(model, processor, 5, options=options))
+
+    def refuse(*_):
+        raise UnsupportedModelError("not today")
+
+    monkeypatch.setattr(writing, "decoder_of", refuse)
+    monkeypatch.setattr(type(model), "decode_with", None)
+    assert ids_of(compose(model, processor, 5, options=options)) == pieces
 
 
 def test_temperature_zero_takes_the_likeliest(model, processor):

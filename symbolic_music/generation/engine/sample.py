@@ -1,33 +1,45 @@
 """Sampling and greedy decoding with a `Decoder`, in the place of transformers' own loop: same call, same results.
 
 `generate()` prepares everything as always (limits, logits processors, stopping criteria). Then `decode` steps the
-model elsewhere and leaves the rest as it is; what it does not cover goes to transformers' loop.
+model elsewhere. Logits processors that it knows become a `Rule`, by which each sequence goes on in a few operations
+of numpy; with others, the processors and criteria are called as they are. What it does not cover at all goes to
+transformers' loop.
 """
 
-import importlib.util
-import logging
-import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
-from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
+from transformers import (
+    EosTokenCriteria,
+    GenerationConfig,
+    LogitsProcessorList,
+    MaxLengthCriteria,
+    PreTrainedModel,
+    StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from symbolic_music.generation.engine.decoder import Decoder
-from symbolic_music.generation.engine.graph import UnsupportedModelError
+from symbolic_music.generation.engine.decoders import decoder_of, tell_once
+from symbolic_music.generation.engine.draw import Draw
+from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.pieces import Piece, Rule
+from symbolic_music.generation.engine.rows import RowGrammar
+from symbolic_music.generation.grammar_processor import BehindContext, GrammarLogitsProcessor
+from symbolic_music.generation.header_processor import HeaderLogitsProcessor
 from symbolic_music.models import auto
+from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
-
-_LOG = logging.getLogger(__name__)
-# Decoders keep a copy of the weights, and serve every later call for the same model.
-_DECODERS: "weakref.WeakKeyDictionary[PreTrainedModel, tuple[Any, Decoder]]" = weakref.WeakKeyDictionary()
-_TOLD: set[str] = set()
 
 
 def register_models() -> None:
     """Let the Auto classes know the models, and these decode by what is fastest here."""
     auto.register_models()
     MusicTransformerForCausalLM.decode_with = staticmethod(decode)
+    MusicLSTMForCausalLM.decode_with = staticmethod(decode)
 
 
 @torch.no_grad()
@@ -35,7 +47,7 @@ def decode(model: PreTrainedModel, loop: Callable[..., Any], input_ids: torch.Lo
     """Sampling or greedy decoding for `generate()`. Why a call goes to transformers' loop is said once, as INFO.
 
     Args:
-        model: a Music Transformer.
+        model: any.
         loop: transformers' own.
         input_ids: (B, T) prompts.
         kwargs: of transformers' `_sample`.
@@ -43,37 +55,29 @@ def decode(model: PreTrainedModel, loop: Callable[..., Any], input_ids: torch.Lo
     Returns:
         (B, up to the limit) ids, padded behind their end; or whatever transformers' loop returns.
     """
-    reason = _why_not(model, kwargs)
-    if reason is None:
-        try:
-            decoder = _decoder_of(model, kwargs["stopping_criteria"].max_length)
-            return _decode(decoder, input_ids, **kwargs)
-        except UnsupportedModelError as error:
-            reason = str(error)
-    if reason not in _TOLD:
-        _TOLD.add(reason)
-        _LOG.info("decoding goes by transformers' own loop: %s", reason)
-    return loop(input_ids, **kwargs)
+    try:
+        _check_call(input_ids, kwargs)
+        decoder = decoder_of(model, kwargs["stopping_criteria"].max_length)
+    except UnsupportedModelError as error:
+        tell_once(str(error))
+        return loop(input_ids, **kwargs)
+    return _decode(decoder, input_ids, **kwargs)
 
 
-def _why_not(model: PreTrainedModel, kwargs: dict[str, Any]) -> str | None:
-    """Why a call is not covered: ids alone are wanted, of prompts without padding, from their beginning."""
+def _check_call(input_ids: torch.Tensor, kwargs: dict[str, Any]) -> None:
+    """Whether a call is covered: ids alone are wanted, of prompts without padding, from their beginning."""
     config, mask, past = (kwargs.get(name) for name in ("generation_config", "attention_mask", "past_key_values"))
     reasons = {
-        f"the model is on {model.device}": model.device.type != "cpu",
-        "the weights are not float32": any(weight.dtype != torch.float32 for weight in model.parameters()),
-        "the model is in training": model.training,
         "more than ids is asked for": config is None or config.return_dict_in_generate,
+        "there is no longest length": kwargs["stopping_criteria"].max_length is None,
+        "the prompt is empty": input_ids.shape[1] == 0,
         "prompts are padded": mask is not None and not bool(mask.all()),
         "there is a past": past is not None and past.get_seq_length() > 0,
         "embeddings are given": kwargs.get("inputs_embeds") is not None,
-        "onnx and onnxruntime are not installed (pip extra 'fast')": not _is_installed(),
     }
-    return next((reason for reason, holds in reasons.items() if holds), None)
-
-
-def _is_installed() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+    reason = next((reason for reason, holds in reasons.items() if holds), None)
+    if reason is not None:
+        raise UnsupportedModelError(reason)
 
 
 def _decode(
@@ -86,37 +90,139 @@ def _decode(
     **_: Any,
 ) -> torch.Tensor:
     """The loop itself, which draws the same numbers as transformers' own."""
-    decoder.start(len(input_ids))
-    pad = generation_config._pad_token_tensor
-    unfinished = torch.ones(len(input_ids), dtype=torch.long)
-    read = input_ids
+    rule = _rule_of(logits_processor, generation_config)
+    ends = _ends_of(stopping_criteria)
+    choose: _ByRule | _ByProcessors
+    if rule is None or ends is None:
+        choose = _ByProcessors(logits_processor, stopping_criteria, generation_config)
+    else:
+        choose = _ByRule(rule, input_ids, ends, stopping_criteria.max_length, generation_config)  # type: ignore[arg-type]
+    batch, length = input_ids.shape
+    written = torch.empty(batch, stopping_criteria.max_length, dtype=torch.long)  # type: ignore[arg-type]
+    written[:, :length] = input_ids
+    logits = _read(decoder, input_ids)
     while True:
-        scores = decoder.step(read.contiguous()).clone()
-        for process in logits_processor:  # the list's own call inspects each one's signature at every step
-            scores = process(input_ids, scores)  # type: ignore[assignment, arg-type]
-        if generation_config.do_sample:
+        tokens = choose(written[:, :length], logits)
+        written[:, length] = tokens
+        length += 1
+        if streamer is not None:
+            streamer.put(tokens)
+        if choose.is_over(written[:, :length]):
+            break
+        logits = decoder.step(tokens.numpy())
+    if streamer is not None:
+        streamer.end()
+    return written[:, :length].clone()
+
+
+def _read(decoder: Decoder, input_ids: torch.Tensor) -> np.ndarray:
+    """Begin a sequence behind each prompt; (B, V) logits of what comes next."""
+    decoder.open(len(input_ids))
+    read = {}
+    for place, ids in enumerate(input_ids.numpy()):
+        key = ids.tobytes()
+        if key not in read:
+            read[key] = decoder.read(ids)
+        decoder.put(place, read[key])
+    return np.stack([read[ids.tobytes()].logits for ids in input_ids.numpy()])
+
+
+class _ByProcessors:
+    """Tokens by logits processors and stopping criteria as they are."""
+
+    def __init__(
+        self, processors: LogitsProcessorList, criteria: StoppingCriteriaList, generation_config: GenerationConfig
+    ):
+        self._processors, self._criteria = processors, criteria
+        self._is_random, self._pad = generation_config.do_sample, generation_config._pad_token_tensor
+        self._unfinished: torch.Tensor | None = None
+
+    def __call__(self, ids: torch.Tensor, logits: np.ndarray) -> torch.Tensor:
+        """(B,) tokens behind (B, T) ids."""
+        scores = torch.from_numpy(logits).clone()
+        for process in self._processors:  # the list's own call inspects each one's signature at every step
+            scores = process(ids, scores)  # type: ignore[assignment, arg-type]
+        if self._is_random:
             tokens = torch.multinomial(scores.softmax(dim=-1), num_samples=1).squeeze(1)
         else:
             tokens = scores.argmax(dim=-1)
-        if pad is not None:
-            tokens = tokens * unfinished + pad * (1 - unfinished)
-        input_ids = torch.cat([input_ids, tokens[:, None]], dim=1)
-        if streamer is not None:
-            streamer.put(tokens)
-        unfinished &= ~stopping_criteria(input_ids, None).to(torch.bool)  # type: ignore[arg-type]
-        if not bool(unfinished.any()):
-            break
-        read = input_ids[:, -1:]
-    if streamer is not None:
-        streamer.end()
-    return input_ids
+        if self._unfinished is not None and self._pad is not None:
+            tokens = torch.where(self._unfinished, tokens, self._pad)
+        return tokens
+
+    def is_over(self, ids: torch.Tensor) -> bool:
+        """Whether no sequence goes on behind (B, T) ids."""
+        ended = self._criteria(ids, None).bool()  # type: ignore[arg-type]
+        self._unfinished = ~ended if self._unfinished is None else self._unfinished & ~ended
+        return not bool(self._unfinished.any())
 
 
-def _decoder_of(model: PreTrainedModel, max_length: int | None) -> Decoder:
-    """The model's decoder, made again when its weights have changed or more room is needed."""
-    stamp = [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in model.parameters()]
-    most = max(max_length or 0, model.config.max_position_embeddings)
-    kept = _DECODERS.get(model)
-    if kept is None or kept[0] != stamp or kept[1].max_length < most:
-        kept = _DECODERS[model] = (stamp, Decoder(model, most, torch.get_num_threads()))  # type: ignore[arg-type]
-    return kept[1]
+class _ByRule:
+    """Tokens by a rule, one sequence after the other."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        input_ids: torch.Tensor,
+        ends: frozenset[int],
+        max_length: int,
+        generation_config: GenerationConfig,
+    ):
+        self._pieces = [Piece(rule, ids, number=number) for number, ids in enumerate(input_ids.tolist())]
+        self._is_random, self._ends, self._max_length = rule.draw.is_random, ends, max_length
+        pad = generation_config._pad_token_tensor
+        self._pad = None if pad is None else int(pad)
+        self._ended = [False] * len(input_ids)
+
+    def __call__(self, ids: torch.Tensor, logits: np.ndarray) -> torch.Tensor:
+        """(B,) tokens."""
+        noise = None
+        if self._is_random:  # as torch.multinomial draws them, for sequences that are over too
+            noise = torch.empty(logits.shape).exponential_().numpy()
+        tokens = torch.empty(len(ids), dtype=torch.long)
+        for number, piece in enumerate(self._pieces):
+            if self._ended[number] and self._pad is not None:
+                tokens[number] = self._pad
+                continue
+            tokens[number] = token = piece.take(logits[number], None if noise is None else noise[number])
+            self._ended[number] = token in self._ends
+        return tokens
+
+    def is_over(self, ids: torch.Tensor) -> bool:
+        """Whether no sequence goes on behind (B, T) ids."""
+        return ids.shape[1] >= self._max_length or all(self._ended)
+
+
+def _rule_of(processors: LogitsProcessorList, generation_config: GenerationConfig) -> Rule | None:
+    """What logits processors come to, or None when there are others, or others' order."""
+    left = list(processors)
+
+    def take(kind: type) -> Any:
+        return left.pop(0) if left and type(left[0]) is kind else None
+
+    header = take(HeaderLogitsProcessor)
+    behind = take(BehindContext)
+    masker = behind.inner if behind is not None else take(GrammarLogitsProcessor)
+    temperature, nucleus = take(TemperatureLogitsWarper), take(TopPLogitsWarper)
+    if left or (masker is not None and type(masker) is not GrammarLogitsProcessor):
+        return None
+    if nucleus is not None and (nucleus.min_tokens_to_keep != 1 or nucleus.filter_value != -float("inf")):
+        return None
+    draw = Draw(
+        bool(generation_config.do_sample),
+        1.0 if temperature is None else float(temperature.temperature),
+        1.0 if nucleus is None else float(nucleus.top_p),
+    )
+    grammar = None if masker is None else RowGrammar(masker.grammar, masker.max_length, masker.num_bars)
+    return Rule(draw, grammar, header, behind.start if behind is not None else 0)
+
+
+def _ends_of(criteria: StoppingCriteriaList) -> frozenset[int] | None:
+    """Tokens that end a sequence, or None when other things do, besides the longest length."""
+    ends: set[int] = set()
+    for criterion in criteria:
+        if type(criterion) is EosTokenCriteria:
+            ends |= set(criterion.eos_token_id.tolist())
+        elif type(criterion) is not MaxLengthCriteria:
+            return None
+    return frozenset(ends)

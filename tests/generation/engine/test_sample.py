@@ -8,7 +8,7 @@ from tiny_model import tiny_model, tiny_processor
 from transformers.generation.streamers import BaseStreamer
 
 from symbolic_music.generation.compose import SamplingOptions, compose
-from symbolic_music.generation.engine import sample
+from symbolic_music.generation.engine import decoders, sample
 from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
@@ -41,19 +41,6 @@ def both(monkeypatch):
         return found
 
     return run
-
-
-@pytest.mark.parametrize("position_encoding", ["rotary", "sinusoidal", "learned"])
-@pytest.mark.parametrize("tied", [True, False])
-def test_logits_are_the_models_own_whatever_the_positions(position_encoding, tied):
-    model = build(position_encoding=position_encoding, tie_word_embeddings=tied)
-    decoder = sample._decoder_of(model, 64)
-    ids = torch.randint(0, 90, (3, 40), generator=torch.Generator().manual_seed(1))
-    expected = model(ids).logits
-    decoder.start(3)
-    torch.testing.assert_close(decoder.step(ids[:, :9]), expected[:, 8], atol=1e-4, rtol=0)
-    for place in range(9, 40):
-        torch.testing.assert_close(decoder.step(ids[:, [place]]), expected[:, place], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("options", [{"do_sample": False}, {"do_sample": True, "top_k": 0, "top_p": 0.9}])
@@ -134,15 +121,17 @@ def by_their_loop(monkeypatch, caplog):
     """Calls that go to transformers, and why."""
     monkeypatch.setattr(MusicTransformerForCausalLM, "decode_with", staticmethod(sample.decode))
     monkeypatch.setattr(sample, "_decode", lambda *_, **__: pytest.fail("was not to be asked"))
-    sample._TOLD.clear()
+    decoders._TOLD.clear()
 
     def run(model, **options):
         caplog.clear()
-        with caplog.at_level(logging.INFO, logger=sample.__name__):
+        with caplog.at_level(logging.INFO, logger=decoders.__name__):
             prompt = torch.tensor([[1, 2, 3]])
             written = model.generate(prompt, max_new_tokens=4, min_new_tokens=4, pad_token_id=0, **options)
         assert (written if isinstance(written, torch.Tensor) else written.sequences).shape == (1, 7)
-        return [record.getMessage().partition(": ")[2] for record in caplog.records if record.name == sample.__name__]
+        return [
+            record.getMessage().partition(": ")[2] for record in caplog.records if record.name == decoders.__name__
+        ]
 
     return run
 
@@ -168,5 +157,5 @@ def test_wrapped_layers_go_to_transformers(by_their_loop):
 
 
 def test_without_the_extra_it_goes_to_transformers(by_their_loop, monkeypatch):
-    monkeypatch.setattr(sample.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(decoders.importlib.util, "find_spec", lambda name: None)
     assert by_their_loop(build()) == ["onnx and onnxruntime are not installed (pip extra 'fast')"]

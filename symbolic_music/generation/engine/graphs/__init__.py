@@ -1,0 +1,1 @@
+"""Steps of models as ONNX graphs, built from their weights without tracing."""

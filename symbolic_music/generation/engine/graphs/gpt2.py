@@ -1,0 +1,64 @@
+"""The step of a stock GPT-2."""
+
+from transformers import GPT2LMHeadModel
+
+from symbolic_music.generation.engine.graphs.builder import (
+    MICROSOFT,
+    GraphBuilder,
+    StepGraph,
+    UnsupportedModelError,
+    as_array,
+)
+
+# ONNX Runtime's names of transformers' activations.
+_ACTIVATIONS = {"gelu_new": "FastGelu", "gelu": "Gelu"}
+
+
+def gpt2_graph(model: GPT2LMHeadModel, max_length: int) -> StepGraph:
+    """The step of a GPT-2.
+
+    Args:
+        model: any weights; the graph computes in float32.
+        max_length: longest sequence, at most the model's positions.
+
+    Raises:
+        UnsupportedModelError: for settings that no published GPT-2 has, or wrapped layers.
+        MissingExtraError: when onnx is not installed.
+    """
+    config = model.config
+    if config.activation_function not in _ACTIVATIONS:
+        raise UnsupportedModelError(f"its activation is {config.activation_function}, and the graph knows gelu_new")
+    if config.scale_attn_by_inverse_layer_idx or not config.scale_attn_weights or config.add_cross_attention:
+        raise UnsupportedModelError("its attention is not a GPT-2's own")
+    builder = GraphBuilder(model, max_length)
+    tokens = builder.node(
+        "Gather", [builder.table("tokens", builder.weight("transformer.wte.weight")), "input_ids"], ["embedded"]
+    )
+    positions = builder.table("position_table", builder.weight("transformer.wpe.weight")[:max_length])
+    placed = builder.node("Gather", [positions, builder.place("positions")], ["placed"])
+    hidden = builder.node("Add", [tokens, placed], ["hidden"])
+    normed = builder.norm(hidden, "normed", "transformer.h.0.ln_1", config.layer_norm_epsilon)
+    for layer in range(config.n_layer):
+        normed, hidden = _layer(builder, layer, normed, hidden)
+    builder.node("MatMul", [builder.last(normed), builder.table("head", as_array(model.lm_head.weight).T)], ["logits"])
+    return builder.finish()
+
+
+def _layer(builder: GraphBuilder, layer: int, normed: str, hidden: str) -> tuple[str, str]:
+    """One block; returns the normed input of what follows, and the residual stream."""
+    config, prefix = builder.source.config, f"transformer.h.{layer}"
+    following = "transformer.ln_f" if layer == config.n_layer - 1 else f"transformer.h.{layer + 1}.ln_1"
+
+    def linear(states: str, part: str) -> str:  # a Conv1D: its matrix is (in, out) as it stands
+        matrix, bias = (builder.weight(f"{prefix}.{part}.{name}") for name in ("weight", "bias"))
+        return builder.linear(states, f"{part}_{layer}", matrix, bias)
+
+    attended = builder.attention(linear(normed, "attn.c_attn"), layer, config.n_head, config.n_embd // config.n_head)
+    mixed = linear(attended, "attn.c_proj")
+    normed, hidden = builder.add_and_norm(
+        mixed, hidden, f"middle_{layer}", f"{prefix}.ln_2", config.layer_norm_epsilon
+    )
+    activation = _ACTIVATIONS[config.activation_function]
+    active = builder.node(activation, [linear(normed, "mlp.c_fc")], [f"active_{layer}"], domain=MICROSOFT)
+    down = linear(active, "mlp.c_proj")
+    return builder.add_and_norm(down, hidden, f"after_{layer}", following, config.layer_norm_epsilon)

@@ -1,0 +1,95 @@
+"""The step of a Music Transformer.
+
+Attention with its cache, the rotary positions and the normalisation of a sum are ONNX Runtime's own operators
+(`com.microsoft`: GroupQueryAttention, SkipLayerNormalization), which run on its CPUs, on GPUs and in the browser.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from symbolic_music.generation.engine.graphs.builder import (
+    MICROSOFT,
+    GraphBuilder,
+    StepGraph,
+    UnsupportedModelError,
+    as_array,
+)
+from symbolic_music.models.music_transformer.modeling_music_transformer import (
+    MusicTransformerForCausalLM,
+    position_angles,
+    sinusoidal_positions,
+)
+
+# GroupQueryAttention turns heads of such widths alone.
+_ROTARY_STEP = 16
+
+
+def transformer_graph(model: MusicTransformerForCausalLM, max_length: int) -> StepGraph:
+    """The step of a Music Transformer.
+
+    Args:
+        model: any weights; the graph computes in float32.
+        max_length: longest sequence.
+
+    Raises:
+        UnsupportedModelError: for an activation or a width of heads that has no operator here, or layers that are not
+            as they were made.
+        MissingExtraError: when onnx is not installed.
+    """
+    config = model.config
+    if config.hidden_act != "gelu":
+        raise UnsupportedModelError(f"its activation is {config.hidden_act}, and the graph knows gelu")
+    if config.position_encoding == "rotary" and config.head_dim % _ROTARY_STEP:
+        raise UnsupportedModelError(f"its heads are {config.head_dim} wide, no multiple of {_ROTARY_STEP}")
+    builder = GraphBuilder(model, max_length)
+    hidden, turns = _embed(builder)
+    epsilon = config.layer_norm_eps
+    normed = builder.norm(hidden, "normed", "model.layers.0.input_layernorm", epsilon)
+    for layer in range(config.num_hidden_layers):
+        normed, hidden = _layer(builder, layer, normed, hidden, turns)
+    builder.node("MatMul", [builder.last(normed), builder.table("head", as_array(model.lm_head.weight).T)], ["logits"])
+    return builder.finish()
+
+
+def _embed(builder: GraphBuilder) -> tuple[str, list[str]]:
+    """Scaled token vectors, with positions where they are added; and the tables that turn heads, where they do."""
+    config = builder.source.config
+    scale = np.float32(math.sqrt(config.hidden_size))
+    table = builder.table("embeddings", builder.weight("model.embed_tokens.weight") * scale)
+    hidden = builder.node("Gather", [table, "input_ids"], ["embedded"])
+    places = torch.arange(builder.max_length)[None]
+    if config.position_encoding == "rotary":
+        angles = position_angles(places, config.head_dim, config.position_base)[0]
+        return hidden, [
+            builder.table("cosines", as_array(angles.cos())),
+            builder.table("sines", as_array(angles.sin())),
+        ]
+    if config.position_encoding == "learned":
+        positions = builder.weight("model.embed_positions.weight")[: builder.max_length]
+    else:
+        positions = as_array(sinusoidal_positions(places, config.hidden_size, config.position_base)[0])
+    placed = builder.node(
+        "Gather", [builder.table("position_table", positions), builder.place("positions")], ["placed"]
+    )
+    return builder.node("Add", [hidden, placed], ["hidden"]), []
+
+
+def _layer(builder: GraphBuilder, layer: int, normed: str, hidden: str, turns: list[str]) -> tuple[str, str]:
+    """One block; returns the normed input of what follows, and the residual stream."""
+    config, prefix = builder.source.config, f"model.layers.{layer}"
+    following = "model.norm" if layer == config.num_hidden_layers - 1 else f"model.layers.{layer + 1}.input_layernorm"
+
+    def linear(states: str, part: str) -> str:
+        return builder.linear(states, f"{part}_{layer}", builder.weight(f"{prefix}.{part}.weight").T)
+
+    qkv = linear(normed, "self_attn.qkv_proj")
+    attended = builder.attention(qkv, layer, config.num_attention_heads, config.head_dim, turns)
+    mixed = linear(attended, "self_attn.o_proj")
+    normed, hidden = builder.add_and_norm(
+        mixed, hidden, f"middle_{layer}", f"{prefix}.post_attention_layernorm", config.layer_norm_eps
+    )
+    active = builder.node("Gelu", [linear(normed, "mlp.up_proj")], [f"active_{layer}"], domain=MICROSOFT)
+    down = linear(active, "mlp.down_proj")
+    return builder.add_and_norm(down, hidden, f"after_{layer}", following, config.layer_norm_eps)

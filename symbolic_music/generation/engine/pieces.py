@@ -1,0 +1,111 @@
+"""A piece as it is being written, token by token, and the rule it is written by."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symbolic_music.generation.engine.draw import Draw
+from symbolic_music.generation.engine.rows import Row, RowGrammar, weigh
+from symbolic_music.generation.grammar_processor import check_vocabulary
+from symbolic_music.generation.header_processor import HeaderLogitsProcessor
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How pieces are written.
+
+    Attributes:
+        draw: how one of several tokens is chosen.
+        grammar: says what may follow; None lets everything follow.
+        header: says what stands at the first places; None says nothing.
+        start: tokens that the grammar does not see.
+    """
+
+    draw: Draw
+    grammar: RowGrammar | None = None
+    header: HeaderLogitsProcessor | None = None
+    start: int = 0
+
+
+class Piece:
+    """A piece as it is being written.
+
+    Args:
+        rule: it is written by.
+        prompt: ids that are given.
+        noise: numbers drawn for it alone; None where they come from elsewhere, or nothing is random.
+        number: of the piece, for messages.
+
+    Attributes:
+        ids: of the prompt and all behind it.
+
+    Raises:
+        GrammarError: when the prompt is not music, or leaves no room for a piece.
+    """
+
+    def __init__(self, rule: Rule, prompt: list[int], noise: "Noise | None" = None, number: int = 0):
+        self.ids = list(prompt)
+        self._rule, self._noise = rule, noise
+        self._row: Row | None = rule.grammar.begin(self.ids[rule.start :], number) if rule.grammar else None
+        self._behind_bos = 0
+        if rule.header is not None:
+            bos = rule.header.bos_token_id
+            self._behind_bos = 1 + (self.ids.index(bos) if bos in self.ids else 0)
+
+    def take(self, logits: np.ndarray, noise: np.ndarray | None = None) -> int:
+        """Go on by one token.
+
+        Args:
+            logits: (V,) of the model.
+            noise: (V,) numbers, where the piece draws none of its own.
+
+        Raises:
+            GrammarError: when nothing may follow.
+        """
+        if self._noise is not None:
+            noise = self._noise.draw()
+        ids, scores = self._options(logits)
+        token = self._rule.draw.choose(ids, scores, noise)
+        if self._row is not None:
+            self._rule.grammar.advance(self._row, token)  # type: ignore[union-attr]
+        self.ids.append(token)
+        return token
+
+    def _options(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What may follow, and its scores."""
+        chosen = self._chosen()
+        if self._row is None:
+            ids = np.arange(len(logits)) if chosen is None else chosen
+            return ids, logits[ids]
+        grammar = self._rule.grammar
+        assert grammar is not None
+        check_vocabulary(len(logits), grammar.grammar.vocab_size)
+        is_end_open = chosen is None or bool(grammar.grammar.ends_piece[chosen].any())
+        return weigh(grammar.options(self._row, is_end_open), logits, chosen)
+
+    def _chosen(self) -> np.ndarray | None:
+        """Ids that the header leaves at this place, or None where any may stand."""
+        if self._rule.header is None:
+            return None
+        place = len(self.ids) - self._behind_bos
+        choices = self._rule.header.choices
+        ids = choices[place] if place < len(choices) else None
+        return None if ids is None else np.array(ids)
+
+
+class Noise:
+    """Exponentially distributed numbers of one piece; the same for a seed and a number, whatever else is sampled.
+
+    Args:
+        seed: of all pieces.
+        number: of the piece.
+        vocab_size: numbers that each token takes.
+    """
+
+    def __init__(self, seed: int, number: int, vocab_size: int):
+        self._generator, self._size = np.random.default_rng([seed, number]), vocab_size
+
+    def draw(self) -> Any:
+        """(V,) float32."""
+        return self._generator.standard_exponential(self._size, dtype=np.float32)

@@ -1,0 +1,107 @@
+"""A step in ONNX Runtime gives a model's own logits, for every family, wherever each sequence is."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from symbolic_music.generation.engine.decoder import Decoder
+from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.graphs.families import step_graph
+from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
+from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
+from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
+from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
+
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (pip extra 'fast')")
+pytest.importorskip("onnx", reason="onnx is not installed (pip extra 'fast')")
+
+VOCABULARY = 90
+
+
+def transformer(**changes):
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 700}
+    return MusicTransformerForCausalLM(MusicTransformerConfig(vocab_size=VOCABULARY, dropout=0.0, **(sizes | changes)))
+
+
+def lstm(**changes):
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "embedding_size": 16, "max_position_embeddings": 700}
+    return MusicLSTMForCausalLM(MusicLSTMConfig(vocab_size=VOCABULARY, **(sizes | changes)))
+
+
+def gpt2(**changes):
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 700}
+    return GPT2LMHeadModel(GPT2Config(vocab_size=VOCABULARY, **(sizes | changes)))
+
+
+MODELS = {
+    "rotary": lambda: transformer(position_encoding="rotary"),
+    "sinusoidal": lambda: transformer(position_encoding="sinusoidal"),
+    "learned": lambda: transformer(position_encoding="learned"),
+    "untied": lambda: transformer(tie_word_embeddings=False),
+    "lstm": lstm,
+    "lstm of one width": lambda: lstm(embedding_size=24, num_hidden_layers=3),
+    "lstm untied": lambda: lstm(tie_word_embeddings=False),
+    "gpt2": gpt2,
+    "gpt2 untied": lambda: gpt2(tie_word_embeddings=False, activation_function="gelu"),
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    torch.manual_seed(0)
+    built = MODELS[request.param]().eval()
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    return built
+
+
+def begin(decoder, sequences, lengths):
+    """One sequence at each place, of its own length; the logits behind them."""
+    decoder.open(len(lengths))
+    readings = [decoder.read(ids[:length]) for ids, length in zip(sequences, lengths, strict=True)]
+    for place, reading in enumerate(readings):
+        decoder.put(place, reading)
+    return np.stack([reading.logits for reading in readings])
+
+
+@torch.no_grad()
+def test_logits_are_the_models_own_for_sequences_of_different_lengths(model):
+    """Long enough for the buffers to grow."""
+    sequences = torch.randint(0, VOCABULARY, (4, 330), generator=torch.Generator().manual_seed(1))
+    expected = model(sequences).logits.numpy()
+    decoder, lengths = Decoder(step_graph(model, 400), 1), np.array([1, 9, 40, 17])
+    rows = np.arange(4)
+    logits = begin(decoder, sequences.numpy(), lengths)
+    for step in range(285):
+        places = lengths + step
+        np.testing.assert_allclose(logits, expected[rows, places - 1], atol=1e-4)
+        logits = decoder.step(sequences.numpy()[rows, places])
+
+
+@torch.no_grad()
+def test_places_can_be_left_moved_and_begun_anew(model):
+    sequences = torch.randint(0, VOCABULARY, (3, 30), generator=torch.Generator().manual_seed(2))
+    expected, ids = model(sequences).logits.numpy(), sequences.numpy()
+    decoder = Decoder(step_graph(model, 64), 1)
+    begin(decoder, ids, [3, 5, 7])
+    decoder.step(ids[[0, 1, 2], [3, 5, 7]])
+    decoder.move(2, 0)  # the first is over, the last takes its place
+    logits = decoder.step(ids[[2, 1], [8, 6]])
+    np.testing.assert_allclose(logits, expected[[2, 1], [8, 6]], atol=1e-4)
+    decoder.put(2, decoder.read(ids[0, :12]))
+    logits = decoder.step(ids[[2, 1, 0], [9, 7, 12]])
+    np.testing.assert_allclose(logits, expected[[2, 1, 0], [9, 7, 12]], atol=1e-4)
+
+
+def test_what_has_no_graph_says_why():
+    for reason, model in {
+        "there is no graph of a GPT2Model": gpt2().transformer,
+        "its activation is relu, and the graph knows gelu": transformer(hidden_act="relu"),
+        "its activation is relu, and the graph knows gelu_new": gpt2(activation_function="relu"),
+        "its attention is not a GPT-2's own": gpt2(scale_attn_by_inverse_layer_idx=True),
+        "its heads are 8 wide, no multiple of 16": transformer(num_attention_heads=4, position_encoding="rotary"),
+    }.items():
+        with pytest.raises(UnsupportedModelError, match=f"^{reason}$"):
+            step_graph(model, 64)
