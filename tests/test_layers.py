@@ -18,6 +18,7 @@ LAYERS = {
     "data": 4,
     "generation": 4,
     "metrics": 4,
+    "export": 5,
     "hub": 5,
     "training": 6,
     "scaling": 6,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from symbolic_music._extras import MissingExtraError
-from symbolic_music.cli import files, generate, hub, info, report
+from symbolic_music.cli import export, files, generate, hub, info, report
 from symbolic_music.cli.shared import UserError
 
 USER_ERROR_EXIT_CODE = 2
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = _OneLineParser(
-        prog="symbolic-music", description="Compose, continue, infill, render, evaluate and publish symbolic music."
+        prog="symbolic-music",
+        description="Compose, continue, infill, render, evaluate, export and publish symbolic music.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     generate.add_generate(commands)
@@ -46,5 +47,6 @@ def build_parser() -> argparse.ArgumentParser:
     info.add_info(commands)
     files.add_compare(commands)
     report.add_evaluate(commands)
+    export.add_export(commands)
     hub.add_publish(commands)
     return parser
