@@ -13,6 +13,7 @@ from symbolic_music.events.voices.track_text import HeaderFields
 from symbolic_music.generation.engine.draw import Draw
 from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.generation.header_processor import header_processor
+from symbolic_music.generation.streaming import BarsWritten, BarWatch
 from symbolic_music.generation.writing import Request, until_end, write_sequences
 from symbolic_music.score.transforms.edit import count_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor
@@ -125,6 +126,7 @@ def compose(
     fields: HeaderFields | None = None,
     words: str = "",
     first: int = 0,
+    on_bar: Callable[[BarsWritten], Any] | None = None,
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -139,11 +141,13 @@ def compose(
         fields: what the headers of track text shall say; `options.num_bars` is one of them.
         words: a title, or what else stands before a piece; for a model that came from text.
         first: number of the first piece: pieces 4 to 7 are the last four of pieces 0 to 7.
+        on_bar: called each time that another bar of a piece is finished, with all that are.
 
     Raises:
         GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
         EncodingError: when the prompt has no notes.
-        ValueError: when the model's pieces have no header or no words before them, or a field is out of range.
+        ValueError: when the model's pieces have no header or no words before them, or a field is out of range; when
+            bars are to be told and the model writes one voice after the other.
     """
     if model.config.is_encoder_decoder:
         raise ValueError("this model fills in masked bars and composes nothing by itself: give it a piece to infill")
@@ -170,8 +174,23 @@ def compose(
         header,
     )
     numbers = range(first, first + num_samples)
-    written = write_sequences(model, request, options.seed, numbers, options.batch_size, on_batch)
+    on_token = None if on_bar is None else _bar_teller(processor, numbers, on_bar)
+    written = write_sequences(model, request, options.seed, numbers, options.batch_size, on_batch, on_token)
     return [composition_of(processor, ids, len(prompt_ids)) for ids in written]
+
+
+def _bar_teller(
+    processor: MusicProcessor, numbers: range, on_bar: Callable[[BarsWritten], Any]
+) -> Callable[[int, list[int]], None]:
+    """What hears every token and tells every bar."""
+    watches = {number: BarWatch(processor, number) for number in numbers}
+
+    def hear(number: int, ids: list[int]) -> None:
+        found = watches[number].look(ids)
+        if found is not None:
+            on_bar(found)
+
+    return hear
 
 
 def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int | None = None) -> list[int]:
