@@ -272,6 +272,17 @@ class MusicTransformerPreTrainedModel(PreTrainedModel):
         "attentions": MusicTransformerAttention,
     }
 
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> "MusicTransformerPreTrainedModel":  # type: ignore[override]
+        """As in transformers; where no `dtype` is asked for and there is no GPU, in float32.
+
+        Weights are stored in bf16, and few CPUs compute in it: sampling would be twice as slow.
+        """
+        asked = kwargs.get("dtype") or kwargs.get("torch_dtype")
+        if asked is None and not torch.cuda.is_available():
+            kwargs["dtype"] = torch.float32
+        return super().from_pretrained(*args, **kwargs)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Embeddings by `EMBEDDED_STD`, the rest as GPT-2.

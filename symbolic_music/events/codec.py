@@ -5,6 +5,7 @@ from dataclasses import Field, asdict, field, fields
 from fractions import Fraction
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from symusic.core import ScoreTick
 
 from symbolic_music.events.grammar import EventGrammar
@@ -52,11 +53,21 @@ def check_complete(grammar: EventGrammar, events: Sequence[str]) -> None:
         DecodingError: when the grammar does not accept the sequence, naming the first wrong event, or when it has
             more than `MAX_BARS` bars.
     """
-    complaint = grammar.explain(["BOS_None", *events, "EOS_None"], first_index=-1)
-    if complaint is None and events.count("Bar_None") > MAX_BARS:
-        complaint = f"the sequence has {events.count('Bar_None'):,} bars; expected at most {MAX_BARS:,}"
+    whole = ["BOS_None", *events, "EOS_None"]
+    complaint = None if grammar.accepts(whole) else grammar.explain(whole, first_index=-1)
     if complaint is not None:
         raise DecodingError(complaint)
+    check_bars(events.count("Bar_None"))
+
+
+def check_bars(count: int) -> None:
+    """Check that a sequence has a sensible number of bars.
+
+    Raises:
+        DecodingError: when there are more than `MAX_BARS`.
+    """
+    if count > MAX_BARS:
+        raise DecodingError(f"the sequence has {count:,} bars; expected at most {MAX_BARS:,}")
 
 
 def added_field(default: Any, before: Any) -> Any:
@@ -125,6 +136,9 @@ class ScoreCodec(Protocol):
     def encode(self, score: ScoreTick) -> list[str]:
         """Events of `quantise(score)`; raises `EncodingError`."""
 
+    def encode_numbers(self, score: ScoreTick) -> np.ndarray:
+        """The same as places in `events`, (n,) int64."""
+
     def transposed(self, event: str, semitones: int) -> str | None:
         """What an event that is no drum's becomes in a piece moved by `semitones`; None where it leaves the range."""
 
@@ -133,6 +147,9 @@ class ScoreCodec(Protocol):
 
     def decode(self, events: Sequence[str]) -> ScoreTick:
         """The Score that the events write; raises `DecodingError`."""
+
+    def read(self, numbers: np.ndarray) -> ScoreTick:
+        """The same of places in `events`, (n,) int64, of a sequence that `grammar()` has accepted."""
 
     def grammar(self) -> EventGrammar:
         """Exactly the sequences that `decode` accepts."""

@@ -10,6 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from symbolic_music.events.acceptance import Acceptance
+
 FORBIDDEN = -1
 
 
@@ -176,7 +178,17 @@ class EventGrammar:
 
     def accepts(self, events: Sequence[str]) -> bool:
         """Whether the sequence, special tokens included, is a complete piece."""
-        return self.explain(events) is None
+        columns = [self._column.get(event, -1) for event in events]
+        return min(columns, default=0) >= 0 and self.accepts_columns(np.array(columns, dtype=np.int64))
+
+    def accepts_columns(self, columns: np.ndarray) -> bool:
+        """The same of a sequence of events' columns, (n,) int64."""
+        lasts = [automaton.last_state(columns) for automaton in self._acceptances]
+        return lasts[0] == self.final_state and None not in lasts
+
+    @cached_property
+    def _acceptances(self) -> list[Acceptance]:
+        return [Acceptance(automaton.transitions, automaton.initial) for automaton in self.automata]
 
     def distance_to_end(self) -> list[np.ndarray]:
         """For each automaton, the events still needed by state, (states,) int64; their sum is enough for a piece."""

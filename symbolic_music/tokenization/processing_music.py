@@ -11,7 +11,7 @@ from symusic.core import ScoreTick
 from tokenizers.models import WordLevel
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
-from symbolic_music.events.codec import DecodingError, ScoreCodec
+from symbolic_music.events.codec import DecodingError, ScoreCodec, check_bars
 from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.events.remi.codec import RemiCodec
 from symbolic_music.events.voices.abc_notes import AbcNotesCodec
@@ -22,6 +22,8 @@ from symbolic_music.tokenization.token_grammar import TokenGrammar
 SPECIAL_TOKENS = {"pad_token": "PAD_None", "bos_token": "BOS_None", "eos_token": "EOS_None"}
 # Event number i is the private-use character chr(FIRST_EVENT_CHARACTER + i) inside the tokenizer.
 FIRST_EVENT_CHARACTER = 0xE000
+# The same for events alone, which stand behind the special tokens.
+_FIRST_CHARACTER = FIRST_EVENT_CHARACTER + len(SPECIAL_TOKENS)
 MIDITOK_FILE = "miditok.json"
 CODECS = {codec.codec_type: codec for codec in (RemiCodec, AbcNotesCodec, TrackTextCodec)}
 
@@ -43,8 +45,11 @@ class MusicProcessor(ProcessorMixin):
             self.tokenizer.init_kwargs.pop(name, None)
         self.codec = build_codec(codec) if isinstance(codec, dict) else codec
         names = [*SPECIAL_TOKENS.values(), *self.codec.events]
-        self._character = {name: chr(FIRST_EVENT_CHARACTER + index) for index, name in enumerate(names)}
+        self._numbers = {name: index - len(SPECIAL_TOKENS) for index, name in enumerate(names)}
         self._word_ids = _event_ids(tokenizer, self.codec)
+        if self._word_ids is not None:  # special tokens last, where places before 0 find them
+            ids = [self._word_ids[name] for name in names]
+            self._ids_of_numbers = np.roll(np.array(ids, dtype=np.int64), -len(SPECIAL_TOKENS))
 
     def __call__(  # type: ignore[override]
         self,
@@ -77,21 +82,27 @@ class MusicProcessor(ProcessorMixin):
 
     def encode_score(self, score: ScoreTick, add_bos: bool = True, add_eos: bool = True) -> list[int]:
         """Ids of one Score."""
-        return self.encode_events(self.codec.encode(score), add_bos, add_eos)
+        return self._encode_numbers(self.codec.encode_numbers(score), add_bos, add_eos)
 
     def encode_events(self, events: Sequence[str], add_bos: bool = True, add_eos: bool = True) -> list[int]:
         """Ids of event names; what `tokenizer(" ".join(events))` gives, without searching the text for names."""
+        return self._encode_numbers(
+            np.array([self._numbers[event] for event in events], dtype=np.int64), add_bos, add_eos
+        )
+
+    def _encode_numbers(self, numbers: np.ndarray, add_bos: bool, add_eos: bool) -> list[int]:
+        """Ids of events, given as places behind the special tokens, which are the places before 0."""
         if self._word_ids is not None:
-            ids = [self._word_ids[event] for event in events]
+            ids = self._ids_of_numbers[numbers].tolist()
         else:
-            text = "".join([self._character[event] for event in events])
+            text = (numbers + _FIRST_CHARACTER).astype("<u4").tobytes().decode("utf-32-le")
             ids = [token.id for token in self.tokenizer.backend_tokenizer.model.tokenize(text)] if text else []
         return [self.tokenizer.bos_token_id] * add_bos + ids + [self.tokenizer.eos_token_id] * add_eos
 
     def ids_to_events(self, ids: Sequence[int] | np.ndarray) -> list[str]:
         """Event names of ids, special tokens included."""
         grammar = self.grammar()
-        return [grammar.grammar.events[event] for token in _to_list(ids) for event in grammar.token_events[token]]
+        return [grammar.grammar.events[column] for column in grammar.columns(_to_list(ids)).tolist()]
 
     def decode(self, ids: Sequence[int] | np.ndarray, *args: Any, **kwargs: Any) -> ScoreTick:
         """The Score that one sequence of ids writes; padding is skipped.
@@ -102,15 +113,18 @@ class MusicProcessor(ProcessorMixin):
         Raises:
             DecodingError: when the ids are not one complete piece from BOS to EOS.
         """
-        pad = self.tokenizer.pad_token_id
-        tokens = [token for token in _to_list(ids) if token != pad]
-        while tokens[-2:] == [self.tokenizer.eos_token_id] * 2:
-            tokens.pop()
-        complaint = self.grammar().explain(tokens)
-        if complaint is not None:
-            raise DecodingError(complaint)
-        events = self.ids_to_events(tokens)
-        return self.codec.decode(events[events.index(SPECIAL_TOKENS["bos_token"]) + 1 : -1])
+        tokens = np.array(_to_list(ids), dtype=np.int64)
+        tokens = tokens[tokens != self.tokenizer.pad_token_id]
+        while (tokens[-2:] == self.tokenizer.eos_token_id).sum() == 2:
+            tokens = tokens[:-1]
+        grammar = self.grammar()
+        if not grammar.accepts(tokens):
+            raise DecodingError(grammar.explain(tokens.tolist()) or "no piece")
+        columns, events = grammar.columns(tokens), grammar.grammar.events
+        if "Bar_None" in events:
+            check_bars(int(np.count_nonzero(columns == events.index("Bar_None"))))
+        begin = int((columns == events.index(SPECIAL_TOKENS["bos_token"])).argmax()) + 1
+        return self.codec.read(columns[begin:-1] - len(SPECIAL_TOKENS))
 
     def batch_decode(self, ids: Sequence[Sequence[int]] | np.ndarray, *args: Any, **kwargs: Any) -> list[ScoreTick]:
         """The Scores of a batch of id sequences; see `decode`."""

@@ -199,6 +199,33 @@ class TokenGrammar:
             states = self.advance(states, ids[:, step])
         return before
 
+    def columns(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The columns of the events that ids stand for, one after the other, int64.
+
+        Raises:
+            IndexError: for an id outside the vocabulary.
+        """
+        tokens = np.asarray(ids, dtype=np.int64)
+        counts, firsts, events = self._flat_events
+        own = counts[tokens]
+        ends = np.cumsum(own)
+        place = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - own, own)
+        return events[np.repeat(firsts[tokens], own) + place]
+
+    @cached_property
+    def _flat_events(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each id how many events it stands for and where they begin, (V,) each; and all events, int64."""
+        counts = np.array([len(events) for events in self.token_events], dtype=np.int64)
+        events = [event for events in self.token_events for event in events]
+        return counts, np.cumsum(counts) - counts, np.array(events, dtype=np.int64)
+
+    def accepts(self, ids: Sequence[int] | np.ndarray) -> bool:
+        """Whether ids are a complete piece."""
+        tokens = np.asarray(ids, dtype=np.int64)
+        if not len(tokens) or tokens.min() < 0 or tokens.max() >= self.vocab_size:
+            return False
+        return self.grammar.accepts_columns(self.columns(tokens))
+
     def explain(self, ids: Sequence[int]) -> str | None:
         """Why ids are not a complete piece, in words, or None when they are one."""
         unknown = [token for token in ids if not 0 <= token < self.vocab_size]

@@ -78,7 +78,8 @@ def facts(name):
         result[f"{dtype} beams"] = len(generated(model, dtype, num_beams=2)[0])
     with tempfile.TemporaryDirectory() as folder:
         model.to(torch.bfloat16).save_pretrained(folder)
-        loaded = type(model).from_pretrained(folder).eval()
+        result["alone"] = str(type(model).from_pretrained(folder).dtype)
+        loaded = type(model).from_pretrained(folder, dtype="auto").eval()
         ids, mask = padded_batch()
         logits, expected = (m(ids, attention_mask=mask).logits for m in (loaded, model))
         result["saved"] = {"dtype": str(loaded.dtype), "equal": torch.equal(logits, expected)}

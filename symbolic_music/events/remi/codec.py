@@ -8,125 +8,23 @@ It knows nothing of ids.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-import miditok
 import numpy as np
 from symusic.core import ScoreTick
 
-from symbolic_music.events.codec import (
-    EDITION,
-    added_field,
-    check_complete,
-    check_edition,
-    settings_from_json,
-    settings_to_json,
-)
+from symbolic_music.events.codec import check_complete, settings_from_json, settings_to_json
 from symbolic_music.events.grammar import EventGrammar
-from symbolic_music.events.meters import parse_meter
 from symbolic_music.events.remi.decode import RemiReader
 from symbolic_music.events.remi.encode import RemiWriter
 from symbolic_music.events.remi.grammar import remi_grammar
 from symbolic_music.events.remi.quantise import RemiGrid, quantise_score
-from symbolic_music.events.tempos import fine_tempos, microseconds
+from symbolic_music.events.remi.vocabulary import RemiSettings, RemiVocabulary
 from symbolic_music.score.transforms.edit import cut_bars
 
-SPECIAL_TOKENS = ["PAD", "BOS", "EOS"]
-# Tempos of `fine_tempos` that MidiTok spaces in the same way.
-_WHOLE_TEMPOS = (16, 200)
-
-
-@dataclass(frozen=True)
-class RemiSettings:
-    """What a REMI vocabulary can say.
-
-    Attributes:
-        beat_resolution: (first beat, end beat, steps per beat) for durations, finest first; the first also sets the
-            positions per beat. 24 hold sixteenths and triplets exactly in every meter, cut time included, where the
-            beat is a half note; the last end is the longest note in beats.
-        beat_units: denominators of meters.
-        max_beats_per_bar: largest numerator of a meter with any of these.
-        long_meters: meters with more beats.
-        tempo_range: slowest and fastest tempo in quarter notes per minute.
-        num_tempos: evenly spaced tempos; None takes `events.tempos.fine_tempos`, at most 1.5% apart.
-        num_velocities: evenly spaced velocities.
-        edition: of the rules of rounding; see `events.codec.EDITION`.
-    """
-
-    beat_resolution: tuple[tuple[int, int, int], ...] = ((0, 4, 24), (4, 16, 4), (16, 32, 1))
-    beat_units: tuple[int, ...] = (2, 4, 8, 16)
-    max_beats_per_bar: int = 12
-    long_meters: tuple[str, ...] = added_field(
-        tuple(f"{beats}/{unit}" for unit in (8, 16) for beats in (13, 14, 15, 16, 18, 21)), before=()
-    )
-    tempo_range: tuple[int, int] = (16, 600)
-    num_tempos: int | None = None
-    num_velocities: int = 16
-    edition: int = added_field(EDITION, before=1)
-
-    def __post_init__(self) -> None:
-        check_edition(self.edition)
-
-    @property
-    def positions_per_beat(self) -> int:
-        """Positions in one beat, the beat being the note of the meter's denominator."""
-        return self.beat_resolution[0][2]
-
-    @property
-    def meters(self) -> dict[int, list[int]]:
-        """By denominator, the numerators of meters."""
-        numerators = {unit: list(range(1, self.max_beats_per_bar + 1)) for unit in self.beat_units}
-        for beats, unit in map(parse_meter, self.long_meters):
-            numerators.setdefault(unit, []).append(beats)
-        return numerators
-
-    def midi_tokenizer(self) -> miditok.REMI:
-        """An untrained MidiTok tokenizer with these settings.
-
-        MidiTok spaces tempos evenly: it is given the whole numbers, and the others are added to its vocabulary.
-        """
-        slowest, fastest = self.tempo_range
-        if self.num_tempos is None:
-            slowest, fastest = max(slowest, _WHOLE_TEMPOS[0]), min(fastest, _WHOLE_TEMPOS[1])
-        midi_tokenizer = self._midi_tokenizer((slowest, fastest), self.num_tempos or fastest - slowest + 1)
-        if self.num_tempos is None:
-            names = [f"Tempo_{tempo}" for tempo in fine_tempos(*self.tempo_range).tolist()]
-            for name in names:
-                if name not in midi_tokenizer.vocab:
-                    midi_tokenizer.add_to_vocab(name)
-        return midi_tokenizer
-
-    def tempos(self) -> np.ndarray:
-        """Every tempo in quarter notes per minute, ascending."""
-        if self.num_tempos is None:
-            return fine_tempos(*self.tempo_range)
-        return np.linspace(*self.tempo_range, self.num_tempos).round(2)  # as MidiTok rounds
-
-    def _midi_tokenizer(self, tempo_range: tuple[int, int], num_tempos: int) -> miditok.REMI:
-        return miditok.REMI(
-            miditok.TokenizerConfig(
-                pitch_range=(0, 127),
-                beat_res={(first, end): steps for first, end, steps in self.beat_resolution},
-                num_velocities=self.num_velocities,
-                special_tokens=SPECIAL_TOKENS,
-                encode_ids_split="no",
-                use_programs=True,
-                one_token_stream_for_programs=True,
-                program_changes=True,
-                use_pitchdrum_tokens=False,
-                use_tempos=True,
-                tempo_range=tempo_range,
-                num_tempos=num_tempos,
-                delete_equal_successive_tempo_changes=True,
-                use_time_signatures=True,
-                time_signature_range=self.meters,
-                delete_equal_successive_time_sig_changes=True,
-                remove_duplicated_notes=True,
-            )
-        )
+__all__ = ["RemiCodec", "RemiSettings"]
 
 
 class RemiCodec:
@@ -141,24 +39,29 @@ class RemiCodec:
 
     def __init__(self, settings: RemiSettings | None = None):
         self.settings = settings or RemiSettings()
-        self.midi_tokenizer = self.settings.midi_tokenizer()
+        self._vocabulary = RemiVocabulary(self.settings)
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> "RemiCodec":
         """The codec whose `to_dict` gave `settings`."""
         return cls(settings_from_json(RemiSettings, settings))
 
-    @cached_property
+    @property
     def events(self) -> list[str]:
         """Event names in the order of their ids, without special tokens."""
-        specials = {f"{name}_None" for name in SPECIAL_TOKENS}
-        base = self.midi_tokenizer._vocab_base
-        return [name for name in sorted(base, key=base.__getitem__) if name not in specials]
+        return self._vocabulary.events
+
+    @cached_property
+    def midi_tokenizer(self) -> Any:
+        """MidiTok's REMI with the same vocabulary, untrained as it is made."""
+        from symbolic_music.events.remi.miditok_remi import midi_tokenizer  # imports torch
+
+        return midi_tokenizer(self.settings)
 
     @property
     def ticks_per_quarter(self) -> int:
         """Ticks per quarter note of every Score this codec returns."""
-        return self.midi_tokenizer.time_division
+        return self._vocabulary.ticks_per_quarter
 
     def windows(self, score: ScoreTick) -> list[ScoreTick]:
         """The Score alone: a piece is written whole."""
@@ -182,19 +85,9 @@ class RemiCodec:
         """
         return quantise_score(score, self._grid)
 
-    @cached_property
+    @property
     def _grid(self) -> RemiGrid:
-        midi_tokenizer = self.midi_tokenizer
-        ticks_per_beat = midi_tokenizer._tpb_per_ts
-        return RemiGrid(
-            ticks_per_quarter=self.ticks_per_quarter,
-            steps={unit: ticks // self.settings.positions_per_beat for unit, ticks in ticks_per_beat.items()},
-            durations={unit: midi_tokenizer._tpb_to_time_array[ticks] for unit, ticks in ticks_per_beat.items()},
-            velocities=midi_tokenizer.velocities,
-            tempos=np.sort(microseconds(self.settings.tempos())),
-            meters=frozenset(midi_tokenizer.time_signatures),
-            edition=self.settings.edition,
-        )
+        return self._vocabulary.grid
 
     def encode(self, score: ScoreTick) -> list[str]:
         """Events of a Score, without special tokens.
@@ -206,21 +99,24 @@ class RemiCodec:
 
     def encode_quantised(self, score: ScoreTick) -> list[str]:
         """Events of a Score that `quantise` returned; what MidiTok would write, some twenty times as fast."""
-        return self._writer.write(score)
+        names = self.events
+        return [names[number] for number in self._write(score).tolist()]
+
+    def encode_numbers(self, score: ScoreTick) -> np.ndarray:
+        """The same as `encode`, as places in `events`, (n,) int64."""
+        return self._write(self.quantise(score))
+
+    def _write(self, quantised: ScoreTick) -> np.ndarray:
+        return self._number_of_written[self._writer.write(quantised)]
+
+    @cached_property
+    def _number_of_written(self) -> np.ndarray:
+        """The place in `events` of each name of the writer."""
+        return np.array([self._numbers.get(name, -1) for name in self._writer.names], dtype=np.int64)
 
     @cached_property
     def _writer(self) -> RemiWriter:
-        return RemiWriter(self._grid, self._durations, self._tempos)
-
-    @cached_property
-    def _durations(self) -> list[str]:
-        """Event names of durations, the shortest first."""
-        return [f"Duration_{'.'.join(map(str, duration))}" for duration in self.midi_tokenizer.durations]
-
-    @cached_property
-    def _tempos(self) -> list[str]:
-        """Event names of tempos, the fastest first, for the grid counts microseconds."""
-        return [f"Tempo_{tempo}" for tempo in self.settings.tempos()[::-1].tolist()]
+        return RemiWriter(self._grid, self._vocabulary.durations, self._vocabulary.tempos)
 
     def transposed(self, event: str, semitones: int) -> str | None:
         """What an event becomes in a piece moved by `semitones`; None where its pitch would leave 0 to 127.
@@ -253,11 +149,19 @@ class RemiCodec:
             DecodingError: when the grammar does not accept the sequence; the message names the first wrong event.
         """
         check_complete(self.grammar(), events)
-        return self._reader.read(events)
+        return self.read(np.array([self._numbers[event] for event in events]))
+
+    def read(self, numbers: np.ndarray) -> ScoreTick:
+        """The same of places in `events`, of a sequence that the grammar has accepted."""
+        return self._reader.read(numbers)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {event: number for number, event in enumerate(self.events)}
 
     @cached_property
     def _reader(self) -> RemiReader:
-        return RemiReader(self._grid, self._durations, self._tempos)
+        return RemiReader(self._grid, self.events, self._vocabulary.durations, self._vocabulary.tempos)
 
     def grammar(self) -> EventGrammar:
         """The automata over `events` and the special tokens."""
@@ -268,7 +172,7 @@ class RemiCodec:
         return remi_grammar(
             ["PAD_None", "BOS_None", "EOS_None", *self.events],
             positions_per_beat=self.settings.positions_per_beat,
-            held_on_by=self._durations[-1] if self.settings.edition > 1 else None,
+            held_on_by=self._vocabulary.durations[-1] if self.settings.edition > 1 else None,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -40,15 +40,14 @@ class RemiWriter:
         self.pitch = self._add(f"Pitch_{pitch}" for pitch in range(128))
         self.velocity = self._add(f"Velocity_{velocity}" for velocity in grid.velocities.tolist())
         self.duration = self._add(durations)
-        self._names = np.array(self.names, dtype=object)
 
     def _add(self, names: Iterable[str]) -> int:
         first = len(self.names)
         self.names += names
         return first
 
-    def write(self, score: ScoreTick) -> list[str]:
-        """Events of a Score that the grid's `quantise_score` returned."""
+    def write(self, score: ScoreTick) -> np.ndarray:
+        """Events of a Score that the grid's `quantise_score` returned, as places in `names`, (n,) int64."""
         notes = _all_notes(score)
         starts, units, bar_starts, bar_meters = self._bars(score, int(notes["time"][-1]))
         tempo_ticks = np.array([tempo.time for tempo in score.tempos], dtype=np.int64)
@@ -68,7 +67,7 @@ class RemiWriter:
         ticks = np.concatenate([tick for tick, _, _ in rows])
         ranks = np.concatenate([rank for _, rank, _ in rows])
         events = np.concatenate([event for _, _, event in rows])
-        return self._names[events[np.lexsort((ranks, ticks))]].tolist()
+        return events[np.lexsort((ranks, ticks))]
 
     def _bars(self, score: ScoreTick, last_onset: int) -> tuple[np.ndarray, list[int], np.ndarray, np.ndarray]:
         """Starts and beat units of the sections; starts and meter events of the bars up to the last onset."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from miditok.constants import MIDI_INSTRUMENTS
 from symusic.core import (
     NoteTickList,
     ScoreTick,
@@ -25,6 +24,7 @@ from symbolic_music.events.codec import MAX_BARS, EncodingError
 from symbolic_music.events.meters import Meter, written_meters
 from symbolic_music.events.tempos import DEFAULT_MICROSECONDS, Clock, keep_time
 from symbolic_music.score.bars import last_note_end
+from symbolic_music.score.programs import PROGRAM_NAMES
 
 # What holds before the first one is written (Standard MIDI Files 1.0).
 DEFAULT_METER = (4, 4)
@@ -195,8 +195,8 @@ def _quantise_tracks(score: ScoreTick, sections: _Sections) -> TrackTickList:
             by_program.setdefault(-1 if track.is_drum else track.program, []).append(track.notes.numpy())
     tracks = []
     for program in sorted(by_program):
-        if program >= len(MIDI_INSTRUMENTS):
-            raise EncodingError(f"a track has program {program}; expected 0 to {len(MIDI_INSTRUMENTS) - 1}")
+        if program >= len(PROGRAM_NAMES):
+            raise EncodingError(f"a track has program {program}; expected 0 to {len(PROGRAM_NAMES) - 1}")
         arrays = by_program[program]
         notes = {name: np.concatenate([array[name] for array in arrays]) for name in arrays[0]}
         tracks.append(named_track(program, _quantise_notes(notes, score.ticks_per_quarter, sections)))
@@ -228,7 +228,7 @@ def _quantise_notes(notes: dict[str, np.ndarray], ticks_per_quarter: int, sectio
 
 def named_track(program: int, notes: NoteTickList) -> TrackTick:
     """A track of a program; -1 is drums, whichever kit."""
-    name = "Drums" if program < 0 else MIDI_INSTRUMENTS[program]["name"]
+    name = "Drums" if program < 0 else PROGRAM_NAMES[program]
     track = TrackTick(name, max(program, 0), program < 0)
     track.notes = notes
     return track

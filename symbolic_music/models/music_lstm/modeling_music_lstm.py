@@ -224,6 +224,17 @@ class MusicLSTMPreTrainedModel(PreTrainedModel):
     _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": MusicLSTMLayer}  # noqa: RUF012
 
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> "MusicLSTMPreTrainedModel":  # type: ignore[override]
+        """As in transformers; where no `dtype` is asked for and there is no GPU, in float32.
+
+        Weights are stored in bf16, and few CPUs compute in it: sampling would be twice as slow.
+        """
+        asked = kwargs.get("dtype") or kwargs.get("torch_dtype")
+        if asked is None and not torch.cuda.is_available():
+            kwargs["dtype"] = torch.float32
+        return super().from_pretrained(*args, **kwargs)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Token vectors by `EMBEDDED_STD`, the head by `HEAD_SCALE`, LSTMs by `_init_lstm`.

@@ -18,6 +18,9 @@ _FAMILIES: dict[type, Callable[[Any, int], StepGraph]] = {
     GPT2LMHeadModel: gpt2_graph,
 }
 
+# Protocol buffers, which a graph is written as, end at 2 GiB; a tied embedding is in it twice.
+_MOST_PARAMETERS = 400_000_000
+
 
 def step_graph(model: PreTrainedModel, max_length: int) -> StepGraph:
     """The step of a model.
@@ -32,5 +35,7 @@ def step_graph(model: PreTrainedModel, max_length: int) -> StepGraph:
     """
     for family, build in _FAMILIES.items():
         if type(model) is family:
+            if model.num_parameters() > _MOST_PARAMETERS:
+                raise UnsupportedModelError(f"its {model.num_parameters():,} weights do not fit into one graph")
             return build(model, max_length)
     raise UnsupportedModelError(f"there is no graph of a {type(model).__name__}")
