@@ -11,6 +11,7 @@ EXTRA_OF_MODULE = {
     "fontTools": "engrave",
     "matplotlib": "audio",
     "midirenderer": "audio",
+    "ml_dtypes": "fast",
     "music21": "corpus",
     "onnx": "fast",
     "onnxruntime": "fast",

@@ -16,7 +16,7 @@ from symbolic_music.cli.shared import (
     TUNE_HELP,
     UserError,
     check_model_name,
-    load_model,
+    load_composer,
     read_piece,
     shipped_model,
 )
@@ -93,12 +93,12 @@ def run_generate(options: argparse.Namespace) -> None:
 
     from tqdm import tqdm
 
-    from symbolic_music.generation.compose import compose  # after the mistakes: torch takes seconds to import
+    from symbolic_music.generation.compose import compose  # after the mistakes
 
     sampling = _sampling_options(options, options.bars)
     prompt, fields = _read_prompt(options), _header_fields(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
-    model, processor = load_model(name, options.device)
+    model, processor = load_composer(name, options.device)
     sampling = sampling.for_model(model)
     started = time.perf_counter()
     with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
@@ -142,7 +142,7 @@ def run_infill(options: argparse.Namespace) -> None:
     options.output_dir.mkdir(parents=True, exist_ok=True)
     try:
         tracks = find_tracks(piece, options.tracks.split(",")) if options.tracks is not None else None
-        model, processor = load_model(name, options.device)
+        model, processor = load_composer(name, options.device)
         sampling = sampling.for_model(model)
         started = time.perf_counter()
         with tqdm(total=options.num_samples, unit="piece", desc="filling in", disable=None) as progress:

@@ -84,7 +84,7 @@ def _describe_losses(score: "ScoreTick", codec_name: str) -> str:
 
 @cache
 def _find_codec(name: str) -> "ScoreCodec":
-    from symbolic_music.tokenization.processing_music import CODECS, build_codec
+    from symbolic_music.tokenization.event_tokenizer import CODECS, build_codec
 
     if name in CODECS:
         return CODECS[name]()

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from symusic.core import ScoreTick
-from transformers import PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError
 from symbolic_music.events.voices.track_text import HeaderFields
 from symbolic_music.generation.engine.draw import Draw
-from symbolic_music.generation.grammar_processor import GrammarError
-from symbolic_music.generation.header_processor import header_processor
-from symbolic_music.generation.streaming import BarsWritten, BarWatch
-from symbolic_music.generation.writing import Request, until_end, write_sequences
+from symbolic_music.generation.writing.header import asked_header
+from symbolic_music.generation.writing.limits import GrammarError
+from symbolic_music.generation.writing.request import Request, until_end
+from symbolic_music.generation.writing.sequences import write_sequences
+from symbolic_music.generation.writing.streaming import BarsWritten, BarWatch
 from symbolic_music.score.transforms.edit import count_bars
-from symbolic_music.tokenization.processing_music import MusicProcessor
-from symbolic_music.tokenization.text import encode_words
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from symbolic_music.generation.light import LightModel
+    from symbolic_music.tokenization.event_tokenizer import EventTokenizer
+    from symbolic_music.tokenization.processing_music import MusicProcessor
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class SamplingOptions:
         if not 0 <= self.seed < 2**32:
             raise OptionError(f"seed is {self.seed}; expected 0 to {2**32 - 1}")
 
-    def for_model(self, model: PreTrainedModel) -> "SamplingOptions":
+    def for_model(self, model: "PreTrainedModel | LightModel") -> "SamplingOptions":
         """With nothing left to the model."""
         asked, said = (self.temperature, self.top_p), model.generation_config
         temperature, top_p = (
@@ -114,10 +118,9 @@ class SamplingOptions:
         return Draw(self.temperature > 0, self.temperature or 1.0, self.top_p)
 
 
-@torch.inference_mode()
 def compose(
-    model: PreTrainedModel,
-    processor: MusicProcessor,
+    model: "PreTrainedModel | LightModel",
+    processor: "MusicProcessor | EventTokenizer",
     num_samples: int = 1,
     prompt: ScoreTick | None = None,
     prompt_bars: int | None = None,
@@ -154,11 +157,13 @@ def compose(
     options = (options or SamplingOptions()).for_model(model)
     prompt_ids = encode_prompt(processor, prompt, prompt_bars) if prompt else [processor.tokenizer.bos_token_id]
     if words:
+        from symbolic_music.tokenization.text import encode_words  # imports transformers
+
         prompt_ids = encode_words(processor, words) + prompt_ids
     max_length = options.max_length or model.config.max_position_embeddings
     if processor.grammar().header_names_bars and options.num_bars is not None:
         fields = replace(fields or HeaderFields(), num_bars=options.num_bars)
-    header = header_processor(processor, fields, max_length - len(prompt_ids) + 1) if fields else None
+    header = asked_header(processor, fields, max_length - len(prompt_ids) + 1) if fields else None
     if len(prompt_ids) >= max_length:
         raise GrammarError(
             f"the prompt has {len(prompt_ids)} tokens; the limit is {max_length}, so nothing can follow"
@@ -180,7 +185,7 @@ def compose(
 
 
 def _bar_teller(
-    processor: MusicProcessor, numbers: range, on_bar: Callable[[BarsWritten], Any]
+    processor: "MusicProcessor | EventTokenizer", numbers: range, on_bar: Callable[[BarsWritten], Any]
 ) -> Callable[[int, list[int]], None]:
     """What hears every token and tells every bar."""
     watches = {number: BarWatch(processor, number) for number in numbers}
@@ -193,7 +198,9 @@ def _bar_teller(
     return hear
 
 
-def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int | None = None) -> list[int]:
+def encode_prompt(
+    processor: "MusicProcessor | EventTokenizer", prompt: ScoreTick, prompt_bars: int | None = None
+) -> list[int]:
     """Ids of the first bars of a Score, up to and including the opening of the bar where the model takes over.
 
     Args:
@@ -205,7 +212,9 @@ def encode_prompt(processor: MusicProcessor, prompt: ScoreTick, prompt_bars: int
     return processor.encode_events(processor.codec.encode_opening(prompt, num_bars), add_eos=False)
 
 
-def composition_of(processor: MusicProcessor, ids: list[int], num_prompt_tokens: int) -> Composition:
+def composition_of(
+    processor: "MusicProcessor | EventTokenizer", ids: list[int], num_prompt_tokens: int
+) -> Composition:
     """What sampled ids are, up to their EOS.
 
     Args:

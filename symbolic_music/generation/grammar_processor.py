@@ -6,16 +6,12 @@ mask, on the device, whatever the size of the batch or of the vocabulary.
 
 import sys
 
-import numpy as np
 import torch
 from transformers import LogitsProcessor
 
 from symbolic_music.events.grammar import FORBIDDEN
+from symbolic_music.generation.writing.limits import GrammarError, check_room, check_vocabulary, not_music
 from symbolic_music.tokenization.token_grammar import TokenGrammar
-
-
-class GrammarError(ValueError):
-    """A prompt that the grammar does not accept, or limits that contradict each other or leave no room for a piece."""
 
 
 class GrammarLogitsProcessor(LogitsProcessor):
@@ -267,54 +263,6 @@ class _Tables:
     def _of_ids(self, table: torch.Tensor) -> torch.Tensor:
         """(B, V) from (B, K)."""
         return table if self.num_kinds == len(self.kinds) else table.index_select(1, self.kinds)
-
-
-def not_music(grammar: TokenGrammar, row: int, ids: list[int]) -> GrammarError:
-    """What to raise for a prompt that the grammar does not accept."""
-    return GrammarError(f"prompt {row} is not music: {grammar.explain(ids)}")
-
-
-def check_vocabulary(model_size: int, grammar_size: int) -> None:
-    """Whether a model has all tokens of a grammar.
-
-    Raises:
-        GrammarError: when it has fewer.
-    """
-    if model_size < grammar_size:
-        raise GrammarError(
-            f"the model has {model_size} tokens, the grammar {grammar_size}: they do not belong together"
-        )
-
-
-def check_room(
-    grammar: TokenGrammar,
-    states: np.ndarray,
-    bars: np.ndarray,
-    length: int,
-    max_length: int | None,
-    num_bars: int | None,
-) -> None:
-    """Whether prompts leave room for pieces.
-
-    Args:
-        grammar: the token grammar.
-        states: (B, A) rows behind the prompts.
-        bars: (B,) begun in them.
-        length: of each in tokens.
-        max_length: longest sequence in tokens, or None.
-        num_bars: of every piece, or None.
-
-    Raises:
-        GrammarError: when one does not.
-    """
-    needed = int(grammar.to_end(states).max())
-    if max_length is not None and length + needed > max_length:
-        raise GrammarError(
-            f"a limit of {max_length} tokens leaves no room to finish a piece of {length} tokens; "
-            f"at least {length + needed} are needed"
-        )
-    if num_bars is not None and int(bars.max()) > num_bars:
-        raise GrammarError(f"the prompt has {int(bars.max())} bars, more than the {num_bars} asked for")
 
 
 def _fit_vocabulary(forbidden: torch.Tensor, vocab_size: int) -> torch.Tensor:

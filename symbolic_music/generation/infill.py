@@ -7,23 +7,28 @@ from what stands before the first mask, a causal one reads window and fill in on
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from symusic.core import NoteTick, NoteTickList, ScoreTick, TrackTick
-from transformers import PreTrainedModel
 
 from symbolic_music.events.codec import DecodingError, EncodingError
 from symbolic_music.events.voices.infilling import MaskedWindow, fill_grammar, mask_window, read_fill
 from symbolic_music.events.voices.quantise import VELOCITY, Voice, VoicePiece
 from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.generation.compose import Composition, SamplingOptions
-from symbolic_music.generation.writing import Request, write_sequences
+from symbolic_music.generation.writing.request import Request
+from symbolic_music.generation.writing.sequences import write_sequences
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.programs import DRUMS, program_name
 from symbolic_music.score.transforms.edit import cut_bars
-from symbolic_music.tokenization.processing_music import MusicProcessor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from symbolic_music.generation.light import LightModel
+    from symbolic_music.tokenization.event_tokenizer import EventTokenizer
+    from symbolic_music.tokenization.processing_music import MusicProcessor
 
 # A fill may be this much longer than what stood there.
 _HEADROOM = 1.5
@@ -82,10 +87,9 @@ def _names(track: TrackTick) -> str:
     return instrument if track.name in ("", instrument) else f"{track.name} ({instrument})"
 
 
-@torch.inference_mode()
 def infill(
-    model: PreTrainedModel,
-    processor: MusicProcessor,
+    model: "PreTrainedModel | LightModel",
+    processor: "MusicProcessor | EventTokenizer",
     score: ScoreTick,
     bars: tuple[int, int],
     tracks: Collection[int] | None = None,
@@ -126,8 +130,8 @@ def infill(
 
 
 def _request(
-    model: PreTrainedModel,
-    processor: MusicProcessor,
+    model: "PreTrainedModel | LightModel",
+    processor: "MusicProcessor | EventTokenizer",
     score: ScoreTick,
     bars: tuple[int, int],
     tracks: Collection[int] | None,
@@ -209,12 +213,14 @@ def _masked_request(
     return _Request(score, grid, bars, tuple(sorted(chosen)), first_bar, piece, masked)
 
 
-def _room(model: PreTrainedModel, options: SamplingOptions) -> int:
+def _room(model: "PreTrainedModel | LightModel", options: SamplingOptions) -> int:
     context = model.config.max_position_embeddings
     return min(options.max_length or context, context)
 
 
-def _length(model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow) -> int:
+def _length(
+    model: "PreTrainedModel | LightModel", processor: "MusicProcessor | EventTokenizer", masked: MaskedWindow
+) -> int:
     """Tokens that the model has to hold at once: window and fill, or the longer of what its two sides hold."""
     codec = processor.codec
     assert isinstance(codec, TrackTextCodec)
@@ -229,7 +235,10 @@ def _length(model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWin
 
 
 def _what_to_write(
-    model: PreTrainedModel, processor: MusicProcessor, masked: MaskedWindow, options: SamplingOptions
+    model: "PreTrainedModel | LightModel",
+    processor: "MusicProcessor | EventTokenizer",
+    masked: MaskedWindow,
+    options: SamplingOptions,
 ) -> Request:
     """Fills of a window, from `Fill` on, behind what stands before them."""
     codec, tokenizer = processor.codec, processor.tokenizer
@@ -251,7 +260,7 @@ def _what_to_write(
 # --- Back into the Score ---------------------------------------------------------------------------------------------
 
 
-def _filled(processor: MusicProcessor, request: _Request, ids: list[int]) -> Composition:
+def _filled(processor: "MusicProcessor | EventTokenizer", request: _Request, ids: list[int]) -> Composition:
     codec = processor.codec
     assert isinstance(codec, TrackTextCodec)
     notes, bars = processor.count_events(ids)["notes"], request.bars[1] - request.bars[0]

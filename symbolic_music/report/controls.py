@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from symbolic_music.events.voices.track_text import HeaderFields, TrackTextCodec
 from symbolic_music.generation.compose import SamplingOptions, compose
-from symbolic_music.generation.grammar_processor import GrammarError
+from symbolic_music.generation.writing.limits import GrammarError
 from symbolic_music.metrics.control import Controls, control_accuracy, found_instruments, found_meters, found_tempos
 from symbolic_music.score.bars import count_bars
 from symbolic_music.score.programs import DRUMS

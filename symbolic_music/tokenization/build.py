@@ -20,12 +20,8 @@ from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.remi.codec import RemiCodec, RemiSettings
 from symbolic_music.score.checks import ScoreError
 from symbolic_music.score.transforms.edit import transpose
-from symbolic_music.tokenization.processing_music import (
-    FIRST_EVENT_CHARACTER,
-    MIDITOK_FILE,
-    SPECIAL_TOKENS,
-    MusicProcessor,
-)
+from symbolic_music.tokenization.event_tokenizer import FIRST_EVENT_CHARACTER, SPECIAL_TOKENS
+from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 # MidiTok's BPE works on these characters: chr(33 + id) for a base token.
 MIDITOK_FIRST_CHARACTER = 33

@@ -4,6 +4,7 @@ from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerBase
 
 from symbolic_music.events.voices.track_text import TrackTextCodec
+from symbolic_music.tokenization.event_tokenizer import EventTokenizer
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 MUSIC_SPECIAL_TOKENS = {
@@ -44,7 +45,7 @@ def add_music_tokens(tokenizer: PreTrainedTokenizerBase, codec: TrackTextCodec) 
     return MusicProcessor(tokenizer, codec)
 
 
-def encode_words(processor: MusicProcessor, words: str) -> list[int]:
+def encode_words(processor: MusicProcessor | EventTokenizer, words: str) -> list[int]:
     """Ids of words that stand before a piece; whatever in them looks like music is read as words too.
 
     Args:

@@ -24,9 +24,9 @@ from symbolic_music._yaml import read_mapping, unknown_key
 from symbolic_music.data.blocks.augment import AugmentationError
 from symbolic_music.data.blocks.pack import PackError
 from symbolic_music.generation.compose import OptionError
-from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.generation.kept_batches import KeptBatchesError
 from symbolic_music.generation.loading import LoadError
+from symbolic_music.generation.writing.limits import GrammarError
 from symbolic_music.metrics.memorisation_index import IndexFileError
 from symbolic_music.models.device_precision import fast_bf16_available
 from symbolic_music.score.errors import ScoreError

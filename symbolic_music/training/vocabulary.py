@@ -9,7 +9,8 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from symbolic_music.events.voices.track_text import TrackTextCodec
-from symbolic_music.tokenization.processing_music import SPECIAL_TOKENS, MusicProcessor
+from symbolic_music.tokenization.event_tokenizer import SPECIAL_TOKENS
+from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.text import describe_event, encode_words
 from symbolic_music.training.arguments import TrainingError
 

@@ -9,10 +9,10 @@ from made_up_music import melody_score
 from symusic.core import NoteTick, TrackTick
 
 from symbolic_music.events.codec import EncodingError
-from symbolic_music.generation import writing
 from symbolic_music.generation.compose import SamplingOptions, compose, encode_prompt
 from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
 from symbolic_music.generation.grammar_processor import GrammarError
+from symbolic_music.generation.writing import sequences
 from symbolic_music.score.transforms.edit import count_bars
 
 SHORT = SamplingOptions(max_length=50, batch_size=2, seed=3)
@@ -71,7 +71,7 @@ def test_generate_writes_the_same_pieces_where_there_is_no_engine(model, process
     def refuse(*_):
         raise UnsupportedModelError("not today")
 
-    monkeypatch.setattr(writing, "decoder_of", refuse)
+    monkeypatch.setattr(sequences, "decoder_of", refuse)
     monkeypatch.setattr(type(model), "decode_with", None)
     assert ids_of(compose(model, processor, 5, options=options)) == pieces
 

@@ -7,11 +7,11 @@ import torch
 
 from symbolic_music.events.voices.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
-from symbolic_music.generation import writing
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
 from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
-from symbolic_music.generation.streaming import BarStreamer
+from symbolic_music.generation.writing import sequences
+from symbolic_music.generation.writing.bar_streamer import BarStreamer
 from symbolic_music.score.transforms.edit import cut_bars
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 
@@ -42,7 +42,7 @@ def test_each_bar_is_told_when_it_is_finished(model, processor, monkeypatch, has
         raise UnsupportedModelError("not today")
 
     if not has_engine:
-        monkeypatch.setattr(writing, "decoder_of", refuse)
+        monkeypatch.setattr(sequences, "decoder_of", refuse)
     told = []
     pieces = compose(model, processor, 3, options=ASKED, on_bar=told.append, first=5)
     for number, piece in enumerate(pieces, start=5):

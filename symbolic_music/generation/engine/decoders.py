@@ -3,14 +3,14 @@
 import importlib.util
 import logging
 import weakref
-from typing import Any
-
-import torch
-from transformers import PreTrainedModel
+from typing import TYPE_CHECKING, Any
 
 from symbolic_music.generation.engine.decoder import Decoder
 from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
 from symbolic_music.generation.engine.graphs.families import step_graph
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _LOG = logging.getLogger(__name__)
 # Decoders keep a copy of the weights, and serve every later call for the same model.
@@ -18,7 +18,7 @@ _DECODERS: "weakref.WeakKeyDictionary[PreTrainedModel, tuple[Any, Decoder]]" = w
 _TOLD: set[str] = set()
 
 
-def decoder_of(model: PreTrainedModel, max_length: int) -> Decoder:
+def decoder_of(model: "PreTrainedModel", max_length: int) -> Decoder:
     """The model's decoder, made again when its weights have changed or more room is needed.
 
     Args:
@@ -28,6 +28,8 @@ def decoder_of(model: PreTrainedModel, max_length: int) -> Decoder:
     Raises:
         UnsupportedModelError: when it has none; the message says why.
     """
+    import torch  # whoever has such a model has imported it
+
     reasons = {
         f"the model is on {model.device}": model.device.type != "cpu",
         "the weights are not float32": any(weight.dtype != torch.float32 for weight in model.parameters()),

@@ -7,8 +7,8 @@ import numpy as np
 
 from symbolic_music.generation.engine.draw import Draw
 from symbolic_music.generation.engine.rows import Row, RowGrammar, weigh
-from symbolic_music.generation.grammar_processor import check_vocabulary
-from symbolic_music.generation.header_processor import HeaderLogitsProcessor
+from symbolic_music.generation.writing.header import Header
+from symbolic_music.generation.writing.limits import check_vocabulary
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rule:
 
     draw: Draw
     grammar: RowGrammar | None = None
-    header: HeaderLogitsProcessor | None = None
+    header: Header | None = None
     start: int = 0
 
 

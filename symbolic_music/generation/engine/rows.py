@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.generation.grammar_processor import GrammarError, check_room, not_music
+from symbolic_music.generation.writing.limits import GrammarError, check_room, not_music
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 # What is kept may take so many bytes.

@@ -214,7 +214,9 @@ def _rule_of(processors: LogitsProcessorList, generation_config: GenerationConfi
         1.0 if nucleus is None else float(nucleus.top_p),
     )
     grammar = None if masker is None else RowGrammar(masker.grammar, masker.max_length, masker.num_bars)
-    return Rule(draw, grammar, header, behind.start if behind is not None else 0)
+    return Rule(
+        draw, grammar, header.header if header is not None else None, behind.start if behind is not None else 0
+    )
 
 
 def _ends_of(criteria: StoppingCriteriaList) -> frozenset[int] | None:

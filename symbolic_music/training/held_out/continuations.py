@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.generation.compose import SamplingOptions, compose, composition_of
-from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.generation.kept_batches import kept_batches
+from symbolic_music.generation.writing.limits import GrammarError
 from symbolic_music.score.bars import count_bars
 from symbolic_music.score.transforms.edit import count_notes, cut_bars
 from symbolic_music.tokenization.processing_music import MusicProcessor

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from transformers import PreTrainedModel
 
 from symbolic_music._extras import require
 
@@ -61,6 +59,19 @@ class StepGraph:
     max_length: int
 
 
+@dataclass(frozen=True)
+class Source:
+    """A model as a graph is built from it.
+
+    Attributes:
+        config: of the model.
+        weights: by their names in the model, float32.
+    """
+
+    config: Any
+    weights: dict[str, np.ndarray]
+
+
 @dataclass
 class GraphBuilder:
     """Gathers the nodes and weights of one model.
@@ -70,7 +81,7 @@ class GraphBuilder:
         max_length: longest sequence, for tables of positions.
     """
 
-    source: PreTrainedModel
+    source: Source
     max_length: int
     nodes: list[Any] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
@@ -81,7 +92,7 @@ class GraphBuilder:
 
     def __post_init__(self):
         self.onnx = require("onnx")
-        self.weights = {name: as_array(value) for name, value in self.source.state_dict().items()}
+        self.weights = self.source.weights
         self.vocab_size = self.source.config.vocab_size
         self.inputs.append(self._value("input_ids", "INT64", ["batch", "length"]))
         self.outputs.append(self._value("logits", "FLOAT", ["batch", self.vocab_size]))
@@ -130,6 +141,11 @@ class GraphBuilder:
         """A node; returns the name of its first output."""
         self.nodes.append(self.onnx.helper.make_node(kind, inputs, outputs, domain=domain, **settings))
         return outputs[0]
+
+    def head(self, row: str, name: str, tied_to: str) -> None:
+        """Logits of (B, width), by the weights of a name, or by those they are tied to."""
+        matrix = self.weights[name] if name in self.weights else self.weight(tied_to)
+        self.node("MatMul", [row, self.table("head", matrix.T)], ["logits"])
 
     def linear(self, states: str, name: str, matrix: np.ndarray, bias: np.ndarray | None = None) -> str:
         """`states @ matrix + bias`, with `matrix` (in, out)."""
@@ -187,8 +203,3 @@ class GraphBuilder:
 
     def _value(self, name: str, kind: str, shape: list[Any]) -> Any:
         return self.onnx.helper.make_tensor_value_info(name, getattr(self.onnx.TensorProto, kind), shape)
-
-
-def as_array(weight: torch.Tensor) -> np.ndarray:
-    """float32, on the CPU."""
-    return weight.detach().float().cpu().numpy()

@@ -1,36 +1,34 @@
 """The step of a stock GPT-2."""
 
-from transformers import GPT2LMHeadModel
-
 from symbolic_music.generation.engine.graphs.builder import (
     MICROSOFT,
     GraphBuilder,
+    Source,
     StepGraph,
     UnsupportedModelError,
-    as_array,
 )
 
 # ONNX Runtime's names of transformers' activations.
 _ACTIVATIONS = {"gelu_new": "FastGelu", "gelu": "Gelu"}
 
 
-def gpt2_graph(model: GPT2LMHeadModel, max_length: int) -> StepGraph:
+def gpt2_graph(source: Source, max_length: int) -> StepGraph:
     """The step of a GPT-2.
 
     Args:
-        model: any weights; the graph computes in float32.
+        source: a GPT-2.
         max_length: longest sequence, at most the model's positions.
 
     Raises:
         UnsupportedModelError: for settings that no published GPT-2 has, or wrapped layers.
         MissingExtraError: when onnx is not installed.
     """
-    config = model.config
+    config = source.config
     if config.activation_function not in _ACTIVATIONS:
         raise UnsupportedModelError(f"its activation is {config.activation_function}, and the graph knows gelu_new")
     if config.scale_attn_by_inverse_layer_idx or not config.scale_attn_weights or config.add_cross_attention:
         raise UnsupportedModelError("its attention is not a GPT-2's own")
-    builder = GraphBuilder(model, max_length)
+    builder = GraphBuilder(source, max_length)
     tokens = builder.node(
         "Gather", [builder.table("tokens", builder.weight("transformer.wte.weight")), "input_ids"], ["embedded"]
     )
@@ -40,7 +38,7 @@ def gpt2_graph(model: GPT2LMHeadModel, max_length: int) -> StepGraph:
     normed = builder.norm(hidden, "normed", "transformer.h.0.ln_1", config.layer_norm_epsilon)
     for layer in range(config.n_layer):
         normed, hidden = _layer(builder, layer, normed, hidden)
-    builder.node("MatMul", [builder.last(normed), builder.table("head", as_array(model.lm_head.weight).T)], ["logits"])
+    builder.head(builder.last(normed), "lm_head.weight", "transformer.wte.weight")
     return builder.finish()
 
 

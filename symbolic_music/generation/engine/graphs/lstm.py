@@ -2,37 +2,36 @@
 
 import numpy as np
 
-from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph, as_array
-from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM, MusicLSTMHeadProjection
+from symbolic_music.generation.engine.graphs.builder import GraphBuilder, Source, StepGraph
 
 # torch stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
 _GATES = [0, 3, 1, 2]
 
 
-def lstm_graph(model: MusicLSTMForCausalLM, max_length: int) -> StepGraph:
+def lstm_graph(source: Source, max_length: int) -> StepGraph:
     """The step of a music LSTM: its state has the same size after any number of tokens.
 
     Args:
-        model: any weights; the graph computes in float32.
+        source: a music LSTM.
         max_length: longest sequence.
 
     Raises:
         UnsupportedModelError: for layers that are not as they were made.
         MissingExtraError: when onnx is not installed.
     """
-    builder = GraphBuilder(model, max_length)
+    builder = GraphBuilder(source, max_length)
     table = builder.table("embeddings", builder.weight("model.embed_tokens.weight"))
     embedded = builder.node("Gather", [table, "input_ids"], ["embedded"])
     # ONNX's LSTM reads (S, B, width).
     hidden = builder.node("Transpose", [embedded], ["by_time"], perm=[1, 0, 2])
     builder.table("front", np.array([0]))
-    for layer in range(model.config.num_hidden_layers):
+    for layer in range(source.config.num_hidden_layers):
         hidden = _layer(builder, layer, hidden)
     # The last layer's state is its output at the last position.
-    row = f"hidden_{model.config.num_hidden_layers - 1}"
-    if isinstance(model.head_projection, MusicLSTMHeadProjection):
+    row = f"hidden_{source.config.num_hidden_layers - 1}"
+    if "head_projection.weight" in builder.weights:
         row = builder.linear(row, "head_projection", builder.weight("head_projection.weight").T)
-    builder.node("MatMul", [row, builder.table("head", as_array(model.lm_head.weight).T)], ["logits"])
+    builder.head(row, "lm_head.weight", "model.embed_tokens.weight")
     return builder.finish()
 
 

@@ -7,30 +7,24 @@ Attention with its cache, the rotary positions and the normalisation of a sum ar
 import math
 
 import numpy as np
-import torch
 
 from symbolic_music.generation.engine.graphs.builder import (
     MICROSOFT,
     GraphBuilder,
+    Source,
     StepGraph,
     UnsupportedModelError,
-    as_array,
-)
-from symbolic_music.models.music_transformer.modeling_music_transformer import (
-    MusicTransformerForCausalLM,
-    position_angles,
-    sinusoidal_positions,
 )
 
 # GroupQueryAttention turns heads of such widths alone.
 _ROTARY_STEP = 16
 
 
-def transformer_graph(model: MusicTransformerForCausalLM, max_length: int) -> StepGraph:
+def transformer_graph(source: Source, max_length: int) -> StepGraph:
     """The step of a Music Transformer.
 
     Args:
-        model: any weights; the graph computes in float32.
+        source: a Music Transformer.
         max_length: longest sequence.
 
     Raises:
@@ -38,18 +32,18 @@ def transformer_graph(model: MusicTransformerForCausalLM, max_length: int) -> St
             as they were made.
         MissingExtraError: when onnx is not installed.
     """
-    config = model.config
+    config = source.config
     if config.hidden_act != "gelu":
         raise UnsupportedModelError(f"its activation is {config.hidden_act}, and the graph knows gelu")
     if config.position_encoding == "rotary" and config.head_dim % _ROTARY_STEP:
         raise UnsupportedModelError(f"its heads are {config.head_dim} wide, no multiple of {_ROTARY_STEP}")
-    builder = GraphBuilder(model, max_length)
+    builder = GraphBuilder(source, max_length)
     hidden, turns = _embed(builder)
     epsilon = config.layer_norm_eps
     normed = builder.norm(hidden, "normed", "model.layers.0.input_layernorm", epsilon)
     for layer in range(config.num_hidden_layers):
         normed, hidden = _layer(builder, layer, normed, hidden, turns)
-    builder.node("MatMul", [builder.last(normed), builder.table("head", as_array(model.lm_head.weight).T)], ["logits"])
+    builder.head(builder.last(normed), "lm_head.weight", "model.embed_tokens.weight")
     return builder.finish()
 
 
@@ -59,17 +53,15 @@ def _embed(builder: GraphBuilder) -> tuple[str, list[str]]:
     scale = np.float32(math.sqrt(config.hidden_size))
     table = builder.table("embeddings", builder.weight("model.embed_tokens.weight") * scale)
     hidden = builder.node("Gather", [table, "input_ids"], ["embedded"])
-    places = torch.arange(builder.max_length)[None]
+    places = np.arange(builder.max_length, dtype=np.float32)
     if config.position_encoding == "rotary":
-        angles = position_angles(places, config.head_dim, config.position_base)[0]
-        return hidden, [
-            builder.table("cosines", as_array(angles.cos())),
-            builder.table("sines", as_array(angles.sin())),
-        ]
+        angles = places[:, None] * _frequencies(config.hidden_size // config.num_attention_heads, config.position_base)
+        return hidden, [builder.table("cosines", np.cos(angles)), builder.table("sines", np.sin(angles))]
     if config.position_encoding == "learned":
         positions = builder.weight("model.embed_positions.weight")[: builder.max_length]
     else:
-        positions = as_array(sinusoidal_positions(places, config.hidden_size, config.position_base)[0])
+        angles = places[:, None] * _frequencies(config.hidden_size, config.position_base)
+        positions = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     placed = builder.node(
         "Gather", [builder.table("position_table", positions), builder.place("positions")], ["placed"]
     )
@@ -93,3 +85,9 @@ def _layer(builder: GraphBuilder, layer: int, normed: str, hidden: str, turns: l
     active = builder.node("Gelu", [linear(normed, "mlp.up_proj")], [f"active_{layer}"], domain=MICROSOFT)
     down = linear(active, "mlp.down_proj")
     return builder.add_and_norm(down, hidden, f"after_{layer}", following, config.layer_norm_eps)
+
+
+def _frequencies(dim: int, base: float) -> np.ndarray:
+    """(dim / 2,) float32: the angle by which each pair of numbers turns from one position to the next."""
+    exponents = np.arange(0, dim, 2, dtype=np.float32) / np.float32(dim)
+    return (base ** -exponents.astype(np.float64)).astype(np.float32)

@@ -1,11 +1,6 @@
-"""Sequences written by a model, many at once: by the engine where the model has a graph, else by `generate()`.
-
-Each sequence draws numbers of its own, named by a seed and its number: it is the same whatever else is written beside
-it, and whichever of the two ways it is written by, up to the rounding of logits.
-"""
+"""Sequences written by `generate()`, for models that have no graph here, or are on a GPU."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,107 +14,14 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
-from symbolic_music.generation.engine.decoders import decoder_of, tell_once
-from symbolic_music.generation.engine.draw import Draw
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
-from symbolic_music.generation.engine.many import write_pieces
-from symbolic_music.generation.engine.pieces import Noise, Piece, Rule
-from symbolic_music.generation.engine.rows import RowGrammar
+from symbolic_music.generation.engine.pieces import Noise
 from symbolic_music.generation.grammar_processor import BehindContext, GrammarLogitsProcessor
 from symbolic_music.generation.header_processor import HeaderLogitsProcessor
-from symbolic_music.tokenization.token_grammar import TokenGrammar
+from symbolic_music.generation.writing.request import Request, until_end
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to write.
-
-    Attributes:
-        prompt: ids that stand before.
-        max_length: longest sequence in tokens, prompt included.
-        eos: the id that ends a sequence.
-        pad: the id that stands behind it.
-        draw: how a token is chosen.
-        grammar: what may follow, or None where everything may.
-        num_bars: of every piece, or None.
-        header: what stands first in it, or None.
-        start: tokens of the prompt that are not of the piece.
-        context: ids that an encoder reads, or None.
-    """
-
-    prompt: list[int]
-    max_length: int
-    eos: int
-    pad: int
-    draw: Draw
-    grammar: TokenGrammar | None = None
-    num_bars: int | None = None
-    header: HeaderLogitsProcessor | None = None
-    start: int = 0
-    context: list[int] | None = None
-
-
-def write_sequences(
-    model: PreTrainedModel,
-    request: Request,
-    seed: int,
-    numbers: range,
-    batch_size: int,
-    on_batch: Callable[[int], Any] | None = None,
-    on_token: Callable[[int, list[int]], Any] | None = None,
-) -> list[list[int]]:
-    """Write sequences.
-
-    Args:
-        model: in evaluation mode.
-        request: what to write.
-        seed: of the numbers that are drawn.
-        numbers: of the sequences.
-        batch_size: sequences that are written at once.
-        on_batch: called with how many sequences are done since the last call.
-        on_token: called with a sequence's number and its ids after each token.
-
-    Returns:
-        For each number, the ids from the first of the prompt to the end.
-
-    Raises:
-        GrammarError: when the prompt is not music, or leaves no room for a piece.
-    """
-    written: dict[int, list[int]] = {}
-    for done in _write(model, request, seed, numbers, batch_size, on_token):
-        written |= done
-        if on_batch is not None:
-            on_batch(len(done))
-    return [written[number] for number in numbers]
-
-
-def _write(
-    model: PreTrainedModel,
-    request: Request,
-    seed: int,
-    numbers: range,
-    batch_size: int,
-    on_token: Callable[[int, list[int]], Any] | None,
-) -> Iterator[dict[int, list[int]]]:
-    """Sequences by number, as they are done."""
-    noises = (Noise(seed, number, model.config.vocab_size) if request.draw.is_random else None for number in numbers)
-    try:
-        decoder = decoder_of(model, request.max_length)
-    except UnsupportedModelError as error:
-        tell_once(str(error))
-        yield from _by_generate(model, request, numbers, list(noises), batch_size, on_token)
-        return
-    limit = request.max_length - request.start
-    grammar = None if request.grammar is None else RowGrammar(request.grammar, limit, request.num_bars)
-    rule = Rule(request.draw, grammar, request.header, request.start)
-    pieces = (Piece(rule, request.prompt, noise) for noise in noises)
-    heard = None if on_token is None else lambda place, piece: on_token(numbers[place], piece.ids)
-    places = min(batch_size, len(numbers))
-    for place, piece in write_pieces(decoder, pieces, places, request.max_length, request.eos, heard):
-        yield {numbers[place]: piece.ids}
-
-
-def _by_generate(
+@torch.inference_mode()
+def write_by_generate(
     model: PreTrainedModel,
     request: Request,
     numbers: range,
@@ -127,6 +29,7 @@ def _by_generate(
     batch_size: int,
     on_token: Callable[[int, list[int]], Any] | None,
 ) -> Iterator[dict[int, list[int]]]:
+    """Sequences by number, as batches of them are done; arguments are those of `write_sequences`."""
     for first in range(0, len(numbers), batch_size):
         batch = numbers[first : first + batch_size]
         processors = _processors(request, noises[first : first + batch_size])
@@ -160,7 +63,7 @@ def _processors(request: Request, noises: list[Noise | None]) -> LogitsProcessor
     """All that stands between logits and the choice of the greatest."""
     processors = LogitsProcessorList()
     if request.header is not None:
-        processors.append(request.header)
+        processors.append(HeaderLogitsProcessor(request.header))
     if request.grammar is not None:
         masker = GrammarLogitsProcessor(request.grammar, request.max_length - request.start, request.num_bars)
         processors.append(BehindContext(masker, request.start) if request.start else masker)
@@ -215,8 +118,3 @@ class _Listener(BaseStreamer):
 
     def end(self) -> None:
         """Nothing is left to say."""
-
-
-def until_end(ids: list[int], eos: int) -> list[int]:
-    """Ids up to the first end, where there is one."""
-    return ids[: ids.index(eos) + 1] if eos in ids else ids

@@ -1,0 +1,87 @@
+"""Sequences written by a model, many at once: by the engine where the model has a graph, else by `generate()`.
+
+Each sequence draws numbers of its own, named by a seed and its number: it is the same whatever else is written beside
+it, and whichever of the two ways it is written by, up to the rounding of logits.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from symbolic_music.generation.engine.decoders import decoder_of, tell_once
+from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.many import write_pieces
+from symbolic_music.generation.engine.pieces import Noise, Piece, Rule
+from symbolic_music.generation.engine.rows import RowGrammar
+from symbolic_music.generation.light import LightModel
+from symbolic_music.generation.writing.request import Request
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def write_sequences(
+    model: "PreTrainedModel | LightModel",
+    request: Request,
+    seed: int,
+    numbers: range,
+    batch_size: int,
+    on_batch: Callable[[int], Any] | None = None,
+    on_token: Callable[[int, list[int]], Any] | None = None,
+) -> list[list[int]]:
+    """Write sequences.
+
+    Args:
+        model: in evaluation mode.
+        request: what to write.
+        seed: of the numbers that are drawn.
+        numbers: of the sequences.
+        batch_size: sequences that are written at once.
+        on_batch: called with how many sequences are done since the last call.
+        on_token: called with a sequence's number and its ids after each token.
+
+    Returns:
+        For each number, the ids from the first of the prompt to the end.
+
+    Raises:
+        GrammarError: when the prompt is not music, or leaves no room for a piece.
+    """
+    written: dict[int, list[int]] = {}
+    for done in _write(model, request, seed, numbers, batch_size, on_token):
+        written |= done
+        if on_batch is not None:
+            on_batch(len(done))
+    return [written[number] for number in numbers]
+
+
+def _write(
+    model: "PreTrainedModel | LightModel",
+    request: Request,
+    seed: int,
+    numbers: range,
+    batch_size: int,
+    on_token: Callable[[int, list[int]], Any] | None,
+) -> Iterator[dict[int, list[int]]]:
+    """Sequences by number, as they are done."""
+    noises = (Noise(seed, number, model.config.vocab_size) if request.draw.is_random else None for number in numbers)
+    try:
+        decoder = (
+            model.decoder(request.max_length)
+            if isinstance(model, LightModel)
+            else decoder_of(model, request.max_length)
+        )
+    except UnsupportedModelError as error:
+        if isinstance(model, LightModel):
+            raise
+        from symbolic_music.generation.writing.by_generate import write_by_generate  # imports torch
+
+        tell_once(str(error))
+        yield from write_by_generate(model, request, numbers, list(noises), batch_size, on_token)
+        return
+    limit = request.max_length - request.start
+    grammar = None if request.grammar is None else RowGrammar(request.grammar, limit, request.num_bars)
+    rule = Rule(request.draw, grammar, request.header, request.start)
+    pieces = (Piece(rule, request.prompt, noise) for noise in noises)
+    heard = None if on_token is None else lambda place, piece: on_token(numbers[place], piece.ids)
+    places = min(batch_size, len(numbers))
+    for place, piece in write_pieces(decoder, pieces, places, request.max_length, request.eos, heard):
+        yield {numbers[place]: piece.ids}
