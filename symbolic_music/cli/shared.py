@@ -20,7 +20,7 @@ MAX_TOLD = 20
 """Skipped pieces that are named one by one."""
 
 
-DEFAULT_COMPOSER = "remi-transformer-folk"
+DEFAULT_COMPOSER = "remi-transformer-ensemble"
 DEFAULT_FILLER = "infill-transformer-folk"
 """The shipped models that are taken where none is named."""
 
