@@ -20,7 +20,7 @@ from symbolic_music.report.comparison import comparison_text, read_losses, read_
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
-FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "3", "--max-tokens", "120"]
+FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "1", "--max-tokens", "120"]
 SPLIT = "validation"  # three near-duplicate groups: as many as continuations need at least
 CONTINUED = ["--continuations", "3", "--prompt-bars", "2", "--continued-bars", "2"]
 

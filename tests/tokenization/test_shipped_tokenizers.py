@@ -21,6 +21,7 @@ DIGESTS = {
     "model_cards/abc-transformer-folk": "44671591c47d05eb",
     "model_cards/infill-transformer-folk": "b04b83c7ae6a8b12",
     "model_cards/music-lstm-folk": "44671591c47d05eb",
+    "model_cards/remi-transformer-ensemble": "12f5f8cc178236c6",
     "model_cards/remi-transformer-folk": "39c2a947b821f608",
     "tokenizer_assets/abc-notes": "44671591c47d05eb",
     "tokenizer_assets/abc-notes-30-voices": "06231ee73bf7f730",

@@ -117,7 +117,7 @@ def test_weights_are_written_in_shards_that_load_as_one(tmp_path, packed, make_j
     assert len(files) > 1
     # safetensors puts a header before the tensors.
     assert all(path.stat().st_size < 46_500 + 2_000 for path in files)
-    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype="auto")
     assert model.dtype == torch.bfloat16
 
 
