@@ -100,7 +100,12 @@ class EventTokenizer:
         """
         names = json.loads((folder / TOKENIZER_CONFIG_FILE).read_text(encoding="utf-8"))
         settings = json.loads((folder / PROCESSOR_FILE).read_text(encoding="utf-8"))
-        backend = Tokenizer.from_str((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
+        try:
+            backend = Tokenizer.from_str((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
+        except OSError:
+            raise
+        except Exception as error:  # tokenizers raises a bare one
+            raise ValueError(f"{folder / TOKENIZER_FILE}: {error}") from error
         try:
             vocabulary = Vocabulary(backend, **{name: _token_text(names[name]) for name in SPECIAL_TOKENS})
             return cls(vocabulary, build_codec(settings["codec"]))

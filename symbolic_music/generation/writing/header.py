@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symbolic_music.events.voices.track_text import HeaderFields, TrackTextCodec
 from symbolic_music.generation.writing.limits import GrammarError
 
 if TYPE_CHECKING:
+    from symbolic_music.events.voices.track_text import HeaderFields, TrackTextCodec
     from symbolic_music.tokenization.event_tokenizer import EventTokenizer
     from symbolic_music.tokenization.processing_music import MusicProcessor
 
@@ -27,13 +27,15 @@ class Header:
     bos_token_id: int
 
 
-def asked_header(processor: "MusicProcessor | EventTokenizer", fields: HeaderFields, max_length: int) -> Header:
+def asked_header(processor: "MusicProcessor | EventTokenizer", fields: "HeaderFields", max_length: int) -> Header:
     """What makes headers say what was asked for.
 
     Raises:
         ValueError: when the processor's pieces have no header, or for a value outside its vocabulary.
         GrammarError: when the shortest piece that does what was asked is longer than `max_length`.
     """
+    from symbolic_music.events.voices.track_text import TrackTextCodec  # a machine that only trains has no symusic
+
     codec = processor.codec
     if not isinstance(codec, TrackTextCodec):
         raise ValueError(f"tempo, meter, key and instruments can be asked of track text, not of {codec.codec_type}")
@@ -45,7 +47,7 @@ def asked_header(processor: "MusicProcessor | EventTokenizer", fields: HeaderFie
 
 def _check_room(
     processor: "MusicProcessor | EventTokenizer",
-    codec: TrackTextCodec,
+    codec: "TrackTextCodec",
     choices: Sequence[Sequence[str] | None],
     max_length: int,
 ) -> None:
