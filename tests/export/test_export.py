@@ -3,28 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
-from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
-from symbolic_music.tokenization.build import build_word_level_tokenizer
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (pip extra 'fast')")
 pytest.importorskip("onnx", reason="onnx is not installed (pip extra 'fast')")
 
 from other_runtime import OtherRuntime
-from tiny_model import tiny_model, tiny_processor
+from tiny_model import tiny_gpt2, tiny_model, tiny_processor
 
 from symbolic_music.export.folder import export_model
-
-
-def tiny_gpt2():
-    settings = TrackTextSettings(lowest_pitch=60, highest_pitch=64, tempo_range=(118, 122), max_bars=4, max_tracks=2)
-    processor = build_word_level_tokenizer(TrackTextCodec(settings))
-    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 900}
-    return GPT2LMHeadModel(GPT2Config(vocab_size=len(processor.tokenizer), **sizes)), processor
 
 
 def tiny_lstm():

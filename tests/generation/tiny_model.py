@@ -4,10 +4,12 @@ from functools import cache
 
 import torch
 from made_up_music import melody_score, random_melody
+from transformers import GPT2Config, GPT2LMHeadModel
 
+from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
-from symbolic_music.tokenization.build import build_remi_tokenizer, save_processor
+from symbolic_music.tokenization.build import build_remi_tokenizer, build_word_level_tokenizer, save_processor
 
 CONTEXT = 160
 
@@ -33,6 +35,14 @@ def tiny_model(processor, spare_ids=0, seed=0):
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.3)
     return model
+
+
+def tiny_gpt2():
+    """A stock GPT-2 over track text, and its processor."""
+    settings = TrackTextSettings(lowest_pitch=60, highest_pitch=64, tempo_range=(118, 122), max_bars=4, max_tracks=2)
+    processor = build_word_level_tokenizer(TrackTextCodec(settings))
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 900}
+    return GPT2LMHeadModel(GPT2Config(vocab_size=len(processor.tokenizer), **sizes)), processor
 
 
 def save_checkpoint(folder):

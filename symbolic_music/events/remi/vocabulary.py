@@ -146,12 +146,7 @@ class RemiVocabulary:
         return RemiGrid(
             ticks_per_quarter=self.ticks_per_quarter,
             steps={unit: ticks // settings.positions_per_beat for unit, ticks in per_beat.items()},
-            durations={
-                unit: np.array(
-                    [(beats * own + steps) * ticks // own for beats, steps, own in self._durations], np.int32
-                )
-                for unit, ticks in per_beat.items()
-            },
+            durations={unit: self._durations_in_ticks(ticks) for unit, ticks in per_beat.items()},
             velocities=self.velocities,
             tempos=np.sort(microseconds(settings.tempos())),
             meters=frozenset(self.meters),

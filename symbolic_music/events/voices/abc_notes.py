@@ -144,14 +144,6 @@ class AbcNotesCodec(VoiceCodec):
         """
         return piece_score(quantise_piece(score, self._grid), self._grid)
 
-    def encode_numbers(self, score: ScoreTick) -> np.ndarray:
-        """The same as `encode`, as places in `events`, (n,) int64."""
-        return np.array([self._numbers[event] for event in self.encode(score)], dtype=np.int64)
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {event: number for number, event in enumerate(self.events)}
-
     def encode(self, score: ScoreTick) -> list[str]:
         """Events of a Score, without special tokens.
 
@@ -198,10 +190,6 @@ class AbcNotesCodec(VoiceCodec):
         """
         check_complete(self.grammar(), events)
         return piece_score(self._read(events), self._grid)
-
-    def read(self, numbers: np.ndarray) -> ScoreTick:
-        """The same of places in `events`, of a sequence that the grammar has accepted."""
-        return piece_score(self._read([self.events[number] for number in numbers.tolist()]), self._grid)
 
     def _read(self, events: Sequence[str]) -> VoicePiece:
         piece = VoicePiece([], [], 0, [], [], [])

@@ -4,18 +4,19 @@ A voice holds one chord at a time. `Note` begins a chord by its lowest pitch and
 pitch to it, `Tie` holds it on, over a bar line too, `Rest` is silence. Knows neither headers nor the order of voices.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from symusic.core import ScoreTick
 
 from symbolic_music.events.codec import EDITION, added_field, check_edition
 from symbolic_music.events.meters import parse_meter
 from symbolic_music.events.voices.bars import Span, VoiceWriter
 from symbolic_music.events.voices.durations import check_durations
-from symbolic_music.events.voices.quantise import VoiceGrid
+from symbolic_music.events.voices.quantise import VoiceGrid, VoicePiece, piece_score
 from symbolic_music.score.abc.spelling import key_text
 from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
 from symbolic_music.score.transforms.edit import transposed_key
@@ -111,6 +112,31 @@ class VoiceCodec:
     def ticks_per_quarter(self) -> int:
         """Ticks per quarter note of every Score this codec returns."""
         return self._grid.steps_per_quarter
+
+    @cached_property
+    def events(self) -> list[str]:
+        """Event names in the order of their ids, without special tokens; each codec has its own."""
+        raise NotImplementedError
+
+    def encode(self, score: ScoreTick) -> list[str]:
+        """Events of a Score, without special tokens; each codec has its own way."""
+        raise NotImplementedError
+
+    def encode_numbers(self, score: ScoreTick) -> np.ndarray:
+        """The same as `encode`, as places in `events`, (n,) int64."""
+        return np.array([self._numbers[event] for event in self.encode(score)], dtype=np.int64)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {event: number for number, event in enumerate(self.events)}
+
+    def read(self, numbers: np.ndarray) -> ScoreTick:
+        """The Score of places in `events`, (n,) int64, of a sequence that the grammar has accepted."""
+        return piece_score(self._read([self.events[number] for number in numbers.tolist()]), self._grid)
+
+    def _read(self, events: Sequence[str]) -> VoicePiece:
+        """The voices that events write; each codec has its own way."""
+        raise NotImplementedError
 
     def _span_names(self) -> list[str]:
         """Every event of a voice, in a fixed order."""

@@ -265,14 +265,6 @@ class TrackTextCodec(VoiceCodec):
         piece.keys, piece.tempos = piece.keys[:1] * bars, tempos[:1] * bars
         return piece
 
-    def encode_numbers(self, score: ScoreTick) -> np.ndarray:
-        """The same as `encode`, as places in `events`, (n,) int64."""
-        return np.array([self._numbers[event] for event in self.encode(score)], dtype=np.int64)
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {event: number for number, event in enumerate(self.events)}
-
     def encode(self, score: ScoreTick) -> list[str]:
         """Events of a Score, without special tokens.
 
@@ -374,10 +366,6 @@ class TrackTextCodec(VoiceCodec):
         """
         check_complete(self.grammar(), events)
         return piece_score(self._read(events), self._grid)
-
-    def read(self, numbers: np.ndarray) -> ScoreTick:
-        """The same of places in `events`, of a sequence that the grammar has accepted."""
-        return piece_score(self._read([self.events[number] for number in numbers.tolist()]), self._grid)
 
     def _read(self, events: Sequence[str]) -> VoicePiece:
         fields = dict(event.split("_", 1) for event in events[:4])
