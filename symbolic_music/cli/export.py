@@ -10,7 +10,7 @@ from symbolic_music.cli.shared import UserError, load_model
 def add_export(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("export", help="a model as ONNX, with its tokenizer and grammar, for other runtimes")
-    parser.add_argument("model", metavar="PATH_OR_ID", help="one that composes, or a causal one that fills in")
+    parser.add_argument("model", metavar="PATH_OR_ID", help="one that composes or fills in")
     parser.add_argument("folder", type=Path, help="what to write; must not exist")
     parser.add_argument("--int8", action="store_true", help="weights in 8 bits: a quarter of the size, a little worse")
     parser.set_defaults(run=run_export)
@@ -23,7 +23,7 @@ def run_export(options: argparse.Namespace) -> None:
     model, processor = load_model(options.model, "cpu")
 
     from symbolic_music.export.folder import export_model
-    from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+    from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 
     try:
         export_model(model, processor, options.folder, options.int8)

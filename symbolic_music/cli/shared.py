@@ -67,7 +67,7 @@ def load_composer(
     """
     check_model_name(name)
     if Path(name).is_dir() and (device == "cpu" or (device is None and not _has_gpu())):
-        from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+        from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
         from symbolic_music.generation.light import load_light
 
         try:

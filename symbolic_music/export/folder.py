@@ -15,7 +15,7 @@ from symbolic_music.tokenization.build import save_processor
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
-GRAPH_FILE, GRAMMAR_FILE, STEP_FILE = "step.onnx", "grammar.safetensors", "step.json"
+GRAPH_FILE, GRAMMAR_FILE, STEP_FILE, ENCODER_FILE = "step.onnx", "grammar.safetensors", "step.json", "encoder.onnx"
 
 # How to sample, for whoever reads the JSON and nothing else.
 _STEPS = (
@@ -32,6 +32,10 @@ _STEPS = (
     "Divide by the temperature, keep the smallest set of tokens with top_p of the probability, draw one, go on until "
     "eos_token_id. tokens_to_end of the rows add up to how many tokens are enough to end the piece from there.",
 )
+_ENCODES = (
+    "The encoder reads input_ids (1, length) of a source once. What it gives (`heard`) goes into every run as it is, "
+    "for however many sequences."
+)
 
 
 def export_model(
@@ -40,7 +44,7 @@ def export_model(
     """Write a model for other runtimes.
 
     Args:
-        model: a causal model, in float32.
+        model: one with a graph, in float32.
         processor: of the model.
         folder: made where it is missing.
         int8: weights of matrix products as 8-bit integers, and the products in them.
@@ -54,8 +58,9 @@ def export_model(
     """
     graph = step_graph(model, model.config.max_position_embeddings)
     folder.mkdir(parents=True, exist_ok=True)
-    content = to_int8(graph.model) if int8 else graph.model
-    (folder / GRAPH_FILE).write_bytes(content)
+    for name, content in ((GRAPH_FILE, graph.model), (ENCODER_FILE, graph.encoder)):
+        if content is not None:
+            (folder / name).write_bytes(to_int8(content) if int8 else content)
     save_processor(processor, folder)
     grammar = processor.grammar()
     save_file(grammar_tables(grammar), folder / GRAMMAR_FILE)
@@ -81,8 +86,9 @@ def grammar_tables(grammar: TokenGrammar) -> dict[str, np.ndarray]:
 def describe(model: PreTrainedModel, processor: MusicProcessor, graph: StepGraph, int8: bool) -> dict[str, Any]:
     """Shapes, names and numbers of a step."""
     tokenizer, sampling = processor.tokenizer, model.generation_config
+    encodes = {} if graph.encoder is None else {"encoder": ENCODER_FILE}
     return {
-        "files": {"graph": GRAPH_FILE, "grammar": GRAMMAR_FILE, "tokenizer": "tokenizer.json"},
+        "files": {"graph": GRAPH_FILE, "grammar": GRAMMAR_FILE, "tokenizer": "tokenizer.json"} | encodes,
         "model_type": model.config.model_type,
         "codec": processor.codec.to_dict(),
         "weights": "int8" if int8 else "float32",
@@ -94,8 +100,9 @@ def describe(model: PreTrainedModel, processor: MusicProcessor, graph: StepGraph
         "sampling": {"temperature": sampling.temperature or 1.0, "top_p": sampling.top_p or 1.0},
         "inputs": {"input_ids": "int64"} | {name: _KINDS[name] for name in graph.inputs},
         "states": [{"name": state.name, "shape": list(state.shape), "grows": state.grows} for state in graph.states],
+        "heard": list(graph.heard),
         "forbidden": -1,
-        "how": list(_STEPS),
+        "how": [*_STEPS, _ENCODES] if encodes else list(_STEPS),
     }
 
 

@@ -1,6 +1,6 @@
 """A folder of a model, read for composing on a CPU without torch and transformers, whose import takes seconds.
 
-What is not covered (adapters, Hub ids, encoders, classes without a graph) is left to `loading.load_model`.
+What is not covered (adapters, Hub ids, classes without a graph) is left to `loading.load_model`.
 """
 
 import json
@@ -14,8 +14,8 @@ import numpy as np
 
 from symbolic_music._extras import require
 from symbolic_music.generation.engine.decoder import Decoder
-from symbolic_music.generation.engine.graphs.builder import Source, UnsupportedModelError
 from symbolic_music.generation.engine.graphs.families import FAMILIES
+from symbolic_music.generation.engine.graphs.nodes import Source, UnsupportedModelError
 from symbolic_music.tokenization.event_tokenizer import EventTokenizer
 
 WEIGHTS_FILE, CONFIG_FILE, SAMPLING_FILE = "model.safetensors", "config.json", "generation_config.json"
@@ -71,7 +71,7 @@ def load_light(folder: Path) -> tuple[LightModel, EventTokenizer]:
 
 
 def _config(said: dict[str, Any]) -> SimpleNamespace:
-    config = SimpleNamespace(is_encoder_decoder=False, **said)
+    config = SimpleNamespace(**{"is_encoder_decoder": "encoder_layers" in said, **said})
     if "n_positions" in said:  # a GPT-2
         config.max_position_embeddings = said["n_positions"]
     if "num_attention_heads" in said:

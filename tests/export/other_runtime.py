@@ -9,11 +9,19 @@ from safetensors.numpy import load_file
 
 class OtherRuntime:
     def __init__(self, folder):
+        self.folder = folder
         self.how = json.loads((folder / "step.json").read_text())
         self.session = onnxruntime.InferenceSession(folder / self.how["files"]["graph"])
         self.grammar = load_file(folder / self.how["files"]["grammar"])
         self.states = {}
+        self.heard = {}
         self.length = 0
+
+    def listen(self, ids):
+        """Let the encoder, where there is one, read a source."""
+        encoder = onnxruntime.InferenceSession(self.folder / self.how["files"]["encoder"])
+        given = encoder.run(self.how["heard"], {"input_ids": np.array([ids], np.int64)})
+        self.heard = dict(zip(self.how["heard"], given, strict=True))
 
     def read(self, ids):
         """(V,) logits behind one sequence, which grows by ids at each call."""
@@ -27,6 +35,7 @@ class OtherRuntime:
         feed |= {name: places[name] for name in self.how["inputs"] if name != "input_ids"}
         for state in self.how["states"]:
             feed[f"past_{state['name']}"] = self._room(state, total)
+        feed |= self.heard
         names = ["logits", *(state["name"] for state in self.how["states"])]
         logits, *after = self.session.run(names, feed)
         self.states = dict(zip(names[1:], after, strict=True))

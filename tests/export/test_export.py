@@ -12,7 +12,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (pip ext
 pytest.importorskip("onnx", reason="onnx is not installed (pip extra 'fast')")
 
 from other_runtime import OtherRuntime
-from tiny_model import tiny_gpt2, tiny_model, tiny_processor
+from tiny_model import tiny_bart, tiny_gpt2, tiny_model, tiny_processor
 
 from symbolic_music.export.folder import export_model
 
@@ -50,6 +50,24 @@ def test_logits_are_the_models_own(pair, tmp_path):
     np.testing.assert_allclose(runtime.read(ids[0, :13].tolist()), expected[12], atol=1e-4)
     for place in range(13, 40):
         np.testing.assert_allclose(runtime.read([int(ids[0, place])]), expected[place], atol=1e-4)
+
+
+@torch.no_grad()
+def test_both_halves_of_a_bart(tmp_path):
+    model, processor = tiny_bart()
+    said = export_model(model, processor, tmp_path / "out")
+    assert said["files"]["encoder"] == "encoder.onnx"
+    runtime = OtherRuntime(tmp_path / "out")
+    source, ids = torch.randint(3, len(processor.tokenizer), (2, 1, 40), generator=torch.Generator().manual_seed(0))
+    expected = model(source, decoder_input_ids=ids).logits[0].numpy()
+    runtime.listen(source[0].tolist())
+    np.testing.assert_allclose(runtime.read(ids[0, :13].tolist()), expected[12], atol=1e-4)
+    for place in range(13, 40):
+        np.testing.assert_allclose(runtime.read([int(ids[0, place])]), expected[place], atol=1e-4)
+    whole, small = (tmp_path / name for name in ("out", "small"))
+    export_model(model, processor, small, int8=True)
+    for name in ("encoder.onnx", "step.onnx"):
+        assert (small / name).stat().st_size < (whole / name).stat().st_size
 
 
 def test_the_likeliest_piece_is_ours(pair, tmp_path):

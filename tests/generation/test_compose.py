@@ -10,7 +10,7 @@ from symusic.core import NoteTick, TrackTick
 
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.generation.compose import SamplingOptions, compose, encode_prompt
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 from symbolic_music.generation.grammar_processor import GrammarError
 from symbolic_music.generation.writing import sequences
 from symbolic_music.score.transforms.edit import count_bars

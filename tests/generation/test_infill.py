@@ -13,7 +13,9 @@ from transformers import AutoModelForCausalLM, BartConfig, BartForConditionalGen
 from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 from symbolic_music.generation.infill import find_tracks, infill
+from symbolic_music.generation.writing import sequences
 from symbolic_music.models import auto
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.score.bars import bar_table
@@ -23,6 +25,7 @@ auto.register_configs()
 auto.register_models()
 KINDS = ("causal", "encoder and decoder")
 CONTEXT = 320
+PLACES = ((1, 3), (6, 7))
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +133,26 @@ def test_whatever_the_score_context_stays(models, processor, score, data):
     ]
     span = span_of(score, bars, processor.codec)
     assert outside(piece.score, span, playing, processor.codec) == outside(score, span, playing, processor.codec)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_generate_writes_the_same_fills_where_there_is_no_engine(models, processor, duet, kind, monkeypatch):
+    """Two places of a piece, one after the other: each has a source of its own."""
+    options = SamplingOptions(seed=2, batch_size=2, top_p=0.95)
+
+    def fills():
+        asked = [
+            (bars, infill(models[kind], processor, duet, bars, num_samples=3, options=options)) for bars in PLACES
+        ]
+        return [(bars, [fill.ids for fill in found]) for bars, found in asked]
+
+    by_engine = fills()
+
+    def refuse(*_):
+        raise UnsupportedModelError("not today")
+
+    monkeypatch.setattr(sequences, "decoder_of", refuse)
+    assert fills() == by_engine
 
 
 def contents_of(track):

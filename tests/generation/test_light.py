@@ -11,7 +11,8 @@ import torch
 
 from symbolic_music.events.voices.track_text import HeaderFields, TrackTextCodec
 from symbolic_music.generation.compose import SamplingOptions, compose
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
+from symbolic_music.generation.infill import infill
 from symbolic_music.generation.loading import load_model
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
@@ -21,7 +22,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (pip ext
 pytest.importorskip("onnx", reason="onnx is not installed (pip extra 'fast')")
 
 from made_up_music import melody_score
-from tiny_model import tiny_gpt2, tiny_model, tiny_processor
+from tiny_model import tiny_bart, tiny_gpt2, tiny_model, tiny_processor
 
 from symbolic_music.generation.light import load_light
 
@@ -97,6 +98,17 @@ def test_the_command_imports_no_torch(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == ""
     assert (tmp_path / "out" / "sample_0000.mid").exists()
+
+
+def test_a_filler_with_an_encoder_fills_the_same(tmp_path):
+    model, processor = tiny_bart()
+    model.save_pretrained(tmp_path)
+    save_processor(processor, tmp_path)
+    score = melody_score([60, 62, 64, 62] * 4, quarters=1.0)
+    light, whole = load_light(tmp_path), load_model(str(tmp_path), "cpu")
+    fills = [[fill.ids for fill in infill(*pair, score, (1, 2), None, 3, ASKED)] for pair in (light, whole)]
+    assert fills[0] == fills[1]
+    assert len({tuple(ids) for ids in fills[0]}) > 1
 
 
 def test_what_is_not_covered_says_why(folder):

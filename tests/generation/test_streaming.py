@@ -8,7 +8,7 @@ import torch
 from symbolic_music.events.voices.abc_notes import AbcNotesCodec, AbcNotesSettings
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.generation.compose import SamplingOptions, compose
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
 from symbolic_music.generation.writing import sequences
 from symbolic_music.generation.writing.bar_streamer import BarStreamer

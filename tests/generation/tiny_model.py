@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 from made_up_music import melody_score, random_melody
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, MBartConfig, MBartForConditionalGeneration
 
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
@@ -43,6 +43,22 @@ def tiny_gpt2():
     processor = build_word_level_tokenizer(TrackTextCodec(settings))
     sizes = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 900}
     return GPT2LMHeadModel(GPT2Config(vocab_size=len(processor.tokenizer), **sizes)), processor
+
+
+def tiny_bart():
+    """A stock mBART that fills track text with masks, and its processor."""
+    settings = TrackTextSettings(lowest_pitch=60, highest_pitch=66, max_bars=4, max_tracks=2, max_masks=8)
+    processor = build_word_level_tokenizer(TrackTextCodec(settings))
+    ids = {f"{name}_token_id": getattr(processor.tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos")}
+    sizes = {"d_model": 16, "max_position_embeddings": 200, "scale_embedding": True}
+    sizes |= {f"{side}_{name}": 1 for side in ("encoder", "decoder") for name in ("layers", "attention_heads")}
+    sizes |= {"encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "decoder_start_token_id": ids["bos_token_id"]}
+    torch.manual_seed(0)
+    model = MBartForConditionalGeneration(MBartConfig(vocab_size=len(processor.tokenizer), **sizes, **ids)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
+    return model, processor
 
 
 def save_checkpoint(folder):

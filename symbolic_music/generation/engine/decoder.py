@@ -46,7 +46,14 @@ class Decoder:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self._runtime, self.graph = runtime, graph
-        self._session = runtime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
+
+        def session(content: bytes) -> Any:
+            return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+        self._session = session(graph.model)
+        self._encoder = None if graph.encoder is None else session(graph.encoder)
+        self._source: list[int] | None = None
+        self._heard: dict[str, np.ndarray] = {}
         self.open(0)
 
     def open(self, places: int) -> None:
@@ -54,6 +61,18 @@ class Decoder:
         self._lengths = np.zeros(places, np.int32)
         self._capacity, self._cache = 0, self._empty(places, 0)
         self._bound: Any = None
+
+    def listen(self, source: list[int]) -> None:
+        """Let the encoder read what all sequences are to look at; only a graph with an encoder can.
+
+        Args:
+            source: its ids, at least one.
+        """
+        if source == self._source:
+            return
+        assert self._encoder is not None
+        heard = self._encoder.run(list(self.graph.heard), {"input_ids": np.array([source])})
+        self._source, self._heard, self._bound = source, dict(zip(self.graph.heard, heard, strict=True)), None
 
     def read(self, ids: np.ndarray) -> Reading:
         """Read a prompt from its beginning; no place is touched.
@@ -133,6 +152,8 @@ class Decoder:
 
         logits = np.zeros((count, self.graph.vocab_size), np.float32)
         binding.bind_ortvalue_output("logits", value(logits))
+        for name, given in self._heard.items():
+            binding.bind_ortvalue_input(name, value(given))
         outputs = {}
         for state in self.graph.states:
             past = cache[state.name][:count]

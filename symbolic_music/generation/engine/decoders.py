@@ -6,8 +6,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from symbolic_music.generation.engine.decoder import Decoder
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
 from symbolic_music.generation.engine.graphs.families import step_graph
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -25,7 +25,7 @@ from transformers import (
 from symbolic_music.generation.engine.decoder import Decoder
 from symbolic_music.generation.engine.decoders import decoder_of, tell_once
 from symbolic_music.generation.engine.draw import Draw
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 from symbolic_music.generation.engine.pieces import Piece, Rule
 from symbolic_music.generation.engine.rows import RowGrammar
 from symbolic_music.generation.grammar_processor import BehindContext, GrammarLogitsProcessor

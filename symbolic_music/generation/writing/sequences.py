@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from symbolic_music.generation.engine.decoders import decoder_of, tell_once
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 from symbolic_music.generation.engine.many import write_pieces
 from symbolic_music.generation.engine.pieces import Noise, Piece, Rule
 from symbolic_music.generation.engine.rows import RowGrammar
@@ -77,6 +77,8 @@ def _write(
         tell_once(str(error))
         yield from write_by_generate(model, request, numbers, list(noises), batch_size, on_token)
         return
+    if request.context is not None:
+        decoder.listen(request.context)
     limit = request.max_length - request.start
     grammar = None if request.grammar is None else RowGrammar(request.grammar, limit, request.num_bars)
     rule = Rule(request.draw, grammar, request.header, request.start)

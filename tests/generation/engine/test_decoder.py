@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import BartConfig, GPT2Config, GPT2LMHeadModel, MBartConfig
+from transformers import BartForConditionalGeneration as Bart
+from transformers import MBartForConditionalGeneration as MBart
 
 from symbolic_music.generation.engine.decoder import Decoder
-from symbolic_music.generation.engine.graphs.builder import UnsupportedModelError
 from symbolic_music.generation.engine.graphs.families import step_graph
+from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
@@ -47,14 +49,33 @@ MODELS = {
 }
 
 
+def bart(of=Bart, config=BartConfig, **changes):
+    sizes = {"d_model": 32, "max_position_embeddings": 700, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    sizes |= {"encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 2}
+    sizes |= {"encoder_ffn_dim": 48, "decoder_ffn_dim": 64}
+    return of(config(vocab_size=VOCABULARY, **(sizes | changes)))
+
+
+ENCODER_DECODERS = {
+    "bart": bart,
+    "bart untied": lambda: bart(tie_word_embeddings=False, scale_embedding=True),
+    "mbart": lambda: bart(MBart, MBartConfig, scale_embedding=True, activation_function="gelu_new"),
+}
+
+
+def built(make):
+    """A model whose weights are far from those it begins with."""
+    torch.manual_seed(0)
+    model = make().eval()
+    with torch.no_grad():
+        for parameter in [*model.parameters(), *model.buffers()]:
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    return model
+
+
 @pytest.fixture(params=MODELS)
 def model(request):
-    torch.manual_seed(0)
-    built = MODELS[request.param]().eval()
-    with torch.no_grad():
-        for parameter in built.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.1)
-    return built
+    return built(MODELS[request.param])
 
 
 def begin(decoder, sequences, lengths):
@@ -95,11 +116,29 @@ def test_places_can_be_left_moved_and_begun_anew(model):
     np.testing.assert_allclose(logits, expected[[2, 1, 0], [9, 7, 12]], atol=1e-4)
 
 
+@pytest.mark.parametrize("make", ENCODER_DECODERS.values(), ids=ENCODER_DECODERS)
+@torch.no_grad()
+def test_sequences_look_at_the_source_that_was_read_last(make):
+    model, lengths, rows = built(make), np.array([1, 9, 4]), np.arange(3)
+    generator = torch.Generator().manual_seed(1)
+    sequences = torch.randint(3, VOCABULARY, (3, 60), generator=generator)
+    decoder = Decoder(step_graph(model, 400), 1)
+    for size in (23, 170, 1):
+        source = torch.randint(3, VOCABULARY, (1, size), generator=generator)
+        expected = model(source.expand(3, -1), decoder_input_ids=sequences).logits.numpy()
+        decoder.listen(source[0].tolist())
+        logits = begin(decoder, sequences.numpy(), lengths)
+        for step in range(40):
+            places = lengths + step
+            np.testing.assert_allclose(logits, expected[rows, places - 1], atol=1e-4)
+            logits = decoder.step(sequences.numpy()[rows, places])
+
+
 def test_what_has_no_graph_says_why():
     for reason, model in {
         "there is no graph of a GPT2Model": gpt2().transformer,
-        "its activation is relu, and the graph knows gelu": transformer(hidden_act="relu"),
-        "its activation is relu, and the graph knows gelu_new": gpt2(activation_function="relu"),
+        "its activation is relu, and graphs know gelu_new and gelu": transformer(hidden_act="relu"),
+        "its activation is silu, and graphs know gelu_new and gelu": gpt2(activation_function="silu"),
         "its attention is not a GPT-2's own": gpt2(scale_attn_by_inverse_layer_idx=True),
         "its heads are 8 wide, no multiple of 16": transformer(num_attention_heads=4, position_encoding="rotary"),
     }.items():

@@ -10,14 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from symbolic_music._extras import require
-
-MICROSOFT = "com.microsoft"
-_OPSET, _IR_VERSION = 20, 10
-
-
-class UnsupportedModelError(ValueError):
-    """A model whose step has no graph; the message says why."""
+from symbolic_music.generation.engine.graphs.nodes import MICROSOFT, Nodes
 
 
 @dataclass(frozen=True)
@@ -50,6 +43,9 @@ class StepGraph:
             int64.
         vocab_size: V.
         max_length: longest sequence.
+        encoder: the graph of what reads a source, serialised; None where there is none. It reads `input_ids` (1, T)
+            int64.
+        heard: what the encoder gives, and each step reads.
     """
 
     model: bytes
@@ -57,53 +53,29 @@ class StepGraph:
     inputs: tuple[str, ...]
     vocab_size: int
     max_length: int
-
-
-@dataclass(frozen=True)
-class Source:
-    """A model as a graph is built from it.
-
-    Attributes:
-        config: of the model.
-        weights: by their names in the model, float32.
-    """
-
-    config: Any
-    weights: dict[str, np.ndarray]
+    encoder: bytes | None = None
+    heard: tuple[str, ...] = ()
 
 
 @dataclass
-class GraphBuilder:
-    """Gathers the nodes and weights of one model.
+class GraphBuilder(Nodes):
+    """Gathers the nodes and weights of one model's step."""
 
-    Args:
-        source: the model.
-        max_length: longest sequence, for tables of positions.
-    """
-
-    source: Source
-    max_length: int
-    nodes: list[Any] = field(default_factory=list)
-    tables: list[Any] = field(default_factory=list)
-    inputs: list[Any] = field(default_factory=list)
-    outputs: list[Any] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
     def __post_init__(self):
-        self.onnx = require("onnx")
-        self.weights = self.source.weights
+        super().__post_init__()
         self.vocab_size = self.source.config.vocab_size
-        self.inputs.append(self._value("input_ids", "INT64", ["batch", "length"]))
-        self.outputs.append(self._value("logits", "FLOAT", ["batch", self.vocab_size]))
+        self.read("input_ids", "INT64", ["batch", "length"])
+        self.give("logits", "FLOAT", ["batch", self.vocab_size])
 
-    def finish(self) -> StepGraph:
-        """All of it as one graph."""
-        helper = self.onnx.helper
-        graph = helper.make_graph(self.nodes, "step", self.inputs, self.outputs, self.tables)
-        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(MICROSOFT, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION).SerializeToString()
-        return StepGraph(model, tuple(self.states), tuple(self.places), self.vocab_size, self.max_length)
+    def finish(self, encoder: bytes | None = None, heard: tuple[str, ...] = ()) -> StepGraph:
+        """All of it; for the rest see `StepGraph`."""
+        step = self.serialise("step")
+        return StepGraph(
+            step, tuple(self.states), tuple(self.places), self.vocab_size, self.max_length, encoder, heard
+        )
 
     def place(self, name: str) -> str:
         """An input that says where a step is; see `StepGraph`."""
@@ -115,55 +87,21 @@ class GraphBuilder:
         kind, shape = known[name]
         if name not in self.places:
             self.places.append(name)
-            self.inputs.append(self._value(name, kind, shape))
+            self.read(name, kind, shape)
         return name
 
     def state(self, name: str, shape: tuple[int, ...]) -> tuple[str, str]:
         """Names of a state's input and output."""
         self.states.append(State(name, shape))
         dims = ["batch", *("capacity" if size == 0 else size for size in shape)]
-        self.inputs.append(self._value(f"past_{name}", "FLOAT", dims))
-        self.outputs.append(self._value(name, "FLOAT", dims))
-        return f"past_{name}", name
+        return self.read(f"past_{name}", "FLOAT", dims), self.give(name, "FLOAT", dims)
 
-    def weight(self, name: str) -> np.ndarray:
-        """A weight of the model, float32."""
-        if name not in self.weights:  # PEFT, for one, wraps layers
-            raise UnsupportedModelError(f"it has no weights {name}")
-        return self.weights[name]
-
-    def table(self, name: str, values: np.ndarray) -> str:
-        """A constant."""
-        self.tables.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def node(self, kind: str, inputs: list[str], outputs: list[str], domain: str = "", **settings: Any) -> str:
-        """A node; returns the name of its first output."""
-        self.nodes.append(self.onnx.helper.make_node(kind, inputs, outputs, domain=domain, **settings))
-        return outputs[0]
-
-    def head(self, row: str, name: str, tied_to: str) -> None:
-        """Logits of (B, width), by the weights of a name, or by those they are tied to."""
+    def head(self, row: str, name: str, tied_to: str, bias: str | None = None) -> None:
+        """Logits of (B, width), by the weights of a name, or by those they are tied to, and a bias."""
         matrix = self.weights[name] if name in self.weights else self.weight(tied_to)
-        self.node("MatMul", [row, self.table("head", matrix.T)], ["logits"])
-
-    def linear(self, states: str, name: str, matrix: np.ndarray, bias: np.ndarray | None = None) -> str:
-        """`states @ matrix + bias`, with `matrix` (in, out)."""
-        product = self.node("MatMul", [states, self.table(f"{name}.weight", matrix)], [f"{name}.product"])
-        if bias is None:
-            return product
-        return self.node("Add", [product, self.table(f"{name}.bias", bias)], [f"{name}.sum"])
-
-    def norm(self, hidden: str, name: str, weight: str, epsilon: float) -> str:
-        """LayerNorm by the weights `weight.weight` and `weight.bias`."""
-        return self.node("LayerNormalization", [hidden, *self._norm_tables(weight)], [name], axis=-1, epsilon=epsilon)
-
-    def add_and_norm(self, added: str, hidden: str, name: str, weight: str, epsilon: float) -> tuple[str, str]:
-        """LayerNorm of a sum; returns what it gives, and the sum."""
-        outputs = [f"{name}.normed", "", "", f"{name}.sum"]
-        tables = self._norm_tables(weight)
-        self.node("SkipLayerNormalization", [added, hidden, *tables], outputs, domain=MICROSOFT, epsilon=epsilon)
-        return outputs[0], outputs[3]
+        product = self.node("MatMul", [row, self.table("head", matrix.T)], ["logits" if bias is None else "fits"])
+        if bias is not None:
+            self.node("Add", [product, self.table("head.bias", self.weight(bias))], ["logits"])
 
     def attention(self, qkv: str, layer: int, heads: int, size: int, turns: list[str] | None = None) -> str:
         """Attention of S new tokens (B, S, 3 heads size) to themselves and the past.
@@ -197,9 +135,3 @@ class GraphBuilder:
         ends = [self.table("last", np.array([-1])), self.table("end", np.array([np.iinfo(np.int64).max]))]
         row = self.node("Slice", [hidden, *ends, self.table("axis", np.array([1]))], ["last_position"])
         return self.node("Squeeze", [row, "axis"], ["last_row"])
-
-    def _norm_tables(self, weight: str) -> list[str]:
-        return [self.table(f"{weight}.{part}", self.weight(f"{weight}.{part}")) for part in ("weight", "bias")]
-
-    def _value(self, name: str, kind: str, shape: list[Any]) -> Any:
-        return self.onnx.helper.make_tensor_value_info(name, getattr(self.onnx.TensorProto, kind), shape)

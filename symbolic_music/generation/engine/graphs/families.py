@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from symbolic_music.generation.engine.graphs.builder import Source, StepGraph, UnsupportedModelError
+from symbolic_music.generation.engine.graphs.bart import bart_graph
+from symbolic_music.generation.engine.graphs.builder import StepGraph
 from symbolic_music.generation.engine.graphs.gpt2 import gpt2_graph
 from symbolic_music.generation.engine.graphs.lstm import lstm_graph
+from symbolic_music.generation.engine.graphs.nodes import Source, UnsupportedModelError
 from symbolic_music.generation.engine.graphs.transformer import transformer_graph
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ FAMILIES: dict[str, Callable[[Source, int], StepGraph]] = {
     "MusicTransformerForCausalLM": transformer_graph,
     "MusicLSTMForCausalLM": lstm_graph,
     "GPT2LMHeadModel": gpt2_graph,
+    "BartForConditionalGeneration": bart_graph,
+    "MBartForConditionalGeneration": bart_graph,
 }
 """By the name of a model's class."""
 # Protocol buffers, which a graph is written as, end at 2 GiB; a tied embedding is in it twice.

@@ -1,15 +1,7 @@
 """The step of a stock GPT-2."""
 
-from symbolic_music.generation.engine.graphs.builder import (
-    MICROSOFT,
-    GraphBuilder,
-    Source,
-    StepGraph,
-    UnsupportedModelError,
-)
-
-# ONNX Runtime's names of transformers' activations.
-_ACTIVATIONS = {"gelu_new": "FastGelu", "gelu": "Gelu"}
+from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph
+from symbolic_music.generation.engine.graphs.nodes import Source, UnsupportedModelError
 
 
 def gpt2_graph(source: Source, max_length: int) -> StepGraph:
@@ -24,8 +16,6 @@ def gpt2_graph(source: Source, max_length: int) -> StepGraph:
         MissingExtraError: when onnx is not installed.
     """
     config = source.config
-    if config.activation_function not in _ACTIVATIONS:
-        raise UnsupportedModelError(f"its activation is {config.activation_function}, and the graph knows gelu_new")
     if config.scale_attn_by_inverse_layer_idx or not config.scale_attn_weights or config.add_cross_attention:
         raise UnsupportedModelError("its attention is not a GPT-2's own")
     builder = GraphBuilder(source, max_length)
@@ -56,7 +46,6 @@ def _layer(builder: GraphBuilder, layer: int, normed: str, hidden: str) -> tuple
     normed, hidden = builder.add_and_norm(
         mixed, hidden, f"middle_{layer}", f"{prefix}.ln_2", config.layer_norm_epsilon
     )
-    activation = _ACTIVATIONS[config.activation_function]
-    active = builder.node(activation, [linear(normed, "mlp.c_fc")], [f"active_{layer}"], domain=MICROSOFT)
+    active = builder.activation(linear(normed, "mlp.c_fc"), f"active_{layer}", config.activation_function)
     down = linear(active, "mlp.c_proj")
     return builder.add_and_norm(down, hidden, f"after_{layer}", following, config.layer_norm_epsilon)

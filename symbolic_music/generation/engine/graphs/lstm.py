@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from symbolic_music.generation.engine.graphs.builder import GraphBuilder, Source, StepGraph
+from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph
+from symbolic_music.generation.engine.graphs.nodes import Source
 
 # torch stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
 _GATES = [0, 3, 1, 2]

@@ -8,13 +8,8 @@ import math
 
 import numpy as np
 
-from symbolic_music.generation.engine.graphs.builder import (
-    MICROSOFT,
-    GraphBuilder,
-    Source,
-    StepGraph,
-    UnsupportedModelError,
-)
+from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph
+from symbolic_music.generation.engine.graphs.nodes import Source, UnsupportedModelError
 
 # GroupQueryAttention turns heads of such widths alone.
 _ROTARY_STEP = 16
@@ -33,8 +28,6 @@ def transformer_graph(source: Source, max_length: int) -> StepGraph:
         MissingExtraError: when onnx is not installed.
     """
     config = source.config
-    if config.hidden_act != "gelu":
-        raise UnsupportedModelError(f"its activation is {config.hidden_act}, and the graph knows gelu")
     if config.position_encoding == "rotary" and config.head_dim % _ROTARY_STEP:
         raise UnsupportedModelError(f"its heads are {config.head_dim} wide, no multiple of {_ROTARY_STEP}")
     builder = GraphBuilder(source, max_length)
@@ -82,7 +75,7 @@ def _layer(builder: GraphBuilder, layer: int, normed: str, hidden: str, turns: l
     normed, hidden = builder.add_and_norm(
         mixed, hidden, f"middle_{layer}", f"{prefix}.post_attention_layernorm", config.layer_norm_eps
     )
-    active = builder.node("Gelu", [linear(normed, "mlp.up_proj")], [f"active_{layer}"], domain=MICROSOFT)
+    active = builder.activation(linear(normed, "mlp.up_proj"), f"active_{layer}", config.hidden_act)
     down = linear(active, "mlp.down_proj")
     return builder.add_and_norm(down, hidden, f"after_{layer}", following, config.layer_norm_eps)
 
