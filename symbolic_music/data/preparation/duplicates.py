@@ -151,18 +151,25 @@ def _similar_pairs(signatures: np.ndarray, threshold: float) -> tuple[np.ndarray
     found, held, size = np.empty(0, np.int64), [np.empty(0, np.int64)], 0
     for start in range(0, NUM_PERMUTATIONS, BAND_ROWS):
         for pairs in _candidates(signatures[:, start : start + BAND_ROWS]):
+            pairs = pairs[~_is_in(found, pairs[:, 0] * count + pairs[:, 1])]  # copies agree in most bands
             likely = pairs[_similarities(last_bytes, pairs) >= threshold]
             similar = likely[_similarities(signatures, likely) >= threshold]
             # One number for each pair: a tuple takes ten times the memory.
             held.append(similar[:, 0] * count + similar[:, 1])
             size += len(similar)
-            if size > len(found) + _PAIRS_AT_ONCE:
+            if size > len(found) // 4 + _PAIRS_AT_ONCE:
                 found, held, size = np.unique(np.concatenate([found, *held])), [], 0
     found = np.unique(np.concatenate([found, *held]))
     pairs = np.stack(np.divmod(found, max(count, 1)), axis=1)
     similarities = _similarities(signatures, pairs)
     order = np.argsort(-similarities, kind="stable")
     return pairs[order], similarities[order]
+
+
+def _is_in(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Which numbers (m,) are among ordered ones, (m,) bool."""
+    places = np.searchsorted(ordered, numbers)
+    return np.append(ordered, -1)[places] == numbers
 
 
 def _similarities(values: np.ndarray, pairs: np.ndarray) -> np.ndarray:
