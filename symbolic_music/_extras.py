@@ -7,6 +7,7 @@ EXTRA_OF_MODULE = {
     "accelerate": "train",
     "brotli": "engrave",
     "datasketch": "corpus",
+    "datatrove": "cluster",
     "evaluate": "metrics",
     "fontTools": "engrave",
     "matplotlib": "audio",
@@ -19,9 +20,11 @@ EXTRA_OF_MODULE = {
     "peft": "train",
     "pretty_midi": "audio",
     "pydivsufsort": "metrics",
+    "ray": "ray",
     "scipy": "train",
     "soundfile": "audio",
     "typst": "engrave",
+    "upath": "cluster",
     "verovio": "engrave",
 }
 

@@ -5,6 +5,12 @@ python train/prepare_dataset.py --corpus lakh --output data/lakh
 python train/prepare_dataset.py --archive scores.tar.xz --archive groove.zip --output data/scores
 python train/prepare_dataset.py --config train/configs/data/ensembles.yaml --root ~/scores --output data/ensembles
 python train/prepare_dataset.py --midi-dir ~/midi --output data/mine --push-to-hub USER/NAME --private
+
+Many machines, by datatrove (pip extra `cluster`); the rows and splits are those of one machine:
+
+python train/prepare_dataset.py --midi-dir /shared/midi --output /shared/mine --engine slurm --tasks 200 \
+    --num-workers 50 --engine-option partition=cpu --engine-option time=10:00:00
+python train/prepare_dataset.py --midi-dir /shared/midi --output s3://bucket/mine --engine ray --tasks 200
 """
 
 import argparse
@@ -12,9 +18,12 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from symbolic_music._command import shown_command
-from symbolic_music._extras import MissingExtraError
+from symbolic_music._extras import MissingExtraError, require
 from symbolic_music.data.preparation.assemble import SKIPPED_FILE
 from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD
 from symbolic_music.data.preparation.pieces import PieceSettings
@@ -33,7 +42,10 @@ from symbolic_music.data.sources.units import UNKNOWN_LICENSE, CorpusError, Work
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.upload import check_repo_id, publish_folder
 from symbolic_music.score.files import ABC_SUFFIXES, MIDI_SUFFIXES, MUSIC_SUFFIXES
+from symbolic_music.score.storage import as_path
 from symbolic_music.score.transforms.pedal import PEDAL_MODES
+
+ONE_MACHINE = "none"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -69,11 +81,30 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         help='leave out pieces under other licences than these ("CC BY" is not CC BY-NC, -ND or -SA); default all',
     )
-    parser.add_argument("--output", type=Path, required=True, help="the dataset folder to write")
+    parser.add_argument(
+        "--output",
+        type=as_path,
+        required=True,
+        help="the dataset folder to write; s3://… with a file system's package",
+    )
     parser.add_argument("--push-to-hub", metavar="USER/NAME", help="publish the finished dataset")
     parser.add_argument("--private", action="store_true", help="make the repository of --push-to-hub a private one")
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset made with other arguments")
     parser.add_argument("--num-workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--engine",
+        choices=[ONE_MACHINE, "local", "ray", "slurm"],
+        default=ONE_MACHINE,
+        help="what runs tasks; default none",
+    )
+    parser.add_argument("--tasks", type=int, default=8, metavar="N", help="of --engine; --num-workers run at once")
+    parser.add_argument(
+        "--engine-option",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="of datatrove's executor, such as partition=cpu and time=10:00:00 on Slurm",
+    )
     parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds to read one file")
     parser.add_argument("--memory", type=int, default=MEMORY, help="MiB to read one file")
     parser.add_argument("--limit", type=int, help="read only the first N files, tunes or rows")
@@ -103,12 +134,15 @@ def parse_arguments() -> tuple[argparse.Namespace, Presentation]:
         values, presentation = read_recipe(arguments.config, arguments.root, parser)
         parser.set_defaults(**values)
         arguments = parser.parse_args()
-    for name in ("num_workers", "limit"):
+    for name in ("num_workers", "limit", "tasks"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')}: expected a number above 0, got {value}")
     if arguments.push_to_hub:
         check_repo_id(arguments.push_to_hub)
+    if arguments.engine != ONE_MACHINE:  # tasks may run in other folders
+        for name in ("midi_dir", "abc_dir", "music_dir", "archive"):
+            setattr(arguments, name, [path.absolute() for path in getattr(arguments, name)])
     named = {credit.source for credit in presentation.credits}
     taken = [named_corpora()[name] for name in arguments.corpus if name in named_corpora() and name not in named]
     return arguments, replace(presentation, credits=(*presentation.credits, *map(credit_of, taken)))
@@ -165,6 +199,31 @@ def list_units(arguments: argparse.Namespace, presentation: Presentation) -> lis
     return units[: arguments.limit]
 
 
+def prepare(arguments: argparse.Namespace, units: list[WorkUnit], settings: PrepareSettings) -> dict[str, Any] | None:
+    """The dataset by this process, or by the tasks of an engine; None where those are yet to run."""
+    output, overwrite, command = arguments.output, arguments.overwrite, shown_command()
+    if arguments.engine == ONE_MACHINE:
+        return prepare_dataset(units, output, settings, arguments.num_workers, overwrite, command)
+    require("datatrove")
+    from symbolic_music.data.cluster.engines import Engine, EngineName
+    from symbolic_music.data.cluster.prepare import prepare_on
+
+    options = engine_options(arguments.engine_option)
+    engine = Engine(EngineName(arguments.engine), f"{output}.logs", arguments.num_workers, options)
+    return prepare_on(engine, units, output, settings, arguments.tasks, overwrite=overwrite, command=command)
+
+
+def engine_options(texts: list[str]) -> dict[str, Any]:
+    """KEY=VALUE each, with values as YAML reads them, but for those with a colon: 10:00:00 is no number."""
+    options: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise CorpusError(f"--engine-option is {text!r}; expected KEY=VALUE")
+        options[key] = value if ":" in value else yaml.safe_load(value)
+    return options
+
+
 def main() -> None:
     """Parse, list, prepare, report."""
     if sys.argv[1:] == ["--corpus", "list"]:
@@ -185,14 +244,11 @@ def main() -> None:
         threshold=arguments.threshold,
         presentation=presentation,
     )
-    summary = prepare_dataset(
-        list_units(arguments, presentation),
-        arguments.output,
-        settings,
-        num_workers=arguments.num_workers,
-        overwrite=arguments.overwrite,
-        command=shown_command(),
-    )
+    units = list_units(arguments, presentation)
+    summary = prepare(arguments, units, settings)
+    if summary is None:
+        print(f"handed to {arguments.engine}; the dataset stands in {arguments.output} when the last task has ended")
+        return
     for split, count in summary["splits"].items():
         print(f"{split}: {count['pieces']:,} pieces in {count['groups']:,} near-duplicate groups")
     for reason, count in summary["skipped"].items():

@@ -1,9 +1,11 @@
 """Reading files of bounded size and writing files whole or not at all. Knows nothing of music."""
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
+from symbolic_music._extras import require
 from symbolic_music.score.errors import Refusal, ScoreError
 
 MAX_FILE_BYTES = 16 * 2**20
@@ -39,9 +41,37 @@ def _read(path: Path, max_bytes: int) -> bytes:
         return file.read(max_bytes)
 
 
+def as_path(text: Path | str) -> Path:
+    """A path of this machine, or, for a text such as `s3://bucket/folder`, of any file system that fsspec knows.
+
+    Raises:
+        MissingExtraError: when that needs universal_pathlib and it is not installed.
+    """
+    return require("upath").UPath(text) if isinstance(text, str) and "://" in text else Path(text)
+
+
+def is_remote(path: Path) -> bool:
+    """Whether a path of `as_path` is not of this machine."""
+    return not isinstance(path, Path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder of `as_path` and all in it, where it is there."""
+    if not is_remote(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.fs.rm(path.path, recursive=True)  # type: ignore[attr-defined]
+
+
 def write_atomically(path: Path | str, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file beside it, so that a reader never sees half a file."""
-    path = Path(path)
+    """Write `data` to `path` through a temporary file beside it, so that a reader never sees half a file.
+
+    Object stores show a file when it is whole, so that one of theirs is written as it is.
+    """
+    path = as_path(path) if isinstance(path, str) else path
+    if is_remote(path):
+        path.write_bytes(data)
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         # Opened so, it has the permissions that any new file would have; mkstemp's are private.

@@ -261,6 +261,9 @@ def test_a_killed_run_leaves_no_dataset_and_the_next_run_ends_with_the_same_byte
         (["--corpus", "folk", "--timeout", "-1"], "expected a timeout above 0 seconds, got -1.0"),
         (["--corpus", "folk", "--limit", "0"], "--limit: expected a number above 0, got 0"),
         (["--dataset", "/nowhere"], "/nowhere: cannot be opened as a dataset"),
+        (["--corpus", "folk", "--tasks", "0"], "--tasks: expected a number above 0, got 0"),
+        (["--corpus", "folk", "--engine", "local", "--engine-option", "cpu"], "is 'cpu'; expected KEY=VALUE"),
+        (["--corpus", "folk", "--limit", "9", "--engine", "slurm"], "options of slurm: "),
     ],
 )
 def test_user_errors_are_one_line_and_exit_code_2(tmp_path, arguments, message):
@@ -268,6 +271,16 @@ def test_user_errors_are_one_line_and_exit_code_2(tmp_path, arguments, message):
     assert message in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_tasks_prepare_what_one_process_does(tmp_path):
+    """From another folder, by names relative to it."""
+    pytest.importorskip("datatrove", reason="datatrove is not installed (pip extra 'cluster')")
+    write_melodies(tmp_path / "music", 30)
+    run("--midi-dir", tmp_path / "music", "--output", tmp_path / "plain", expected=0)
+    by_tasks = ["--engine", "local", "--tasks", "3", "--num-workers", "2"]
+    run("--midi-dir", "music", "--output", "tasks", *by_tasks, folder=tmp_path, fresh=True, expected=0)
+    assert content(tmp_path / "tasks") == content(tmp_path / "plain")
 
 
 RECIPE = """

@@ -80,15 +80,30 @@ def gather_rows(work: Path) -> Gathered:
     return Gathered(np.array(kept, dtype=bool), same_as, list(first_name), np.concatenate(signatures), is_empty)
 
 
-def deal_rows(rows: Gathered, split_by: SplitBy, fractions: SplitFractions, seed: int, threshold: float) -> Deal:
+def deal_rows(
+    rows: Gathered,
+    split_by: SplitBy,
+    fractions: SplitFractions,
+    seed: int,
+    threshold: float,
+    pairs: np.ndarray | None = None,
+) -> Deal:
     """Find the near-duplicate groups of the kept rows and deal them to the splits.
+
+    Args:
+        rows: what is known of them.
+        split_by: whether groups or single pieces are dealt.
+        fractions: of the splits.
+        seed: of the deal.
+        threshold: lowest similarity of near duplicates.
+        pairs: see `find_groups`.
 
     Raises:
         SplitError: no row to deal, or too few groups for the splits.
     """
     if not rows.digests:
         raise SplitError("not one usable piece")
-    groups = find_groups(rows.signatures, rows.is_empty, threshold)
+    groups = find_groups(rows.signatures, rows.is_empty, threshold, pairs=pairs)
     keys = group_keys(groups.labels, rows.digests)
     by_group = split_by is SplitBy.GROUP
     dealt = assign_splits(keys if by_group else rows.digests, fractions, seed)

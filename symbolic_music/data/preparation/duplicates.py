@@ -6,7 +6,7 @@ forgets how often a part is repeated. Sets are compared by their MinHash signatu
 from locality-sensitive hashing. Knows nothing of files, rows or splits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,6 +22,7 @@ NUM_PERMUTATIONS = 256
 MINHASH_SEED = 1
 BAND_ROWS = 2
 """256 permutations in 128 bands of 2 find 99.8% of the pairs of the folk corpus with Jaccard >= 0.15."""
+BANDS = range(NUM_PERMUTATIONS // BAND_ROWS)
 MAX_BUCKET = 64
 """Larger buckets hold a run common to a whole style; their members are compared in a chain, not all with all."""
 DEFAULT_THRESHOLD = 0.12
@@ -76,7 +77,11 @@ def signature(hashes: np.ndarray) -> np.ndarray:
 
 
 def find_groups(
-    signatures: np.ndarray, is_empty: np.ndarray, threshold: float = DEFAULT_THRESHOLD, max_group: int | None = None
+    signatures: np.ndarray,
+    is_empty: np.ndarray,
+    threshold: float = DEFAULT_THRESHOLD,
+    max_group: int | None = None,
+    pairs: np.ndarray | None = None,
 ) -> Groups:
     """Group pieces that are linked, directly or through others, by a similarity at or above the threshold.
 
@@ -88,6 +93,7 @@ def find_groups(
         is_empty: (n,) bool, pieces without any shingle; each is a group of its own.
         threshold: lowest estimated Jaccard similarity of a link, in (0, 1].
         max_group: largest group in pieces; default 1% of the pieces, but at least 50.
+        pairs: what `similar_pairs` found for them in all bands, where it is known.
 
     Raises:
         ValueError: for a threshold outside (0, 1].
@@ -96,11 +102,49 @@ def find_groups(
         raise ValueError(f"expected a threshold in (0, 1], got {threshold}")
     count = len(signatures)
     limit = max(50, count // 100) if max_group is None else max_group
-    members = np.flatnonzero(~is_empty)
-    pairs, similarities = _similar_pairs(signatures[members], threshold)
-    links = members[pairs]
+    if pairs is None:
+        pairs = similar_pairs(signatures, is_empty, threshold)
+    links = np.stack(np.divmod(pairs, max(count, 1)), axis=1)
+    similarities = _similarities(signatures, links)
+    order = np.argsort(-similarities, kind="stable")
+    links, similarities = links[order], similarities[order]
     labels, refused = _join(count, links, limit)
     return Groups(labels=labels, links=links, similarities=similarities, refused_links=refused)
+
+
+def similar_pairs(
+    signatures: np.ndarray, is_empty: np.ndarray, threshold: float, bands: Sequence[int] = BANDS
+) -> np.ndarray:
+    """All candidate pairs of some bands that are at or above the threshold.
+
+    Bands are sorted one after the other: datasketch's MinHashLSH keeps a Python set for each bucket of each band,
+    which is 23 million sets for the 178,000 files of the Lakh MIDI dataset.
+
+    Args:
+        signatures: (n, NUM_PERMUTATIONS) uint32.
+        is_empty: (n,) bool, pieces without any shingle, which are in no pair.
+        threshold: lowest estimated Jaccard similarity.
+        bands: numbers of them. What several calls find is put together by `numpy.unique`.
+
+    Returns:
+        (m,) int64, rising: `n * first + second` for each pair, since a tuple takes ten times the memory.
+    """
+    count, members = len(signatures), np.flatnonzero(~is_empty)
+    # Of values that are equal the last bytes are: comparing those takes a quarter of the memory that is to be read.
+    last_bytes = signatures.astype(np.uint8)
+    found, held, size = np.empty(0, np.int64), [np.empty(0, np.int64)], 0
+    for band in bands:
+        rows = slice(band * BAND_ROWS, (band + 1) * BAND_ROWS)
+        for candidates in _candidates(signatures[members, rows]):
+            pairs = members[candidates]
+            pairs = pairs[~_is_in(found, pairs[:, 0] * count + pairs[:, 1])]  # copies agree in most bands
+            likely = pairs[_similarities(last_bytes, pairs) >= threshold]
+            similar = likely[_similarities(signatures, likely) >= threshold]
+            held.append(similar[:, 0] * count + similar[:, 1])
+            size += len(similar)
+            if size > len(found) // 4 + _PAIRS_AT_ONCE:
+                found, held, size = np.unique(np.concatenate([found, *held])), [], 0
+    return np.unique(np.concatenate([found, *held]))
 
 
 def _top_line(track: TrackTick) -> np.ndarray:
@@ -137,33 +181,6 @@ def _empty_minhash() -> Any:
     return require("datasketch").MinHash(
         num_perm=NUM_PERMUTATIONS, seed=MINHASH_SEED, hashfunc=_identity, scheme="affine32"
     )
-
-
-def _similar_pairs(signatures: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """All candidate pairs (m, 2) at or above the threshold and their similarities (m,), most similar first.
-
-    Bands are sorted one after the other: datasketch's MinHashLSH keeps a Python set for each bucket of each band,
-    which is 23 million sets for the 178,000 files of the Lakh MIDI dataset.
-    """
-    count = len(signatures)
-    # Of values that are equal the last bytes are: comparing those takes a quarter of the memory that is to be read.
-    last_bytes = signatures.astype(np.uint8)
-    found, held, size = np.empty(0, np.int64), [np.empty(0, np.int64)], 0
-    for start in range(0, NUM_PERMUTATIONS, BAND_ROWS):
-        for pairs in _candidates(signatures[:, start : start + BAND_ROWS]):
-            pairs = pairs[~_is_in(found, pairs[:, 0] * count + pairs[:, 1])]  # copies agree in most bands
-            likely = pairs[_similarities(last_bytes, pairs) >= threshold]
-            similar = likely[_similarities(signatures, likely) >= threshold]
-            # One number for each pair: a tuple takes ten times the memory.
-            held.append(similar[:, 0] * count + similar[:, 1])
-            size += len(similar)
-            if size > len(found) // 4 + _PAIRS_AT_ONCE:
-                found, held, size = np.unique(np.concatenate([found, *held])), [], 0
-    found = np.unique(np.concatenate([found, *held]))
-    pairs = np.stack(np.divmod(found, max(count, 1)), axis=1)
-    similarities = _similarities(signatures, pairs)
-    order = np.argsort(-similarities, kind="stable")
-    return pairs[order], similarities[order]
 
 
 def _is_in(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:

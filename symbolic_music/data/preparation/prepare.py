@@ -7,17 +7,18 @@ bounded by one shard and a signature of 1 KB for each piece.
 
 import fcntl
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from symbolic_music.data.preparation.assemble import (
@@ -40,7 +41,7 @@ from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFra
 from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.data.sources.archives import with_contents
 from symbolic_music.data.sources.units import WorkUnit
-from symbolic_music.score.storage import write_atomically
+from symbolic_music.score.storage import is_remote, remove_folder, write_atomically
 
 WORK_FOLDER = ".work"
 _PLAN_FILE = "plan.json"
@@ -112,7 +113,7 @@ def prepare_dataset(
 
     Args:
         units: what to read, in the order in which the rows are to come.
-        output: a folder that does not exist, is empty, or holds an earlier run.
+        output: a folder that does not exist, is empty, or holds an earlier run; on this machine or of `as_path`.
         settings: see PrepareSettings.
         num_workers: reader processes; the result does not depend on it.
         overwrite: whether an earlier run with another plan may be replaced.
@@ -127,25 +128,25 @@ def prepare_dataset(
         SplitError: nothing usable, or too few groups for the splits; what was skipped, and why, is then listed in
             OUTPUT/skipped.jsonl.
     """
-    output = Path(output)
-    if not units:
-        raise PrepareError("nothing to read: expected at least one file, tune or row")
     plan = make_plan(units, settings)
-    if _is_complete(output, plan, overwrite):
-        shutil.rmtree(output / WORK_FOLDER, ignore_errors=True)
+    if is_complete(output, plan, overwrite):
+        remove_folder(output / WORK_FOLDER)
         return json.loads((output / SUMMARY_FILE).read_text())
-    with _work_folder(output, plan) as work:
-        _read_all(units, work, settings, num_workers, progress)
-        rows = gather_rows(work)
-        deal = _deal(rows, work, output, settings)
-        assemble(work, work / _ASSEMBLED, deal, rows.same_as, plan, settings.presentation, command)
-        _publish(work / _ASSEMBLED, output)
-    shutil.rmtree(output / WORK_FOLDER)
+    with work_folder(output, plan) as work:
+        read_shards(units, work, shard_starts(units), settings, num_workers, progress)
+        deal_and_publish(work, output, plan, settings, command)
+    remove_folder(output / WORK_FOLDER)
     return json.loads((output / SUMMARY_FILE).read_text())
 
 
 def make_plan(units: Sequence[WorkUnit], settings: PrepareSettings) -> dict[str, Any]:
-    """What a run is to do, as JSON values: two runs with equal plans write equal bytes."""
+    """What a run is to do, as JSON values: two runs with equal plans write equal bytes.
+
+    Raises:
+        PrepareError: when it is nothing.
+    """
+    if not units:
+        raise PrepareError("nothing to read: expected at least one file, tune or row")
     listing = sha256()
     for unit in units:
         listing.update(f"{unit.stamp()}\n".encode("utf-8", "surrogateescape"))
@@ -157,7 +158,7 @@ def make_plan(units: Sequence[WorkUnit], settings: PrepareSettings) -> dict[str,
     }
 
 
-def _is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
+def is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
     """Whether `output` already holds this plan's dataset; clears away another plan's if that is allowed."""
     complete = (output / CARD_FILE).exists() and (output / SUMMARY_FILE).exists()
     found = output / SUMMARY_FILE if complete else output / WORK_FOLDER / _PLAN_FILE
@@ -175,7 +176,7 @@ def _is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
         )
     for name in _OWN_FILES:
         path = output / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        remove_folder(path) if path.is_dir() else path.unlink(missing_ok=True)
     return False
 
 
@@ -204,27 +205,47 @@ def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 @contextmanager
-def _work_folder(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
-    """OUTPUT/.work with the plan in it, locked against a second run."""
+def work_folder(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
+    """OUTPUT/.work with the plan in it; on this machine, locked against a second run."""
     work = output / WORK_FOLDER
     work.mkdir(parents=True, exist_ok=True)
     with (work / _LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PrepareError(f"{output}: another run is writing there") from error
+        if not is_remote(output):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise PrepareError(f"{output}: another run is writing there") from error
         write_atomically(work / _PLAN_FILE, json_bytes(plan))
         yield work
 
 
-def _read_all(
-    units: Sequence[WorkUnit], work: Path, settings: PrepareSettings, num_workers: int, progress: bool
+def shard_starts(units: Sequence[WorkUnit]) -> range:
+    """The first unit of each shard."""
+    return range(0, len(units), UNITS_PER_SHARD)
+
+
+def read_shards(
+    units: Sequence[WorkUnit],
+    work: Path,
+    starts: Sequence[int],
+    settings: PrepareSettings,
+    num_workers: int,
+    progress: bool,
 ) -> None:
-    """Read the units of every missing shard; shard i holds the rows of units [i * 512, (i + 1) * 512)."""
-    starts = range(0, len(units), UNITS_PER_SHARD)
+    """Read the units of those of some shards that are missing; a shard holds the rows of UNITS_PER_SHARD units.
+
+    Args:
+        units: all of the run.
+        work: the folder of the shards.
+        starts: the first units of the shards.
+        settings: see PrepareSettings.
+        num_workers: reader processes.
+        progress: whether to show a progress bar on stderr.
+    """
+    asked = sum(len(units[start : start + UNITS_PER_SHARD]) for start in starts)
     missing = [start for start in starts if not shard_path(work, start).exists()]
     spans = [units[start : start + UNITS_PER_SHARD] for start in missing]
-    done = len(units) - sum(map(len, spans))
+    done = asked - sum(map(len, spans))
     flat = with_contents(unit for span in spans for unit in span)
     function = partial(unit_rows, settings=settings.pieces)
     modules = sorted({"datasketch", *(name for span in spans for unit in span for name in unit.modules())})
@@ -232,7 +253,7 @@ def _read_all(
         closing(
             map_in_order(function, flat, num_workers, settings.timeout, modules, settings.memory, WorkUnit.size)
         ) as outcomes,
-        tqdm(total=len(units), initial=done, unit="unit", desc="read", disable=not progress) as bar,
+        tqdm(total=asked, initial=done, unit="unit", desc="read", disable=not progress) as bar,
     ):
         for start, span in zip(missing, spans, strict=True):
             rows: list[dict[str, Any]] = []
@@ -248,10 +269,39 @@ def _rows_of(unit: WorkUnit, outcome: list[dict[str, Any]] | Failure) -> list[di
     return outcome
 
 
-def _deal(rows: Gathered, work: Path, output: Path, settings: PrepareSettings) -> Deal:
+def deal_and_publish(
+    work: Path,
+    output: Path,
+    plan: dict[str, Any],
+    settings: PrepareSettings,
+    command: str,
+    pairs: np.ndarray | None = None,
+) -> None:
+    """What is left to do once all shards are read: the groups, the deal, and the dataset in its place.
+
+    Args:
+        work: the folder of the shards.
+        output: of the dataset.
+        plan: of the run.
+        settings: see PrepareSettings.
+        command: what the user typed, for the card.
+        pairs: what `similar_pairs` gives for the kept rows, where it is known.
+
+    Raises:
+        SplitError: see `prepare_dataset`.
+    """
+    rows = gather_rows(work)
+    deal = _deal(rows, work, output, settings, pairs)
+    with TemporaryDirectory() if is_remote(output) else nullcontext(work / _ASSEMBLED) as folder:
+        assembled = Path(folder)
+        assemble(work, assembled, deal, rows.same_as, plan, settings.presentation, command)
+        _publish(assembled, output)
+
+
+def _deal(rows: Gathered, work: Path, output: Path, settings: PrepareSettings, pairs: np.ndarray | None) -> Deal:
     """The deal; where there is none, what was skipped is listed all the same, for it is most often the reason."""
     try:
-        return deal_rows(rows, settings.split_by, settings.fractions, settings.seed, settings.threshold)
+        return deal_rows(rows, settings.split_by, settings.fractions, settings.seed, settings.threshold, pairs)
     except SplitError as error:
         skipped = write_skipped(work, output / SKIPPED_FILE, rows.same_as)
         if not skipped:
@@ -262,9 +312,12 @@ def _deal(rows: Gathered, work: Path, output: Path, settings: PrepareSettings) -
 
 def _publish(assembled: Path, output: Path) -> None:
     """Move the finished dataset into place; the card last, since it marks the dataset as finished."""
-    shutil.rmtree(output / DATA_FOLDER, ignore_errors=True)
+    remove_folder(output / DATA_FOLDER)
     for name in (DATA_FOLDER, SKIPPED_FILE, ATTRIBUTION_FILE, OVERVIEW_FILE, SUMMARY_FILE, CARD_FILE):
-        if (assembled / name).exists():
+        if is_remote(output):
+            for path in sorted(path for path in [assembled / name, *assembled.glob(f"{name}/*")] if path.is_file()):
+                write_atomically(output / path.relative_to(assembled).as_posix(), path.read_bytes())
+        elif (assembled / name).exists():
             (assembled / name).rename(output / name)
 
 

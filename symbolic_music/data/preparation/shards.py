@@ -60,4 +60,5 @@ def write_shard(path: Path, rows: list[dict[str, Any]]) -> None:
 def shards(work: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """Every shard in order, or only some of its columns."""
     for path in sorted(work.glob("shard-*.parquet")):
-        yield pq.read_table(path, columns=columns)
+        with path.open("rb") as file:
+            yield pq.read_table(file, columns=columns)

@@ -1,0 +1,1 @@
+"""Preparation of a dataset as tasks of datatrove: on one machine, on Ray, or on a Slurm cluster."""
