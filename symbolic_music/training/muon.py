@@ -4,7 +4,8 @@ Knows modules, parameters and gradients; nothing of what is trained on.
 
 torch has Muon too (`torch.optim.Muon`), for 2-dimensional parameters only, one matrix at a time and always in bf16,
 which CPUs without bf16 units do tens of times slower than float32. Here matrices of one shape are worked on together,
-in the precision that the device is fast at.
+in the precision that the device is fast at. Where FSDP cuts matrices into shards, each process gathers them one shape at
+a time, and does the whole work.
 """
 
 import math
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, Replicate
 from transformers import PreTrainedModel
 from transformers.trainer_pt_utils import get_parameter_names
 
@@ -149,7 +151,7 @@ class MuonAdamW(torch.optim.AdamW):
             if parameter.grad is not None:
                 by_shape[parameter.shape, parameter.device].append(parameter)
         for parameters in by_shape.values():
-            directions = torch.stack([self._momentum(parameter, group["momentum"]) for parameter in parameters])
+            directions = torch.stack([_whole(self._momentum(item, group["momentum"])) for item in parameters])
             num_parameters, rows, columns = directions.shape
             rows //= group["splits"]
             matrices = directions.reshape(-1, rows, columns)
@@ -159,7 +161,7 @@ class MuonAdamW(torch.optim.AdamW):
             scale = group["lr"] * group["muon_scale"] * math.sqrt(max(1.0, rows / columns))
             for parameter, update in zip(parameters, updates, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update.to(parameter.dtype), alpha=-scale)
+                parameter.add_(_cut_as(parameter, update.to(parameter.dtype)), alpha=-scale)
 
     def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
         """The moving average of a parameter's gradients, looking ahead (Nesterov)."""
@@ -171,3 +173,17 @@ class MuonAdamW(torch.optim.AdamW):
         gradient = parameter.grad.float()
         state["momentum"].lerp_(gradient, 1 - momentum)
         return gradient.lerp(state["momentum"], momentum)
+
+
+def _whole(matrix: Tensor) -> Tensor:
+    """A matrix of which FSDP gave this process some rows, gathered from all; any other as it is."""
+    return matrix.full_tensor() if isinstance(matrix, DTensor) else matrix
+
+
+def _cut_as(parameter: Tensor, whole: Tensor) -> Tensor:
+    """The rows of a whole matrix, the same in all processes, that this one holds of a parameter."""
+    if not isinstance(parameter, DTensor):
+        return whole
+    mesh = parameter.device_mesh
+    everywhere = DTensor.from_local(whole, mesh, [Replicate()] * mesh.ndim, run_check=False)
+    return everywhere.redistribute(placements=parameter.placements)

@@ -205,8 +205,8 @@ class MusicTrainer(Trainer):
         """Muon for the hidden matrices and AdamW for the rest, or, with `muon` off, the Trainer's own choice."""
         if not self.args.muon or self.optimizer is not None:
             return super().create_optimizer(model)
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
-            raise TrainingError("Muon needs whole matrices, which FSDP and DeepSpeed cut: add --muon false")
+        if self.is_deepspeed_enabled or (self.is_fsdp_enabled and not self.accelerator.is_fsdp2):
+            raise TrainingError("Muon can gather matrices of FSDP2 alone, not of FSDP1 or DeepSpeed: add --muon false")
         groups = muon_groups(self.model, model or self.model, self.args.weight_decay)
         betas = (self.args.adam_beta1, self.args.adam_beta2)
         self.optimizer = MuonAdamW(groups, lr=self.args.learning_rate, betas=betas, eps=self.args.adam_epsilon)
