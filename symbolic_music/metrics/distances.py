@@ -50,23 +50,59 @@ class Grid:
     start: float
     step: float
 
-    def densities(self, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The shares of the smoothed mass at each place, (GRID,), which sum to 1.
+    def smooth(self, mass: np.ndarray, width: float) -> np.ndarray:
+        """The shares of a mass (GRID,) under a Gaussian kernel of a width in steps, (GRID,), which sum to 1."""
+        frequencies = np.fft.rfftfreq(2 * GRID)
+        kernel = np.exp(-2 * np.square(np.pi * width * frequencies))
+        density = np.fft.irfft(np.fft.rfft(mass, 2 * GRID) * kernel)[:GRID].clip(min=mass.sum() * _LEAST)
+        return density / density.sum()
+
+
+class Pairs:
+    """Pairs of pieces of two sets, whose distances are smoothed again and again with other weights of the pieces.
+
+    A pair weighs the product of its pieces' weights, so that sums over pairs are products of a matrix and two vectors.
+
+    Args:
+        distances: (pieces, others).
+        grid: covers them.
+        are_one_set: both sets are one; pairs of a piece with itself are left out.
+    """
+
+    def __init__(self, distances: np.ndarray, grid: Grid, are_one_set: bool = False):
+        self._grid, self._are_one_set = grid, are_one_set
+        self._distances, self._squares = distances, np.square(distances)
+        self._places = np.rint((distances - grid.start) / grid.step).astype(np.int64)
+        if are_one_set:
+            np.fill_diagonal(self._places, 0)  # the grid need not reach a distance of 0
+
+    def density(self, weights: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """The shares of the smoothed mass at each place of the grid, (GRID,), which sum to 1.
 
         The kernel has Scott's width, as scipy's `gaussian_kde`, but is no narrower than a step. Distances are first
         moved to the nearest place, which is why this takes no time.
+
+        Args:
+            weights: (pieces,).
+            others: (others,).
         """
-        total = weights.sum()
-        mean = (weights * distances).sum() / total
-        effective = total**2 / np.square(weights).sum()
-        variance = (weights * np.square(distances - mean)).sum() / total * effective / max(effective - 1, 1)
-        width = max(float(np.sqrt(variance)) * effective**-0.2 / self.step, 1.0)
-        places = np.rint((distances - self.start) / self.step).astype(np.int64)
-        mass = np.bincount(places, weights, minlength=GRID)
-        frequencies = np.fft.rfftfreq(2 * GRID)
-        smooth = np.exp(-2 * np.square(np.pi * width * frequencies))
-        density = np.fft.irfft(np.fft.rfft(mass, 2 * GRID) * smooth)[:GRID].clip(min=total * _LEAST)
-        return density / density.sum()
+        itself = weights * others if self._are_one_set else np.zeros(1)
+        total = weights.sum() * others.sum() - itself.sum()
+        mean = weights @ self._distances @ others / total
+        effective = total**2 / (np.square(weights).sum() * np.square(others).sum() - np.square(itself).sum())
+        spread = max(weights @ self._squares @ others / total - mean**2, 0.0)
+        variance = spread * effective / max(effective - 1, 1)
+        width = max(float(np.sqrt(variance)) * effective**-0.2 / self._grid.step, 1.0)
+        return self._grid.smooth(self._mass(weights, others, itself), width)
+
+    def _mass(self, weights: np.ndarray, others: np.ndarray, itself: np.ndarray) -> np.ndarray:
+        """What all pairs at each place weigh, (GRID,). A resample holds two thirds of the pieces of each set."""
+        rows, columns = np.flatnonzero(weights), np.flatnonzero(others)
+        products = np.outer(weights[rows], others[columns]).ravel()
+        mass = np.bincount(self._places[np.ix_(rows, columns)].ravel(), products, minlength=GRID)
+        if self._are_one_set:
+            mass[0] -= itself.sum()
+        return mass
 
 
 def common_grid(*sets: np.ndarray) -> Grid | None:
@@ -99,17 +135,17 @@ def overlap(sampled: np.ndarray, human: np.ndarray, seed: int = 0, resamples: in
         raise ValueError(
             f"expected {FEWEST_HUMAN} human pieces and 1 sampled one, got {len(human)} and {len(sampled)}"
         )
-    inter = set_distances(sampled, human)
-    others = ~np.eye(len(human), dtype=bool)
-    intra = set_distances(human, human)[others]
-    grid = common_grid(intra, inter.ravel())
+    inter, intra = set_distances(sampled, human), set_distances(human, human)
+    grid = common_grid(intra[~np.eye(len(human), dtype=bool)], inter.ravel())
     if grid is None:  # nothing varies
         same = {"value": 1.0, "low": 1.0, "high": 1.0}
         return {"overlapping_area": same, "kl_divergence": dict.fromkeys(same, 0.0)}
 
+    among, across = Pairs(intra, grid, are_one_set=True), Pairs(inter, grid)
+
     def compare(sampled_counts: np.ndarray, human_counts: np.ndarray) -> tuple[float, float]:
-        own = grid.densities(intra, np.outer(human_counts, human_counts)[others])
-        between = grid.densities(inter.ravel(), np.outer(sampled_counts, human_counts).ravel())
+        own = among.density(human_counts, human_counts)
+        between = across.density(sampled_counts, human_counts)
         return float(np.minimum(own, between).sum()), float((own * np.log(own / between)).sum())
 
     values = compare(np.ones(len(sampled)), np.ones(len(human)))

@@ -4,8 +4,8 @@ Knows modules, parameters and gradients; nothing of what is trained on.
 
 torch has Muon too (`torch.optim.Muon`), for 2-dimensional parameters only, one matrix at a time and always in bf16,
 which CPUs without bf16 units do tens of times slower than float32. Here matrices of one shape are worked on together,
-in the precision that the device is fast at. Where FSDP cuts matrices into shards, each process gathers them one shape at
-a time, and does the whole work.
+in the precision that the device is fast at. Where FSDP cuts matrices into shards, each process gathers those of one
+shape, and does the whole work.
 """
 
 import math
