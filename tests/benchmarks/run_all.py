@@ -29,6 +29,7 @@ BENCHMARKS = {
     "bench_round_trip": [],
     "bench_codec_losses": [],
     "bench_kneser_ney": ["--dataset", DATASET, "--model", MODEL],
+    "bench_groups": ["--dataset", DATASET, "--sizes", "2000", "10000"],
     "bench_leakage_groups": ["--dataset", DATASET],
     "bench_atoms": ["--dataset", SONGS],
     "bench_lora": [],
