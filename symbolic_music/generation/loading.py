@@ -68,7 +68,7 @@ def _load_adapted(name: str, vocabulary: int) -> PreTrainedModel:
     """The base of an adapter, with rows for the adapter's tokens, and the adapter merged into it."""
     peft = require("peft")
     config = peft.PeftConfig.from_pretrained(name)
-    base = load_whole(config.base_model_name_or_path)
+    base = load_whole(_find_base(name, config.base_model_name_or_path))
     rows = len(base.get_input_embeddings().weight)  # type: ignore[arg-type]
     trained = config.trainable_token_indices
     if isinstance(trained, dict):
@@ -86,6 +86,12 @@ def _load_adapted(name: str, vocabulary: int) -> PreTrainedModel:
     if has_grown:
         base.generation_config = GenerationConfig()  # the base's own is for its text
     return peft.PeftModel.from_pretrained(base, name).merge_and_unload()
+
+
+def _find_base(name: str, base: str) -> str:
+    """An adapter's base: the folder of its name beside the adapter's where there is one, else its name."""
+    beside = Path(name).parent / base.rpartition("/")[2]
+    return str(beside) if Path(name).is_dir() and (beside / "config.json").exists() else base
 
 
 def _find_device(name: str | None) -> torch.device:

@@ -76,7 +76,7 @@ def row_of(signatures, is_empty, truth):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", required=True)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 50_000, 180_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 50_000, 178_000])
     arguments = parser.parse_args()
     rows = concatenate_datasets(list(load_dataset(arguments.dataset).values()))
     _, first = np.unique(rows["group"], return_index=True)
