@@ -47,7 +47,9 @@ def as_path(text: Path | str) -> Path:
     Raises:
         MissingExtraError: when that needs universal_pathlib and it is not installed.
     """
-    return require("upath").UPath(text) if isinstance(text, str) and "://" in text else Path(text)
+    if not isinstance(text, str):
+        return text
+    return require("upath").UPath(text) if "://" in text else Path(text)
 
 
 def is_remote(path: Path) -> bool:
@@ -68,7 +70,7 @@ def write_atomically(path: Path | str, data: bytes) -> None:
 
     Object stores show a file when it is whole, so that one of theirs is written as it is.
     """
-    path = as_path(path) if isinstance(path, str) else path
+    path = as_path(path)
     if is_remote(path):
         path.write_bytes(data)
         return

@@ -1,24 +1,22 @@
 """A dataset prepared by many tasks: the same rows and the same splits as by one process. Needs datatrove."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from symbolic_music.data.cluster.engines import Engine, Stage
 from symbolic_music.data.cluster.steps import DealAndPublish, FindPairs, Job, ReadShards
-from symbolic_music.data.preparation.assemble import SUMMARY_FILE
 from symbolic_music.data.preparation.duplicates import BANDS
 from symbolic_music.data.preparation.prepare import (
-    WORK_FOLDER,
     PrepareSettings,
+    end_run,
     is_complete,
     make_plan,
     shard_starts,
     work_folder,
 )
 from symbolic_music.data.sources.units import WorkUnit
-from symbolic_music.score.storage import is_remote, remove_folder
+from symbolic_music.score.storage import is_remote
 
 
 def prepare_on(
@@ -66,5 +64,4 @@ def prepare_on(
             Job(units, settings, plan, command, readers).save(output)
             if not engine.run(stages, progress):
                 return None
-    remove_folder(output / WORK_FOLDER)
-    return json.loads((output / SUMMARY_FILE).read_text())
+    return end_run(output)

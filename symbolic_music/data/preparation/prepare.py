@@ -41,7 +41,7 @@ from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFra
 from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.data.sources.archives import with_contents
 from symbolic_music.data.sources.units import WorkUnit
-from symbolic_music.score.storage import is_remote, remove_folder, write_atomically
+from symbolic_music.score.storage import as_path, is_remote, remove_folder, write_atomically
 
 WORK_FOLDER = ".work"
 _PLAN_FILE = "plan.json"
@@ -128,13 +128,17 @@ def prepare_dataset(
         SplitError: nothing usable, or too few groups for the splits; what was skipped, and why, is then listed in
             OUTPUT/skipped.jsonl.
     """
+    output = as_path(output)
     plan = make_plan(units, settings)
-    if is_complete(output, plan, overwrite):
-        remove_folder(output / WORK_FOLDER)
-        return json.loads((output / SUMMARY_FILE).read_text())
-    with work_folder(output, plan) as work:
-        read_shards(units, work, shard_starts(units), settings, num_workers, progress)
-        deal_and_publish(work, output, plan, settings, command)
+    if not is_complete(output, plan, overwrite):
+        with work_folder(output, plan) as work:
+            read_shards(units, work, shard_starts(units), settings, num_workers, progress)
+            deal_and_publish(work, output, plan, settings, command)
+    return end_run(output)
+
+
+def end_run(output: Path) -> dict[str, Any]:
+    """Clear away what a finished dataset was made from; returns its summary."""
     remove_folder(output / WORK_FOLDER)
     return json.loads((output / SUMMARY_FILE).read_text())
 
