@@ -141,7 +141,7 @@ def test_what_it_does_not_cover_goes_to_transformers_and_why_is_said_once(by_the
     assert by_their_loop(model, return_dict_in_generate=True, output_scores=True) == ["more than ids is asked for"]
     assert by_their_loop(model, return_dict_in_generate=True) == []
     assert by_their_loop(model, attention_mask=torch.tensor([[0, 1, 1]])) == ["prompts are padded"]
-    assert by_their_loop(build(hidden_act="relu")) == ["its activation is relu, and the graph knows gelu"]
+    assert by_their_loop(build(hidden_act="relu")) == ["its activation is relu, and graphs know gelu_new and gelu"]
     narrow = build(num_attention_heads=4, position_encoding="rotary")
     assert by_their_loop(narrow) == ["its heads are 8 wide, no multiple of 16"]
     assert by_their_loop(build().bfloat16()) == ["the weights are not float32"]
