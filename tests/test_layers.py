@@ -73,7 +73,7 @@ def test_a_model_family_imports_only_torch_transformers_and_itself(family):
 # A folder is a room: whoever opens it sees at once what is in it. These were drawers before the rule; none may grow,
 # and a number goes down when modules move into sub-rooms.
 MOST_MODULES = 10
-DRAWERS = {"training": 22, "metrics": 19}
+DRAWERS: dict[str, int] = {}
 
 
 def modules_of(folder: Path) -> list[str]:

@@ -27,7 +27,7 @@ SLOW_IMPORTS = (
     "peft",
     "symbolic_music.cli",
     "symbolic_music.generation.infill",
-    "symbolic_music.training.evaluation",
+    "symbolic_music.training.evaluation.pieces",
     "symbolic_music.training.trainer",
 )
 

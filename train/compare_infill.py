@@ -20,9 +20,9 @@ from symbolic_music.hub.cards.filler import INFILLING_FILE
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
-from symbolic_music.training.held_out.scores import PieceScores, bootstrap_difference, summarise_scores
-from symbolic_music.training.infill_examples import InfillCollator, InfillFormat, MaskSettings, build_examples
-from symbolic_music.training.infill_trainer import score_examples
+from symbolic_music.training.evaluation.bits_per_note import PieceScores, bootstrap_difference, summarise_scores
+from symbolic_music.training.infilling.examples import InfillCollator, InfillFormat, MaskSettings, build_examples
+from symbolic_music.training.infilling.trainer import score_examples
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import dataset_hash
 

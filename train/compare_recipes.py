@@ -30,12 +30,9 @@ from symbolic_music.events.codec import EncodingError
 from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.score.midi.io import read_midi
-from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors, positive
-from symbolic_music.training.lora import count_parameters
-from symbolic_music.training.preparation import choose_split, load_splits
-from symbolic_music.training.recipe_report import judge_windows, recipe_table
-from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
-from symbolic_music.training.text_recipes import (
+from symbolic_music.training.adaptation.lora import count_parameters
+from symbolic_music.training.adaptation.recipe_report import judge_windows, recipe_table
+from symbolic_music.training.adaptation.recipes import (
     OTHER,
     RECIPES,
     RecipeSettings,
@@ -45,6 +42,9 @@ from symbolic_music.training.text_recipes import (
     build_recipe,
     train_recipe,
 )
+from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors, positive
+from symbolic_music.training.preparation import choose_split, load_splits
+from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -16,10 +16,10 @@ from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.intervals import from_to
-from symbolic_music.metrics.memorisation_index import MemorisationIndex
+from symbolic_music.metrics.memorisation.training_index import MemorisationIndex
 from symbolic_music.training.arguments import at_least, one_line_errors
-from symbolic_music.training.infill_evaluation import compare_with_human, describe_fills, fill_pieces
-from symbolic_music.training.memorisation_evaluation import TRAINING_SPLIT, split_pieces
+from symbolic_music.training.evaluation.copies import TRAINING_SPLIT, split_pieces
+from symbolic_music.training.infilling.evaluation import compare_with_human, describe_fills, fill_pieces
 from symbolic_music.training.preparation import load_splits
 from symbolic_music.training.summary import dataset_hash, machine_class
 

@@ -17,10 +17,10 @@ from tqdm import tqdm
 from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions, compose
 from symbolic_music.generation.loading import load_model
-from symbolic_music.metrics.memorisation import ALARM_NOTES, COVER_NOTES, CopyLimits
-from symbolic_music.metrics.memorisation_report import compare_copies, copies_table
+from symbolic_music.metrics.memorisation.copies import ALARM_NOTES, COVER_NOTES, CopyLimits
+from symbolic_music.metrics.memorisation.report import compare_copies, copies_table
 from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
-from symbolic_music.training.memorisation_evaluation import folder_pieces, split_pieces, training_index
+from symbolic_music.training.evaluation.copies import folder_pieces, split_pieces, training_index
 from symbolic_music.training.preparation import load_processor, load_splits
 from symbolic_music.training.summary import dataset_hash, git_commit
 

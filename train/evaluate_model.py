@@ -11,8 +11,8 @@ from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.report.plots import draw_loss_by_bar
 from symbolic_music.training.arguments import at_least, one_line_errors
-from symbolic_music.training.evaluation import evaluate_split, write_evaluation
-from symbolic_music.training.held_out.kinds import read_kinds
+from symbolic_music.training.evaluation.kinds import read_kinds
+from symbolic_music.training.evaluation.pieces import evaluate_split, write_evaluation
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
 

@@ -17,9 +17,9 @@ from symbolic_music.generation.loading import load_model
 from symbolic_music.metrics.intervals import from_to, in_brackets
 from symbolic_music.metrics.statistics import STATISTICS
 from symbolic_music.training.arguments import at_least, one_line_errors
-from symbolic_music.training.memorisation_evaluation import split_pieces
+from symbolic_music.training.evaluation.copies import split_pieces
+from symbolic_music.training.evaluation.sampling import evaluate_sampling
 from symbolic_music.training.preparation import load_splits
-from symbolic_music.training.sampling_evaluation import evaluate_sampling
 
 
 def parse_arguments() -> argparse.Namespace:

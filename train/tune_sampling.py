@@ -24,7 +24,7 @@ from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.statistics import compare_measured, measure_pieces
 from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
-from symbolic_music.training.memorisation_evaluation import split_pieces
+from symbolic_music.training.evaluation.copies import split_pieces
 from symbolic_music.training.preparation import load_splits
 from symbolic_music.training.summary import dataset_hash
 

@@ -69,8 +69,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
 def _settings(options: argparse.Namespace):
     from symbolic_music.generation.compose import SamplingOptions
     from symbolic_music.report.evaluate import ReportSettings
-    from symbolic_music.training.held_out.continuations import FEWEST, ContinuationSettings
-    from symbolic_music.training.held_out.kinds import read_kinds
+    from symbolic_music.training.evaluation.continuations import FEWEST, ContinuationSettings
+    from symbolic_music.training.evaluation.kinds import read_kinds
 
     least = dict.fromkeys(("num_samples", "num_free_samples", "loss_pieces", "prompt_bars", "continued_bars"), 1)
     for name, fewest in (least | {"continuations": FEWEST}).items():

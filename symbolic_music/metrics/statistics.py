@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from symusic.core import ScoreTick as Score
 
-from symbolic_music.metrics import pitch, repetition, rhythm, structure, texture
 from symbolic_music.metrics.distances import FEWEST_HUMAN, overlap
+from symbolic_music.metrics.features import pitch, repetition, rhythm, structure, texture
+from symbolic_music.metrics.features.notes import NoteTable
 from symbolic_music.metrics.harmony import chord_tones
 from symbolic_music.metrics.harmony import intervals as harmonic_intervals
 from symbolic_music.metrics.intervals import RESAMPLES, bootstrap_draws, mean_with_interval, percentile_interval
-from symbolic_music.metrics.notes import NoteTable
 
 Statistic = Callable[[NoteTable], float]
 

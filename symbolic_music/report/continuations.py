@@ -10,15 +10,15 @@ from transformers import PreTrainedModel
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.report.errors import ReportError
 from symbolic_music.tokenization.processing_music import MusicProcessor
-from symbolic_music.training.held_out.continuation_figures import judge_continuations
-from symbolic_music.training.held_out.continuations import (
+from symbolic_music.training.evaluation.continuation_figures import judge_continuations
+from symbolic_music.training.evaluation.continuations import (
     FEWEST,
     ContinuationSettings,
     choose_prompts,
     continue_pieces,
 )
-from symbolic_music.training.held_out.kinds import kinds_of
-from symbolic_music.training.memorisation_evaluation import Pieces
+from symbolic_music.training.evaluation.copies import Pieces
+from symbolic_music.training.evaluation.kinds import kinds_of
 
 
 def measure_continuations(

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.metrics.ensembles.by_label import distance_by_label
 from symbolic_music.metrics.ensembles.instruments import instrument_shares, lineup_of
-from symbolic_music.metrics.memorisation_report import compare_copies
+from symbolic_music.metrics.memorisation.report import compare_copies
 from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.metrics.statistics import compare_measured, left_out, measure_pieces
 from symbolic_music.report.continuations import measure_continuations
@@ -28,11 +28,11 @@ from symbolic_music.report.errors import ReportError
 from symbolic_music.report.piece_losses import PieceLoss, gather_pieces
 from symbolic_music.report.samples import SampledPieces, sample_pieces
 from symbolic_music.tokenization.processing_music import MusicProcessor
-from symbolic_music.training.evaluation import evaluate_split
-from symbolic_music.training.held_out.continuations import ContinuationSettings
-from symbolic_music.training.memorisation_evaluation import Pieces, split_pieces, training_index
+from symbolic_music.training.evaluation.continuations import ContinuationSettings
+from symbolic_music.training.evaluation.copies import Pieces, split_pieces, training_index
+from symbolic_music.training.evaluation.pieces import evaluate_split
+from symbolic_music.training.evaluation.sampling import readability, sampled_rests, validity
 from symbolic_music.training.preparation import choose_split
-from symbolic_music.training.sampling_evaluation import readability, sampled_rests, validity
 from symbolic_music.training.summary import dataset_hash, machine_class, tokenizer_hash
 
 PARTS_FOLDER = "parts"
@@ -50,7 +50,7 @@ class ReportSettings:
         num_free_samples: pieces to sample without it.
         sampling: how to sample.
         read_as_abc: whether abc2midi and music21 are to read the samples.
-        kinds: the kind of each source of the dataset, for tables by kind; see `training.held_out.kinds`.
+        kinds: the kind of each source of the dataset, for tables by kind; see `training.evaluation.kinds`.
         loss_pieces: score so many held-out pieces, evenly spaced; None for all.
         continuations: how many held-out pieces the model is to continue; None for none.
     """

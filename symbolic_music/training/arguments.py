@@ -27,7 +27,7 @@ from symbolic_music.generation.compose import OptionError
 from symbolic_music.generation.kept_batches import KeptBatchesError
 from symbolic_music.generation.loading import LoadError
 from symbolic_music.generation.writing.limits import GrammarError
-from symbolic_music.metrics.memorisation_index import IndexFileError
+from symbolic_music.metrics.memorisation.training_index import IndexFileError
 from symbolic_music.models.device_precision import fast_bf16_available
 from symbolic_music.score.errors import ScoreError
 

@@ -24,7 +24,7 @@ from transformers.integrations.integration_utils import TensorBoardCallback, def
 from transformers.utils import logging
 
 from symbolic_music._extras import require
-from symbolic_music.training.schedule import TimeBudget
+from symbolic_music.training.optimization.schedule import TimeBudget
 
 logger = logging.get_logger(__name__)
 

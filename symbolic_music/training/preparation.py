@@ -29,9 +29,9 @@ from symbolic_music.models import auto
 from symbolic_music.models.hub_code import is_own
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.tokenization.text import add_music_tokens
+from symbolic_music.training.adaptation.vocabulary import grow_vocabulary
 from symbolic_music.training.arguments import ModelArguments, MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import find_checkpoints
-from symbolic_music.training.vocabulary import grow_vocabulary
 from symbolic_music.training.warm_start import bart_from, causal_from
 
 logger = logging.get_logger(__name__)

@@ -29,9 +29,15 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import mark_complete, read_marker, unmark
 from symbolic_music.training.hub_push import check_push, push_files, push_in_background, pushed_files
-from symbolic_music.training.losses import IGNORED_LABEL, AllowedTokens, LossParts, composite_loss, repeated_rest_loss
-from symbolic_music.training.muon import MuonAdamW, decayed_parameters, muon_groups
-from symbolic_music.training.schedule import TimeBudget, cosine_factor, stable_decay_factor
+from symbolic_music.training.optimization.losses import (
+    IGNORED_LABEL,
+    AllowedTokens,
+    LossParts,
+    composite_loss,
+    repeated_rest_loss,
+)
+from symbolic_music.training.optimization.muon import MuonAdamW, decayed_parameters, muon_groups
+from symbolic_music.training.optimization.schedule import TimeBudget, cosine_factor, stable_decay_factor
 
 
 class MusicTrainer(Trainer):

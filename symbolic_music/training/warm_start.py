@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from symbolic_music.tokenization.processing_music import MusicProcessor
-from symbolic_music.training.vocabulary import embedding_tables
+from symbolic_music.training.adaptation.vocabulary import embedding_tables
 
 # Of the spread of the known rows, so that tokens that are new begin apart.
 _NOISE = 0.1

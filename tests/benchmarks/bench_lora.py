@@ -34,7 +34,7 @@ from transformers import (
 )
 
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
-from symbolic_music.training.lora import add_adapter, count_parameters
+from symbolic_music.training.adaptation.lora import add_adapter, count_parameters
 
 MUSIC_TOKENS = 3 + len(TrackTextCodec(TrackTextSettings(max_bars=8, max_masks=64)).events)
 GPT2_MEDIUM = {"n_embd": 1024, "n_layer": 24, "n_head": 16, "vocab_size": 50_257 + MUSIC_TOKENS}

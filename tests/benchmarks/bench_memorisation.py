@@ -26,9 +26,9 @@ from symusic.core import NoteTickList, ScoreTick, TrackTick
 
 from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD, shingles
 from symbolic_music.metrics.intervals import wilson_interval
-from symbolic_music.metrics.lines import find_lines
-from symbolic_music.metrics.memorisation import ALARM_NOTES, find_copies
-from symbolic_music.metrics.memorisation_index import MemorisationIndex
+from symbolic_music.metrics.memorisation.copies import ALARM_NOTES, find_copies
+from symbolic_music.metrics.memorisation.lines import find_lines
+from symbolic_music.metrics.memorisation.training_index import MemorisationIndex
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.files import read_scores
@@ -36,7 +36,7 @@ from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.transforms.edit import cut_bars
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "metrics"))
+sys.path.insert(0, str(ROOT / "tests" / "metrics" / "memorisation"))
 
 from quotations import SURROUNDINGS, TEMPI, draw_quotation, plant, runs_with  # noqa: E402
 

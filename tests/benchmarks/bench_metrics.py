@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _report import report
 
-from symbolic_music.metrics.notes import NoteTable
+from symbolic_music.metrics.features.notes import NoteTable
 from symbolic_music.metrics.statistics import NOTE_STATISTICS, STATISTICS, STRUCTURE_STATISTICS, measure_piece
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import read_midi

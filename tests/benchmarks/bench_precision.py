@@ -19,7 +19,7 @@ from symbolic_music.export.int8 import to_int8
 from symbolic_music.generation.engine.decoder import Decoder
 from symbolic_music.generation.engine.graphs.families import step_graph
 from symbolic_music.generation.loading import load_model
-from symbolic_music.training.memorisation_evaluation import split_pieces
+from symbolic_music.training.evaluation.copies import split_pieces
 from symbolic_music.training.preparation import load_splits
 
 

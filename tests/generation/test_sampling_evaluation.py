@@ -3,7 +3,7 @@
 import pytest
 
 from symbolic_music.generation.compose import Composition
-from symbolic_music.training.sampling_evaluation import readability, validity
+from symbolic_music.training.evaluation.sampling import readability, validity
 
 PIECE = [
     *("Bar_None", "TimeSig_4/4", "Position_0", "Tempo_120.0"),

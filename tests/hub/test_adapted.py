@@ -23,7 +23,7 @@ from symbolic_music.hub.errors import PublishError
 from symbolic_music.hub.upload import plan_publication
 from symbolic_music.report.comparison import comparison_text, read_adaptations, read_reports
 from symbolic_music.tokenization.build import build_word_level_tokenizer
-from symbolic_music.training.lora import add_adapter, save_adapted
+from symbolic_music.training.adaptation.lora import add_adapter, save_adapted
 
 BASE, MERGED, ADAPTER = "someone/walker", "someone/runner", "someone/runner-lora"
 CHEAPER = {"bits_per_note": 1.234, "low": 1.111, "high": 1.357}

@@ -10,8 +10,8 @@ from text_tokenizers import TOKENIZERS
 from transformers import AutoModelForCausalLM, GPT2Config
 
 from symbolic_music.events.voices.track_text import TrackTextCodec
-from symbolic_music.training.recipe_report import count_instruments, judge_windows
-from symbolic_music.training.text_recipes import OTHER, RecipeSettings, Spelling
+from symbolic_music.training.adaptation.recipe_report import count_instruments, judge_windows
+from symbolic_music.training.adaptation.recipes import OTHER, RecipeSettings, Spelling
 
 OPTIONS = {"window-bars": 2, "steps": 3, "batch-size": 2, "num-samples": 3, "num-free": 3, "sampling-batch-size": 2}
 FLAGS = [word for name, value in OPTIONS.items() for word in (f"--{name}", str(value))]

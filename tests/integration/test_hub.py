@@ -23,7 +23,7 @@ from symbolic_music.hub.assembly.composer import assemble_model
 from symbolic_music.hub.cards.runs.adaptation import adaptation_card
 from symbolic_music.metrics.loading import module_folder
 from symbolic_music.score.midi.io import write_midi
-from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
+from symbolic_music.training.adaptation.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

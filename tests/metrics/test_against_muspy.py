@@ -11,7 +11,7 @@ import random
 import pytest
 from metrics.pieces import melody, piece
 
-from symbolic_music.metrics import pitch, rhythm, texture
+from symbolic_music.metrics.features import pitch, rhythm, texture
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.midi.io import read_midi

@@ -14,7 +14,7 @@ from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMC
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
-from symbolic_music.training.muon import MuonAdamW
+from symbolic_music.training.optimization.muon import MuonAdamW
 
 SIZE = {"vocab_size": 61, "hidden_size": 24, "num_hidden_layers": 2, "dropout": 0.0}
 FAMILIES = {

@@ -18,7 +18,7 @@ from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMC
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.report.comparison import comparison_text, read_losses, read_reports
 from symbolic_music.tokenization.build import build_word_level_tokenizer
-from symbolic_music.training.lora import ADAPTER_FOLDER, add_adapter, save_adapted
+from symbolic_music.training.adaptation.lora import ADAPTER_FOLDER, add_adapter, save_adapted
 
 FEW = ["--num-samples", "7", "--num-free-samples", "3", "--batch-size", "1", "--max-tokens", "120"]
 SPLIT = "validation"  # three near-duplicate groups: as many as continuations need at least

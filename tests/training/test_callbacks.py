@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from symbolic_music.training.callbacks import LiveSamplesCallback, ProgressLineCallback, loss_curves, progress_parts
-from symbolic_music.training.schedule import TimeBudget
+from symbolic_music.training.optimization.schedule import TimeBudget
 
 STATE = SimpleNamespace(global_step=250, max_steps=1000, is_world_process_zero=True)
 

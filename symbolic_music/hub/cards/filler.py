@@ -13,7 +13,7 @@ from symbolic_music.hub.cards.samples import ShownSamples
 from symbolic_music.hub.cards.sections import statistics_table
 from symbolic_music.hub.cards.template import render_card
 from symbolic_music.metrics.intervals import from_to, in_brackets
-from symbolic_music.metrics.memorisation_report import copies_table
+from symbolic_music.metrics.memorisation.report import copies_table
 from symbolic_music.models.hub_code import is_own
 
 INFILLING_FILE = "infilling.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 from symbolic_music.metrics.ensembles.instruments import SHARES
 from symbolic_music.metrics.intervals import from_to, in_brackets
-from symbolic_music.metrics.memorisation_report import copies_table
+from symbolic_music.metrics.memorisation.report import copies_table
 
 REPORT_FILE = "report.json"
 PIECE_LOSSES_FILE = "losses.csv"

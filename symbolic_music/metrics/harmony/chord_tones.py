@@ -5,8 +5,8 @@ Names no chord that a listener would hear: for that, more must be known than the
 
 import numpy as np
 
+from symbolic_music.metrics.features.notes import NoteTable, note_metric
 from symbolic_music.metrics.harmony.beats import beat_edges
-from symbolic_music.metrics.notes import NoteTable, note_metric
 from symbolic_music.score.chords import QUALITIES
 
 _TRIADS = [QUALITIES[quality] for quality in ("", "m", "dim", "aug")]

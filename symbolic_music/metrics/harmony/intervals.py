@@ -6,8 +6,8 @@ grid; in a performance, notes that are held a little over the next beat would so
 
 import numpy as np
 
+from symbolic_music.metrics.features.notes import NoteTable, note_metric
 from symbolic_music.metrics.harmony.beats import strong_beats
-from symbolic_music.metrics.notes import NoteTable, note_metric
 
 DISSONANCES = (1, 2, 6, 10, 11)
 """Semitones within an octave that are dissonant between any two voices: seconds, sevenths and the tritone."""

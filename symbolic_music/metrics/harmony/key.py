@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.metrics.notes import NoteTable
-from symbolic_music.metrics.pitch import MAJOR, NATURAL_MINOR
+from symbolic_music.metrics.features.notes import NoteTable
+from symbolic_music.metrics.features.pitch import MAJOR, NATURAL_MINOR
 
 # How well each of the twelve notes above the tonic fits, Krumhansl & Kessler's ratings.
 _MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)

@@ -33,7 +33,7 @@ from symbolic_music.training.one_epoch.counting import BLOCK_COLUMN, CountingCol
 from symbolic_music.training.one_epoch.described import CurveCallback, describe_run
 from symbolic_music.training.one_epoch.memory import PeakMemory
 from symbolic_music.training.one_epoch.run import study_arguments, study_trainer
-from symbolic_music.training.schedule import DECAY_SHARE
+from symbolic_music.training.optimization.schedule import DECAY_SHARE
 from symbolic_music.training.summary import git_commit
 from symbolic_music.training.trainer import MusicTrainer
 

@@ -30,8 +30,9 @@ from transformers import (
 
 from symbolic_music.models import auto
 from symbolic_music.models.device_precision import fast_bf16_available
-from symbolic_music.training.losses import IGNORED_LABEL
-from symbolic_music.training.muon import MuonAdamW, decayed_parameters, muon_groups
+from symbolic_music.training.optimization.losses import IGNORED_LABEL
+from symbolic_music.training.optimization.muon import MuonAdamW, decayed_parameters, muon_groups
+from symbolic_music.training.optimization.schedule import cosine_factor
 from symbolic_music.training.queue.data.batches import (
     Batch,
     BatchSettings,
@@ -55,7 +56,6 @@ from symbolic_music.training.queue.shards import (
     write_model,
 )
 from symbolic_music.training.queue.utilisation import TrainingFlops, peak_flops, utilisation
-from symbolic_music.training.schedule import cosine_factor
 
 auto.register_configs()
 auto.register_models()

@@ -149,7 +149,7 @@ def test_what_it_does_not_cover_goes_to_transformers_and_why_is_said_once(by_the
 
 
 def test_wrapped_layers_go_to_transformers(by_their_loop):
-    from symbolic_music.training.lora import add_adapter
+    from symbolic_music.training.adaptation.lora import add_adapter
 
     adapted = add_adapter(build(), rank=2).eval()
     (said,) = by_their_loop(adapted)

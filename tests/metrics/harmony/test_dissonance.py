@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.pieces import EMPTY, NOTES, ONLY_DRUMS, QUARTER, SINGLE_NOTE, in_quarters, melody, piece
 
+from symbolic_music.metrics.features.notes import NoteTable
 from symbolic_music.metrics.harmony.beats import beat_edges, beats_per_bar, strong_beats
 from symbolic_music.metrics.harmony.intervals import strong_beat_dissonance
-from symbolic_music.metrics.notes import NoteTable
 from symbolic_music.score.bars import bar_table
 
 

@@ -7,8 +7,8 @@ from chorales import chorales
 from metrics.pieces import EMPTY, ONLY_DRUMS, melody, piece
 from symusic.core import ScoreTick
 
+from symbolic_music.metrics.features.notes import NoteTable
 from symbolic_music.metrics.harmony.key import Key, find_key, share_in_key
-from symbolic_music.metrics.notes import NoteTable
 from symbolic_music.score.midi.io import write_midi
 from symbolic_music.score.transforms.edit import transpose
 

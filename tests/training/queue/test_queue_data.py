@@ -9,7 +9,7 @@ from symbolic_music.events.voices.abc_notes import AbcNotesCodec
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
 from symbolic_music.score.transforms.edit import transpose
 from symbolic_music.tokenization.build import build_word_level_tokenizer
-from symbolic_music.training.losses import IGNORED_LABEL
+from symbolic_music.training.optimization.losses import IGNORED_LABEL
 from symbolic_music.training.queue.data.batches import BatchSettings, BlockBatches, ExampleBatches, blocks_of
 from symbolic_music.training.queue.data.epochs import EpochMaker, EventTokenizer
 from symbolic_music.training.queue.data.packed import OUT_OF_RANGE, PackedSplit, QueueError, Ragged, read_packed

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from symbolic_music.training.losses import IGNORED_LABEL
+from symbolic_music.training.optimization.losses import IGNORED_LABEL
 from symbolic_music.training.queue.data.epochs import Epoch
 from symbolic_music.training.queue.data.packed import QueueError, Ragged
 

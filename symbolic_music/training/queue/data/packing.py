@@ -22,7 +22,7 @@ from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.programs import DRUMS
 from symbolic_music.tokenization.event_tokenizer import SPECIAL_TOKENS
 from symbolic_music.tokenization.processing_music import MusicProcessor
-from symbolic_music.training.infill_examples import InfillFormat, MaskSettings, build_examples
+from symbolic_music.training.infilling.examples import InfillFormat, MaskSettings, build_examples
 from symbolic_music.training.preparation import evenly_spaced
 from symbolic_music.training.queue.data.packed import (
     OUT_OF_RANGE,

@@ -1,0 +1,1 @@
+"""Metrics of one Score, by what they look at."""

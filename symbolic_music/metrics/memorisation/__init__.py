@@ -1,0 +1,1 @@
+"""What a piece copies of training pieces."""
