@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import symbolic_music
 from symbolic_music._extras import MissingExtraError
-from symbolic_music.cli import export, files, generate, hub, info, report
+from symbolic_music.cli import export, files, generate, hub, info, prepare, report
 from symbolic_music.cli.shared import UserError
 
 USER_ERROR_EXIT_CODE = 2
@@ -22,7 +23,9 @@ class _OneLineParser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, or 2 for what the user can mend."""
     try:
-        options = build_parser().parse_args(arguments)
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        options = build_parser().parse_args(words)
+        options.words = words
         options.run(options)
     except KeyboardInterrupt:
         print("symbolic-music: interrupted", file=sys.stderr)
@@ -39,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="symbolic-music",
         description="Compose, continue, infill, render, evaluate, export and publish symbolic music.",
     )
+    parser.add_argument("--version", action="version", version=f"symbolic-music {symbolic_music.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     generate.add_generate(commands)
     generate.add_infill(commands)
@@ -46,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     files.add_convert(commands)
     info.add_info(commands)
     files.add_compare(commands)
+    prepare.add_prepare(commands)
     report.add_evaluate(commands)
     export.add_export(commands)
     hub.add_publish(commands)

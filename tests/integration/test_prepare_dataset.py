@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from datasets import load_dataset
-from programs import ROOT, TRAIN, run_script
+from programs import ROOT, TRAIN, run_command, run_script
 from symusic.core import NoteTick, ScoreTick, TrackTick
 
 from symbolic_music.score.midi.io import midi_bytes, read_midi, write_midi
@@ -215,7 +215,7 @@ def test_an_archive_that_cannot_be_read_is_one_line_and_exit_code_2(tmp_path, ki
     result = run("--archive", path, "--output", tmp_path / "out")
     assert result.returncode == 2
     (line,) = [line for line in result.stderr.splitlines() if line]
-    assert line.startswith(f"prepare_dataset: {path}: ")
+    assert line.startswith(f"symbolic-music: {path}: ")
     assert "x.tar.xz" in line
     assert not (tmp_path / "out").exists()
 
@@ -339,3 +339,17 @@ def test_the_same_song_as_musicxml_and_as_midi_is_one_group(tmp_path, shared_dat
     rows = loaded(tmp_path / "out", tmp_path)["train"]
     groups = {(row["source"], Path(row["name"]).stem): row["group"] for row in rows}
     assert all(groups["songs", path.stem] == groups["midi", path.stem] for path in paths)
+
+
+def test_the_command_and_the_script_are_one(tmp_path):
+    """Word for word, but for the name by which a dataset says that it was made."""
+    write_melodies(tmp_path / "music", 6)
+    (tmp_path / "recipe.yaml").write_text("midi_dir: music\nseed: 3\nvalidation_fraction: 0.2\n")
+    recipe = ("--config", tmp_path / "recipe.yaml", "--root", tmp_path, "--num-workers", 1, "--seed", 4)
+    run_command("prepare", *recipe, "--output", tmp_path / "command", expected=0)
+    assert run(*recipe, "--output", tmp_path / "script").returncode == 0
+    ours, theirs = (json.loads((tmp_path / name / "prepare.json").read_text()) for name in ("command", "script"))
+    assert ours["split_hash"] == theirs["split_hash"]
+    assert ours["splits"] == theirs["splits"]
+    missing = run_command("prepare", "--config", tmp_path / "recipe.yaml", expected=2)
+    assert missing.stderr.startswith("symbolic-music: the following arguments are required: --output")
