@@ -1,7 +1,8 @@
 # make demo      everything once, on a fresh clone: install, compose, prepare, train, evaluate, compose again
 # make test      all tests (23 minutes on two cores); make test-fast leaves out those marked slow
 # make quality   ruff and mypy; make style formats
-# make benchmark the figures of the README; needs runs/folk-chorales (see tests/benchmarks)
+# make shipped-code   the code of models in model_cards/ as it is in the package
+# make benchmark the figures of tests/benchmarks/README.md; needs runs/folk-chorales
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 # On a CPU, threads that wait spinning slow each other down as soon as two processes share the cores.
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: demo test test-fast quality style benchmark clean
+.PHONY: demo test test-fast quality style shipped-code benchmark clean
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,6 +43,12 @@ quality: $(VENV)/.dev
 style: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# A file of a shipped model is named like the package's own: modeling_<family>.py.
+shipped-code:
+	for file in model_cards/*/*.py; do \
+		name=$$(basename $$file .py); cp symbolic_music/models/$${name#*_}/$$name.py $$file; \
+	done
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/run_all.py

@@ -70,25 +70,12 @@ def test_a_model_family_imports_only_torch_transformers_and_itself(family):
             assert own or top in {"torch", "transformers", *sys.stdlib_module_names}, name
 
 
-# A folder is a room: whoever opens it sees at once what is in it. These were drawers before the rule; none may grow,
-# and a number goes down when modules move into sub-rooms.
+# A folder is a room: whoever opens it sees at once what is in it.
 MOST_MODULES = 10
-DRAWERS: dict[str, int] = {}
-
-
-def modules_of(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
 
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in FILES}), ids=lambda path: path.name)
 def test_a_folder_holds_at_most_ten_modules(folder):
-    name, modules = folder.relative_to(PACKAGE).as_posix(), modules_of(folder)
-    most = DRAWERS.get(name, MOST_MODULES)
-    assert len(modules) <= most, (
-        f"{name} holds {len(modules)} modules, at most {most}: give some a sub-room ({modules})"
-    )
-
-
-def test_a_drawer_that_is_none_any_more_is_not_listed():
-    for name in DRAWERS:
-        assert len(modules_of(PACKAGE / name)) > MOST_MODULES, f"{name} is within the rule now: take it out of DRAWERS"
+    modules = sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
+    name = folder.relative_to(PACKAGE).as_posix()
+    assert len(modules) <= MOST_MODULES, f"{name} holds {len(modules)} modules: give some a sub-room ({modules})"

@@ -1,8 +1,8 @@
-"""Every figure of the README, one benchmark after the other; each prints a table and writes a JSON file.
+"""Every figure of README.md here, one benchmark after the other; each prints a table and writes a JSON file.
 
     python tests/benchmarks/run_all.py [--only bench_cache …]
 
-Needs `runs/folk-chorales` (see the README's section on training) for those that read the dataset, and `runs/lieder`,
+Needs `runs/folk-chorales` (see train/README.md) for those that read the dataset, and `runs/lieder`,
 a dataset of songs for voice and piano, for `bench_atoms`; for `bench_memorisation`, `runs/folk`, a dataset of folk
 tunes, and the folder of real music that the tests use.
 """

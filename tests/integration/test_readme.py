@@ -1,4 +1,5 @@
-"""The README's commands and the code of the shipped cards, run word for word in an empty folder as a reader has it.
+"""The commands of the README and of train/README.md, and the code of the shipped cards, run word for word in an empty
+folder as a reader has it; commands in blocks of text, which need what a reader may not have, are parsed.
 
 `make test` is what runs this file, so it alone is left out. `make demo` is run with the environment variable
 `DEMO_FLAGS`, which makes it smaller; the commands for a folder of the reader's own music find one with ten tunes.
@@ -6,22 +7,36 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from programs import run_script
+
+from symbolic_music.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
-COMMANDS = [
-    line.strip()
-    for language, block in BLOCKS
-    if language == "bash"
-    for line in block.replace("\\\n", " ").splitlines()
-    if line.strip() and not line.startswith("#")
+MOST_CHARACTERS = 9_000
+PAGES = ("README.md", "train/README.md", "train/studies/README.md", "tests/benchmarks/README.md")
+BLOCKS = [
+    block
+    for page in PAGES
+    for block in re.findall(r"```(\w+)\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
 ]
+
+
+def commands_in(*languages: str) -> list[str]:
+    """The lines of blocks in some languages, those that end with a backslash joined."""
+    blocks = [block.replace("\\\n", " ") for language, block in BLOCKS if language in languages]
+    return [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
+
+
+COMMANDS = commands_in("bash")
+SHOWN = [shlex.split(command) for command in commands_in("bash", "text")]
+SCRIPTS = sorted({words[1] for words in SHOWN if words[0] == "python"})
 CARDS = sorted((ROOT / "model_cards").glob("*/README.md"))
 PYTHON = [block for language, block in BLOCKS if language == "python"]
 LINKED = (
@@ -63,6 +78,37 @@ def test_the_readme_has_what_this_file_runs():
     assert {"make demo", "make test"} <= set(COMMANDS)
     assert any(command.startswith("symbolic-music generate") for command in COMMANDS)
     assert len(PYTHON) >= 1
+
+
+def test_the_readme_is_short():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text) <= MOST_CHARACTERS, f"{len(text)} characters: what is not for every reader has pages of its own"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", text) if not link.startswith("http")]
+    assert links
+    missing = [link for link in links if not (ROOT / page).parent.joinpath(link).exists()]
+    assert not missing
+
+
+def test_every_command_that_is_shown_is_one():
+    for words in SHOWN:
+        if words[0] == "symbolic-music":
+            build_parser().parse_args(words[1:])
+        else:
+            assert words[0] in {"make", "python"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_that_is_shown_has_the_flags(script):
+    told = run_script(Path(script).stem, "--help", expected=0).stdout.replace("-", "_")
+    known = set(re.findall(r"__\w+", told))
+    given = {word for words in SHOWN if words[:2] == ["python", script] for word in words if word.startswith("--")}
+    assert {flag.replace("-", "_") for flag in given} <= known
 
 
 @pytest.mark.slow
