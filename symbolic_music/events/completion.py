@@ -94,41 +94,45 @@ class Completion:
 
     def _search(self, start: bytes) -> None:
         """Look for an end, the nearest looking first; keep how far it is from all states on the way."""
-        begin = np.frombuffer(start, dtype=np.int32)
-        heap = [(int(self._distance[begin].sum()), 0, start)]
         before: dict[bytes, bytes | None] = {start: None}
-        count = 0
-        while heap and count < _MOST_STATES:
-            far, _, state = heappop(heap)
-            if far >= _FAR:
-                break
-            known = self._needed.get(state)
-            rows = np.frombuffer(state, dtype=np.int32)
-            if known is None and rows[0] == self._final:
-                known = 0
+        # What may follow one state, the nearest first; each is made a state of its own when its turn has come.
+        heap: list[tuple[int, int, int]] = [(0, 0, 0)]
+        options = [(start, np.zeros(1, np.int64), np.frombuffer(start, dtype=np.int32)[None])]
+        while heap and len(options) < _MOST_STATES:
+            _, number, place = heappop(heap)
+            parent, distances, states = options[number]
+            if place + 1 < len(distances):
+                heappush(heap, (int(distances[place + 1]), number, place + 1))
+            rows = states[place]
+            state = rows.tobytes()
+            if number:
+                if state in before:
+                    continue
+                before[state] = parent
+            known = 0 if rows[0] == self._final else self._needed.get(state)
             if known is not None:
                 if known < _FAR:
                     self._keep(before, state, known)
                     return
                 continue
-            count += 1
-            for distance, following in self._options(rows):
-                if following not in before:
-                    before[following] = state
-                    heappush(heap, (distance, count, following))
-        if count >= _MOST_STATES:
+            distances, states = self._options(rows)
+            if len(distances):
+                heappush(heap, (int(distances[0]), len(options), 0))
+                options.append((state, distances, states))
+        if heap:
             self._needed[start] = _FAR
             return
         for state in before:  # all that can be reached was looked at
             self._needed.setdefault(state, _FAR)
 
-    def _options(self, rows: np.ndarray) -> list[tuple[int, bytes]]:
-        """What may follow: how far it seems, and the state."""
+    def _options(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What may follow: how far each seems, ascending, (n,), and the states (n, A)."""
         after = self._following[rows]
-        after = after[:, (after != FORBIDDEN).all(axis=0)]
-        distances = self._distance[after].sum(axis=0).tolist()
-        states = np.ascontiguousarray(after.T)
-        return [(distance, state.tobytes()) for distance, state in zip(distances, states, strict=True)]
+        after = after[:, after.min(axis=0) >= 0]
+        distances = self._distance[after].sum(axis=0)
+        order = np.argsort(distances, kind="stable")
+        order = order[: np.searchsorted(distances[order], _FAR)]
+        return distances[order], np.ascontiguousarray(after[:, order].T)
 
     def _keep(self, before: dict[bytes, bytes | None], state: bytes, needed: int) -> None:
         at: bytes | None = state

@@ -5,6 +5,8 @@ the tonic, those above it belong to the tonic's triad, and the onset is a strong
 other, each that begins a note in the last bar is asked to end so, and one of them does begin one.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from symbolic_music.events.controls.asked import ControlError, Controls, Key
@@ -31,48 +33,68 @@ def ending_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
     in_triad = (dialect.pitch >= 0) & np.isin(classes, sorted(key.triad))
     strong = dialect.strong(asked.meter) if asked.meter is not None else [0]
     if dialect.kind == "remi":
-        return [_by_position(dialect, strong, is_tonic, in_triad)]
+        return [_by_position(dialect, asked, strong, is_tonic, in_triad)]
     return [_by_step(dialect, asked, strong, is_tonic, in_triad)]
 
 
-def _by_position(dialect: Dialect, strong: list[int], is_tonic: np.ndarray, in_triad: np.ndarray) -> Automaton:
+def _by_position(
+    dialect: Dialect, asked: Controls, strong: list[int], is_tonic: np.ndarray, in_triad: np.ndarray
+) -> Automaton:
     """For REMI: an onset is closing as long as all its notes so far are what they must be."""
-    states = [
-        f"{who}, {what}"
-        for who in ("pitched", "drums")
-        for what in ("nothing closes", "strong beat, no note yet", "closing, instrument's first note", "closing")
-    ]
+    whats = ("nothing closes", "strong beat, no note yet", "closing, instrument's first note", "closing", "too late")
+    name = "{}, {}{}".format
+    # Where the number of bars is known, it is known too when no strong beat is left.
+    waiting = [f" of bar {number}" for number in range(asked.bars or 0)]
+    last = f" of bar {asked.bars}" if asked.bars is not None else ""
+    people = {"drums": dialect.drums, "pitched": dialect.pitched}
+    states = [name(who, whats[0], bar) for bar in waiting for who in people]
+    states += [name(who, what, last) for who in people for what in whats]
     builder = AutomatonBuilder("ending", dialect.events, states)
     builder.stay_on(dialect.events)
-    drums, others = dialect.drums, dialect.pitched
+    for number, bar in enumerate(waiting):
+        for who in people:
+            here = name(who, whats[0], bar)
+            builder.forbid(here, dialect.end)
+            builder.add(here, dialect.bar, name(who, whats[0], [*waiting, last][number + 1]))
+            for them, columns in people.items():
+                builder.add(here, columns, name(them, whats[0], bar))
+    positions = sorted(dialect.positions)
     at = np.array([dialect.positions[place] for place in strong])
-    anywhere = np.setdiff1d(np.array(list(dialect.positions.values())), at)
-    tonic, triad, notes = np.flatnonzero(is_tonic), np.flatnonzero(in_triad), dialect.notes
-    for who in ("pitched", "drums"):
-        open_, strong_, first, closing = (state for state in states if state.startswith(who))
-        for state in (open_, strong_, first, closing):
-            builder.add(state, dialect.bar, open_)
-            builder.add(state, anywhere, open_)
-            builder.add(state, at, strong_)
-            for columns, them in ((drums, "drums"), (others, "pitched")):
-                builder.add(state, columns, state.replace(who, them))
+    late = np.array([dialect.positions[place] for place in positions if place > strong[-1]])
+    early = np.array([dialect.positions[place] for place in positions if place < strong[-1] and place not in strong])
+    for who in people:
+        open_, strong_, first, closing, too_late = (name(who, what, last) for what in whats)
+        for here, what in zip((open_, strong_, first, closing, too_late), whats, strict=True):
+            builder.add(here, dialect.bar, too_late if asked.bars is not None else open_)
+            for columns, after in ((early, open_), (late, too_late), (at, strong_)):
+                if len(columns):
+                    builder.add(here, columns, after)
+            for them, columns in people.items():
+                # Another instrument's first note is its lowest.
+                then = whats[2] if what in whats[2:4] else what
+                builder.add(here, columns, name(them, then, last))
         if who == "pitched":
-            for state in (strong_, first):
-                builder.add(state, notes, open_)
-                builder.add(state, tonic, closing)
-            builder.add(closing, notes, open_)
-            builder.add(closing, triad, closing)
-        # Another instrument's first note is its lowest.
-        for columns, them in ((drums, "drums"), (others, "pitched")):
-            target = f"{them}, closing, instrument's first note"
-            builder.add(first, columns, target)
-            builder.add(closing, columns, target)
-        if who == "drums":
-            builder.add(first, notes, closing)
-            builder.add(closing, notes, closing)
-        for state in (open_, strong_):
-            builder.forbid(state, dialect.end)
+            _add_closing_notes(builder, dialect, (open_, strong_, first, closing), is_tonic, in_triad)
+        else:
+            builder.add(first, dialect.notes, closing)
+        for here in (open_, strong_, too_late):
+            builder.forbid(here, dialect.end)
     return builder.build()
+
+
+def _add_closing_notes(
+    builder: AutomatonBuilder,
+    dialect: Dialect,
+    states: tuple[str, str, str, str],
+    is_tonic: np.ndarray,
+    in_triad: np.ndarray,
+) -> None:
+    open_, strong_, first, closing = states
+    for here in (strong_, first):
+        builder.add(here, dialect.notes, open_)
+        builder.add(here, np.flatnonzero(is_tonic), closing)
+    builder.add(closing, dialect.notes, open_)
+    builder.add(closing, np.flatnonzero(in_triad), closing)
 
 
 def _by_step(
@@ -87,9 +109,13 @@ def _by_step(
     states = [line(step, last, bar) for bar in bars for last in lasts for step in range(most + 1)]
     states += [drums(bar) for bar in bars]
     waiting = "not the last bar, {}".format
-    states = [waiting(bars[0]), *[waiting(bar) for bar in bars[1:]], *states]
+    counted = [f"bar {number}" for number in range(asked.bars or 0)] if dialect.kind == "abc_notes" else []
+    states = [*counted, waiting(bars[0]), *[waiting(bar) for bar in bars[1:]], *states]
     builder = AutomatonBuilder("ending", dialect.events, states)
     builder.stay_on(dialect.events)
+    for here, after in pairwise([*counted, waiting(bars[0])]):
+        builder.forbid(here, dialect.end)
+        builder.add(here, dialect.bar, after)
     for bar in bars:
         for last in lasts:
             settled = _settled(bar, last)
@@ -154,7 +180,7 @@ def _add_edges(builder: AutomatonBuilder, dialect: Dialect, asked: Controls, her
             builder.add(here, column_of_drums, drums)
             builder.add(here, others, waiting)
         return
-    builder.add(here, dialect.bar, "not the last bar, no voice closes yet")
+    builder.add(here, dialect.bar, "not the last bar, no voice closes yet" if asked.bars is None else "drums, not closing")
     builder.add(here, others, fresh)
     builder.add(here, column_of_drums, drums)
     programs = asked.instruments or [0] * (dialect.max_voices or 1)

@@ -10,6 +10,9 @@ from symbolic_music.generation.engine.rows import Row, RowGrammar, weigh
 from symbolic_music.generation.writing.header import Header
 from symbolic_music.generation.writing.limits import GrammarError, check_vocabulary
 
+# So many tokens are tried one by one before all are looked at together.
+_TRIES = 16
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -70,11 +73,14 @@ class Piece:
         if self._row is not None:
             grammar = self._rule.grammar
             assert grammar is not None
-            if not grammar.fits(self._row, token):  # seldom, so the others are looked at only now
-                left = grammar.fitting(self._row, ids)
-                if not left.any():
+            tries = 0
+            while not grammar.fits(self._row, token):  # seldom, so the others are looked at only now
+                tries += 1
+                left = ids != token if tries < _TRIES else grammar.fitting(self._row, ids)
+                ids, scores = ids[left], scores[left]
+                if not len(ids):
                     raise GrammarError("what is asked for and other limits forbid all that the grammar allows")
-                token = self._rule.draw.choose(ids[left], scores[left], noise)
+                token = self._rule.draw.choose(ids, scores, noise)
             grammar.advance(self._row, token)
         self.ids.append(token)
         return token
