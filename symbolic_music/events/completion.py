@@ -17,8 +17,8 @@ import numpy as np
 
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, EventGrammar
 
-# So many states are looked at before an end is taken not to exist.
-_MOST_STATES = 20_000
+# So many states are looked at before an end is taken not to exist: of a whole piece, and of one that has begun.
+_MOST_STATES, _MOST_STATES_LATER = 20_000, 2_000
 _FAR = 1 << 24
 # An automaton whose way to the end no event makes longer, such as one that counts bars, shows the direction; what
 # others need is needed again and again.
@@ -98,7 +98,8 @@ class Completion:
         # What may follow one state, the nearest first; each is made a state of its own when its turn has come.
         heap: list[tuple[int, int, int]] = [(0, 0, 0)]
         options = [(start, np.zeros(1, np.int64), np.frombuffer(start, dtype=np.int32)[None])]
-        while heap and len(options) < _MOST_STATES:
+        most = _MOST_STATES if start == self.initial else _MOST_STATES_LATER
+        while heap and len(options) < most:
             _, number, place = heappop(heap)
             parent, distances, states = options[number]
             if place + 1 < len(distances):
@@ -119,10 +120,9 @@ class Completion:
             if len(distances):
                 heappush(heap, (int(distances[0]), len(options), 0))
                 options.append((state, distances, states))
-        if heap:
-            self._needed[start] = _FAR
-            return
-        for state in before:  # all that can be reached was looked at
+        # All that can be reached was looked at, or so much of it that the rest is not worth the time. A state on the
+        # way of an end that was found keeps it.
+        for state in before:
             self._needed.setdefault(state, _FAR)
 
     def _options(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -75,7 +75,8 @@ class Controls:
     """What a piece is asked to be; what is None is left open.
 
     Attributes:
-        instruments: the General MIDI programs that play, each as often as there are tracks of it; drums are -1.
+        instruments: the General MIDI programs that play, and no others; drums are -1. One that is named twice has at
+            least two tracks. A file may need several for one, whose notes overlap.
         with_instruments: programs that play at the least, whoever else does.
         tempo: in quarter notes per minute, throughout; or the slowest and the fastest that it may have.
         meter: such as "3/4", in every bar.
