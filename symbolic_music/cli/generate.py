@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symbolic_music._command import shown_path
 from symbolic_music._extras import require
+from symbolic_music.cli.controls import add_controls, read_controls
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
@@ -24,6 +25,7 @@ from symbolic_music.cli.shared import (
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
+    from symbolic_music.events.controls.asked import Controls
     from symbolic_music.generation.compose import Composition
 
 
@@ -41,12 +43,7 @@ def add_generate(commands: Any) -> None:
     parser.add_argument(
         "--prompt-bars", type=int, default=4, metavar="N", help="bars of the prompt to keep (default 4)"
     )
-    parser.add_argument("--bpm", type=int, metavar="N", help="tempo in quarter notes per minute (track text)")
-    parser.add_argument("--meter", metavar="N/D", help="such as 3/4 (track text)")
-    parser.add_argument("--key", metavar="KEY", help="such as G or F#m (track text)")
-    parser.add_argument(
-        "--instruments", metavar="NAMES", help="comma-separated names, numbers from 0, or Drums, in order (track text)"
-    )
+    add_controls(parser)
     parser.add_argument("--title", default="", help="words before the piece (models that came from text)")
     _add_sampling(parser)
     parser.set_defaults(run=run_generate)
@@ -95,8 +92,8 @@ def run_generate(options: argparse.Namespace) -> None:
 
     from symbolic_music.generation.compose import compose  # after the mistakes
 
-    sampling = _sampling_options(options, options.bars)
-    prompt, fields = _read_prompt(options), _header_fields(options)
+    sampling, controls = _sampling_options(options, options.bars), _read_controls(options)
+    prompt = _read_prompt(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
     model, processor = load_composer(name, options.device)
     sampling = sampling.for_model(model)
@@ -111,8 +108,8 @@ def run_generate(options: argparse.Namespace) -> None:
                 options.prompt_bars if prompt else None,
                 sampling,
                 progress.update,
-                fields,
-                options.title,
+                words=options.title,
+                controls=controls,
             )
         except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
             raise UserError(str(error)) from error
@@ -122,7 +119,7 @@ def run_generate(options: argparse.Namespace) -> None:
         "prompt": str(options.prompt) if prompt else None,
         "options": asdict(sampling),
     }
-    about |= {"header": asdict(fields)} if fields else {}
+    about |= {"controls": {name: getattr(controls, name) for name in controls.asked}} if controls else {}
     _report_pieces(pieces, options, formats, seconds, about)
 
 
@@ -212,18 +209,12 @@ def _sampling_options(options: argparse.Namespace, num_bars: int | None = None):
         raise UserError(str(error)) from error
 
 
-def _header_fields(options: argparse.Namespace):
-    from symbolic_music.events.voices.track_text import HeaderFields
+def _read_controls(options: argparse.Namespace) -> "Controls | None":
+    """What is asked for, besides a number of bars alone, which needs no search for ends."""
+    from symbolic_music.events.controls.asked import Controls
 
-    instruments = tuple(name.strip() for name in (options.instruments or "").split(",") if name.strip())
-    if options.instruments is not None and not instruments:
-        raise UserError("--instruments names none; expected a comma-separated list")
-    fields = HeaderFields(options.bpm, options.meter, options.key, None, instruments)
-    if fields == HeaderFields():
-        return None
-    if options.prompt:
-        raise UserError("--prompt says tempo, meter, key and instruments itself; leave those flags out")
-    return fields
+    controls = read_controls(options)
+    return None if controls == Controls(bars=options.bars) else controls
 
 
 def _formats(text: str) -> list[str]:
