@@ -30,7 +30,17 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ending", action="store_true", help="end on a strong beat and the tonic (needs a key)")
 
 
-def read_controls(options: argparse.Namespace) -> "Controls | None":
+def add_fill_controls(parser: argparse.ArgumentParser) -> None:
+    """The flags of what bars that are written anew can be asked for."""
+    group = parser.add_argument_group("what the new notes shall be", "held in every one, or refused in one line")
+    group.add_argument("--key", metavar="KEY", help="such as G or F#m: no notes but its scale's")
+    group.add_argument("--range", metavar="RANGES", help="such as C3-C6, or Violin:G3-E6,Cello:C2-A4")
+    group.add_argument("--playable", action="store_true", help="keep instruments within what players can play")
+    unasked = ("ask", "bpm", "meter", "instruments", "with_instruments", "chords", "density", "ending")
+    parser.set_defaults(**dict.fromkeys(unasked))
+
+
+def read_controls(options: argparse.Namespace, num_bars: int | None = None) -> "Controls | None":
     """What is asked for, or None where nothing is; words that were not understood are named on stderr.
 
     Raises:
@@ -50,7 +60,7 @@ def read_controls(options: argparse.Namespace) -> "Controls | None":
         "ranges": (options.range, written.parse_ranges),
         "density": (options.density, written.parse_density),
         "ending": (True if options.ending else None, bool),
-        "bars": (options.bars, int),
+        "bars": (None if num_bars is None else str(num_bars), int),
     }
     try:
         found = {name: parse(value) for name, (value, parse) in flags.items() if value is not None}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symbolic_music._command import shown_path
 from symbolic_music._extras import require
-from symbolic_music.cli.controls import add_controls, read_controls
+from symbolic_music.cli.controls import add_controls, add_fill_controls, read_controls
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
@@ -60,6 +60,7 @@ def add_infill(commands: Any) -> None:
     parser.add_argument("--tracks", metavar="NAMES", help="comma-separated names or numbers from 1 (default: all)")
     parser.add_argument("--tune", type=int, metavar="N", help=TUNE_HELP)
     parser.add_argument("--num-samples", type=int, default=4, metavar="N")
+    add_fill_controls(parser)
     _add_sampling(parser)
     parser.set_defaults(run=run_infill)
 
@@ -134,7 +135,7 @@ def run_infill(options: argparse.Namespace) -> None:
 
     from symbolic_music.generation.infill import find_tracks, infill
 
-    sampling = _sampling_options(options)
+    sampling, controls = _sampling_options(options), read_controls(options)
     piece = read_piece(options.file, options.tune)
     options.output_dir.mkdir(parents=True, exist_ok=True)
     try:
@@ -143,7 +144,9 @@ def run_infill(options: argparse.Namespace) -> None:
         sampling = sampling.for_model(model)
         started = time.perf_counter()
         with tqdm(total=options.num_samples, unit="piece", desc="filling in", disable=None) as progress:
-            pieces = infill(model, processor, piece, bars, tracks, options.num_samples, sampling, progress.update)
+            pieces = infill(
+                model, processor, piece, bars, tracks, options.num_samples, sampling, progress.update, controls
+            )
     except ValueError as error:  # bars or tracks that are not there, or that the model cannot hold
         raise UserError(f"{options.file}: {error}") from error
     seconds = time.perf_counter() - started
@@ -213,7 +216,7 @@ def _read_controls(options: argparse.Namespace) -> "Controls | None":
     """What is asked for, besides a number of bars alone, which needs no search for ends."""
     from symbolic_music.events.controls.asked import Controls
 
-    controls = read_controls(options)
+    controls = read_controls(options, options.bars)
     return None if controls == Controls(bars=options.bars) else controls
 
 

@@ -106,7 +106,8 @@ class Controls:
     @property
     def asked(self) -> list[str]:
         """Names of what is asked for."""
-        return [field.name for field in fields(self) if getattr(self, field.name) not in (None, False)]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return [name for name, value in values.items() if value is not None and value is not False]
 
     @property
     def tempo_range(self) -> tuple[float, float] | None:

@@ -1,5 +1,6 @@
 """All that is asked for as automata beside a codec's own, once it is known that no two things contradict each other."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -13,7 +14,7 @@ from symbolic_music.events.controls.dialect import Dialect, dialect_of
 from symbolic_music.events.controls.ending import ending_automata
 from symbolic_music.events.controls.fields import field_automata, tempos_within
 from symbolic_music.events.controls.instruments import instrument_automata
-from symbolic_music.events.controls.pitches import pitch_automata
+from symbolic_music.events.controls.pitches import fill_automata, pitch_automata
 from symbolic_music.events.grammar import Automaton, EventGrammar
 
 _BUILDERS = (
@@ -72,6 +73,22 @@ def controlled(codec: ScoreCodec, asked: Controls) -> tuple[EventGrammar, Comple
     if completion.needed(completion.initial) is None:
         raise ControlError(_clash(dialect, base, asked))
     return grammar, completion
+
+
+def controlled_fill(codec: ScoreCodec, asked: Controls, fill: EventGrammar, programs: Sequence[int]) -> EventGrammar:
+    """A grammar of what fills masked bars, kept to what is asked for.
+
+    Args:
+        codec: of track text.
+        asked: key and ranges.
+        fill: the grammar.
+        programs: who plays behind each mask.
+
+    Raises:
+        ControlError: where anything else is asked for, or two things clash.
+    """
+    check_clashes(asked)
+    return _intersection(fill, fill_automata(dialect_of(codec), asked, programs))
 
 
 def _intersection(base: EventGrammar, automata: list[Automaton]) -> EventGrammar:

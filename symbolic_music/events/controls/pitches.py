@@ -19,12 +19,53 @@ def pitch_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
     """
     automata = drumless_automata(dialect, asked)
     if asked.key is not None:
-        scale = Key.parse(asked.key).scale
-        allowed = np.array([pitch >= 0 and pitch % 12 in scale for pitch in dialect.pitch.tolist()])
-        automata += by_instrument(dialect, "key", asked, {DRUMS: None, EVERY: allowed})
+        automata += by_instrument(dialect, "key", asked, _allowed_by_key(dialect, asked.key))
     if asked.ranges:
         automata += by_instrument(dialect, "range", asked, _allowed_by_program(dialect, asked))
     return automata
+
+
+def fill_automata(dialect: Dialect, asked: Controls, programs: Sequence[int]) -> list[Automaton]:
+    """The same of what fills masked bars, where each mask is that of one instrument.
+
+    A rest may stand wherever a note may, so nothing that they forbid is missed.
+
+    Args:
+        dialect: of track text with masks.
+        asked: key and ranges.
+        programs: who plays behind each mask.
+
+    Raises:
+        ControlError: where anything else is asked for.
+    """
+    others = [name for name in asked.asked if name not in ("key", "ranges")]
+    if others:
+        raise ControlError(f"bars that are filled in can be asked for key and range alone, not for {', '.join(others)}")
+    tables: list[tuple[str, Mapping[int, np.ndarray | None]]] = []
+    if asked.key is not None:
+        tables.append(("key", _allowed_by_key(dialect, asked.key)))
+    if asked.ranges:
+        tables.append(("range", _allowed_by_program(dialect, asked)))
+    return [_by_mask(dialect, name, programs, allowed) for name, allowed in tables]
+
+
+def _by_mask(
+    dialect: Dialect, name: str, programs: Sequence[int], allowed: Mapping[int, np.ndarray | None]
+) -> Automaton:
+    builder = AutomatonBuilder(name, dialect.events, ["nobody plays yet", *map(_group_name, allowed)])
+    builder.stay_on(dialect.events)
+    for state in builder.row:
+        for number, program in enumerate(programs, start=1):
+            group = _group_name(program if program in allowed else EVERY)
+            builder.add(state, [f"Mask_{number}"], group)
+    for program in allowed:
+        _restrict(builder, dialect, _group_name(program), program, allowed)
+    return builder.build()
+
+
+def _allowed_by_key(dialect: Dialect, key: str) -> dict[int, np.ndarray | None]:
+    scale = sorted(Key.parse(key).scale)
+    return {DRUMS: None, EVERY: (dialect.pitch >= 0) & np.isin(dialect.pitch % 12, scale)}
 
 
 def drumless_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
