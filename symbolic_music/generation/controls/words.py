@@ -129,7 +129,7 @@ _NUMBER_WORDS = (
 )
 _SILENT = frozenset(
     "a an the of for in with and at on to by please write compose make me give play piece song tune music some that is "
-    "it be i want would like something".split()
+    "it be something".split()
 )
 _NUMBER = r"(\d+|" + "|".join(_NUMBER_WORDS) + r")"
 
@@ -166,6 +166,8 @@ def understand(text: str) -> Understood:
 
 _NEGATED = re.compile(r"(?<=[\s,;.:])(?:no|not|without|never) [^\s,;:!?]+", re.IGNORECASE)
 
+_POLITE = re.compile(r"(?<=\s)i (?:would like|want|need)(?=\s)", re.IGNORECASE)
+
 
 class _Reader:
     """A text of which rules take what they understand.
@@ -179,6 +181,7 @@ class _Reader:
         # What shall not be is not in the vocabulary, and must not be taken for its opposite.
         self.negated = tuple(word for match in _NEGATED.findall(self.left) for word in match.split())
         self.left = _NEGATED.sub(" \0 ", self.left)
+        self.left = _POLITE.sub(" ", self.left)
         self.found: dict[str, Any] = {}
         self.said: dict[str, str] = {}
         self.playable = False
@@ -220,10 +223,12 @@ def _number(text: str) -> int:
 
 
 def _read_chords(reader: _Reader) -> None:
+    chord = r"(?:[A-GN%][^\s,;|]*|\|)"
     reader.take(
-        r"(?:with )?(?:the )?(?:chords?|chord progression|progression):? ([^,;]*\|[^,;.]*|[A-G][^\s,;]*)",
+        rf"(?:[Ww]ith )?(?:[Tt]he )?(?:[Cc]hords?|[Cc]hord progression|[Pp]rogression):? ({chord}(?: ?{chord})*)",
         "chords",
-        lambda match: parse_chords(match[1]),
+        lambda match: parse_chords(match[1].rstrip(".")),
+        ignore_case=False,
     )
 
 
