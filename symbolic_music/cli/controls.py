@@ -19,7 +19,9 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--bpm", metavar="N[-M]", help="tempo in quarter notes per minute, or a range: 96 or 80-100")
     group.add_argument("--meter", metavar="N/D", help="such as 3/4")
     group.add_argument("--key", metavar="KEY", help="such as G or F#m: its signature, and no notes but its scale's")
-    group.add_argument("--instruments", metavar="NAMES", help="exactly these: names, numbers from 0, or Drums, in order")
+    group.add_argument(
+        "--instruments", metavar="NAMES", help="exactly these: names, numbers from 0, or Drums, in order"
+    )
     group.add_argument("--with-instruments", metavar="NAMES", help="these at the least")
     group.add_argument(
         "--chords", metavar="BARS", help='such as "C | Am | F G7 | C": strong beats on chord tones, round and round'

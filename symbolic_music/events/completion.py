@@ -18,7 +18,7 @@ import numpy as np
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, EventGrammar
 
 # So many states are looked at before an end is taken not to exist: of a whole piece, and of one that has begun.
-_MOST_STATES, _MOST_STATES_LATER = 20_000, 2_000
+_MOST_STATES, _MOST_STATES_LATER = 8_000, 2_000
 _FAR = 1 << 24
 # An automaton whose way to the end no event makes longer, such as one that counts bars, shows the direction; what
 # others need is needed again and again.
@@ -143,13 +143,13 @@ class Completion:
 
 
 def _possible(automata: Sequence[Automaton]) -> list[np.ndarray]:
-    """Of each automaton, which states can be reached at all, (states,) bool, when each keeps some events from coming."""
+    """Which states of each automaton can be reached, (states,) bool, when each keeps some events from coming."""
     events = np.arange(automata[0].transitions.shape[1])
     while True:
         possible = [automaton.reachable(events) for automaton in automata]
         comes = np.ones(len(events), dtype=bool)
         for automaton, reached in zip(automata, possible, strict=True):
-            kinds, first = np.unique(automaton.alike, return_index=True)
+            _, first = np.unique(automaton.alike, return_index=True)
             some = (automaton.transitions[np.ix_(reached, first)] != FORBIDDEN).any(axis=0)
             comes &= some[automaton.alike[events]]
         if comes.all():
@@ -235,4 +235,3 @@ def _bisimulation(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
         if int(labels.max()) + 1 == count:
             return labels
         count = int(labels.max()) + 1
-

@@ -173,7 +173,6 @@ class GrammarLogitsProcessor(LogitsProcessor):
             forbidden |= self._bars[:, None] + self._tables.bars_per_token > self.num_bars
         forbidden |= self._tables.ends_piece & ((self._bars < self.num_bars) & ~closing)[:, None]
 
-
     def _forbid_dead_ends(self, forbidden: torch.Tensor, remaining: int | None) -> None:
         """Forbid, in place, tokens behind which no way is left to a piece that is all that is asked for."""
         assert self._tables is not None

@@ -117,9 +117,7 @@ def _keeps_ending(score: Score, key: Key) -> bool:
 
 
 _KEPT: dict[str, Callable[[Score, Any], bool]] = {
-    "instruments": lambda score, asked: (
-        set(found_instruments(score)) == set(asked) and _has_instruments(score, asked)
-    ),
+    "instruments": lambda score, asked: set(found_instruments(score)) == set(asked) and _has_instruments(score, asked),
     "tempo": _keeps_tempo,
     "meter": lambda score, asked: found_meters(score) == {asked},
     "bars": lambda score, asked: _last_onset_bar(score) <= asked <= count_bars(score),
@@ -149,7 +147,8 @@ def control_accuracy(scores: Sequence[Score | None], asked: Sequence[Controls]) 
         asked: of each piece.
 
     Returns:
-        For each thing that was asked for, by its name in `Controls`, and for "all" that was asked of a piece together: `asked`, `kept`, `share`, and `low` and `high` of its 95% interval (Wilson).
+        For each thing that was asked for, by its name in `Controls`, and for "all" that was asked of a piece together:
+        `asked`, `kept`, `share`, and `low` and `high` of its 95% interval (Wilson).
 
     Raises:
         ValueError: when nothing was asked for, or not of every piece.

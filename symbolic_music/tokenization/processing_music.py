@@ -104,7 +104,7 @@ class MusicProcessor(ProcessorMixin):
         return self._events.grammar()
 
     def control(self, asked: Controls) -> TokenGrammar:
-        """The grammar over this processor's ids of the pieces that are what is asked for; see `EventTokenizer.control`.
+        """The grammar over this processor's ids of pieces that are what is asked for; see `EventTokenizer.control`.
 
         Raises:
             ControlError: when there is no such piece; the message is one line.

@@ -57,12 +57,12 @@ class TokenGrammar:
         )
         kind_of = {events: kind for kind, events in enumerate(dict.fromkeys(self.token_events))}
         self.kinds = np.array([kind_of[events] for events in self.token_events], dtype=np.int64)
-        lifted = [] if base is None else [base.next_state]
+        lifted: list[np.ndarray] = [] if base is None else [base.next_state]
         known = 0 if base is None else base.num_automata
         kinds = list(kind_of)
         for offset, automaton in zip(offsets[known:], grammar.automata[known:], strict=False):
             lifted.append(_lift(automaton.transitions, kinds, offset))
-        self.next_state = np.concatenate(lifted)
+        self.next_state: np.ndarray = np.concatenate(lifted)
         distances = grammar.distance_to_end()
         self.tokens_to_end = np.concatenate(distances)
         self.counting = [which for which, distance in enumerate(distances) if distance.any()]

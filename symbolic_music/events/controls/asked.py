@@ -61,7 +61,11 @@ class Key:
         if name.endswith("m") and not mode:
             name, minor = name[:-1], True
         letter, accidentals = name[:1].upper(), name[1:]
-        if letter not in _FIFTHS_OF_LETTER or accidentals.strip("#b") or mode not in ("", "major", "maj", "minor", "min", "m"):
+        if (
+            letter not in _FIFTHS_OF_LETTER
+            or accidentals.strip("#b")
+            or mode not in ("", "major", "maj", "minor", "min", "m")
+        ):
             raise ControlError(f"the key is {text!r}; expected such as G, F#m or D minor")
         fifths = _FIFTHS_OF_LETTER[letter] + 7 * (accidentals.count("#") - accidentals.count("b")) - 3 * minor
         if not -7 <= fifths <= 7:

@@ -132,7 +132,9 @@ def _by_step(dialect: Dialect, plan: _Plan, asked: Controls) -> Automaton:
                 _add_turns(builder, dialect, asked, here, drums(bar), place(bar, 0, _FREE))
                 builder.add(here, dialect.bar, place(following, 0, _FREE))
         _add_turns(builder, dialect, asked, drums(bar), drums(bar), place(bar, 0, _FREE))
-        builder.add(drums(bar), dialect.bar, drums(following) if dialect.kind == "track_text" else place(following, 0, _FREE))
+        builder.add(
+            drums(bar), dialect.bar, drums(following) if dialect.kind == "track_text" else place(following, 0, _FREE)
+        )
         if dialect.kind == "track_text":
             for here in [drums(bar), *(place(bar, s, w) for s in range(last + 1) for w in _behind(chords, s))]:
                 builder.add(here, dialect.columns("Track"), start)

@@ -80,7 +80,10 @@ def _ending(asked: Controls) -> None:
         last = asked.chords[(asked.bars - 1) % len(asked.chords)]
         if not any(chord == NO_CHORD or tonic in chord_pitch_classes(chord) for chord in last):
             raise _clash(
-                asked, "ending", "chords", f"the tonic of {asked.key} belongs to no chord of the last bar, {' '.join(last)}"
+                asked,
+                "ending",
+                "chords",
+                f"the tonic of {asked.key} belongs to no chord of the last bar, {' '.join(last)}",
             )
     low, high = asked.range_of.get(EVERY, (0, 127))
     if asked.instruments is None and not any(pitch % 12 == tonic for pitch in range(low, high + 1)):

@@ -1,4 +1,4 @@
-"""All that is asked for as automata beside a codec's own, once it is known that no two things contradict each other."""
+"""All that is asked for as automata beside a codec's own, once it is known that nothing contradicts itself."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -111,9 +111,7 @@ class Dialect:
     def programs(self) -> dict[int, int]:
         """Columns of the events that name an instrument; drums are -1."""
         name = {"remi": "Program", "abc_notes": "New", "track_text": "Instrument"}[self.kind]
-        return {
-            DRUMS if value == DRUMS_VALUE else int(value): column for value, column in self._by_type[name].items()
-        }
+        return {DRUMS if value == DRUMS_VALUE else int(value): column for value, column in self._by_type[name].items()}
 
     @cached_property
     def drums(self) -> np.ndarray:

@@ -180,7 +180,9 @@ def _add_edges(builder: AutomatonBuilder, dialect: Dialect, asked: Controls, her
             builder.add(here, column_of_drums, drums)
             builder.add(here, others, waiting)
         return
-    builder.add(here, dialect.bar, "not the last bar, no voice closes yet" if asked.bars is None else "drums, not closing")
+    builder.add(
+        here, dialect.bar, "not the last bar, no voice closes yet" if asked.bars is None else "drums, not closing"
+    )
     builder.add(here, others, fresh)
     builder.add(here, column_of_drums, drums)
     programs = asked.instruments or [0] * (dialect.max_voices or 1)

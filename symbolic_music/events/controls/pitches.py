@@ -40,7 +40,9 @@ def fill_automata(dialect: Dialect, asked: Controls, programs: Sequence[int]) ->
     """
     others = [name for name in asked.asked if name not in ("key", "ranges")]
     if others:
-        raise ControlError(f"bars that are filled in can be asked for key and range alone, not for {', '.join(others)}")
+        raise ControlError(
+            f"bars that are filled in can be asked for key and range alone, not for {', '.join(others)}"
+        )
     tables: list[tuple[str, Mapping[int, np.ndarray | None]]] = []
     if asked.key is not None:
         tables.append(("key", _allowed_by_key(dialect, asked.key)))

@@ -4,7 +4,7 @@ The vocabulary is small and closed. What is understood is told by the words that
 not understood, but for those that carry nothing (`_SILENT`). No model is asked.
 
 - dances and forms give a meter: waltz, minuet (3/4), march, polka, reel (2/4, 2/4, 4/4), jig (6/8) …;
-- tempo words give the ranges of a metronome: slow, fast, adagio, andante, allegro …; "at 96 bpm", "between 80 and 100 bpm";
+- tempo words give the ranges of a metronome: slow, fast, adagio, andante, allegro …; "at 96 bpm", "80 to 100 bpm";
 - "in D minor", "in F# major", "in G"; "in 3/4"; "16 bars"; "for violin and cello", "with drums at least";
 - "sparse", "dense": few or many notes in a bar; "with 4 to 8 notes per bar";
 - "chords C | Am | F G7 | C", to the end of the sentence or a comma;
@@ -124,12 +124,59 @@ INSTRUMENT_WORDS: dict[str, int] = {
     "drum kit": DRUMS,
     **{name.lower(): program for program, name in enumerate(PROGRAM_NAMES)},
 }
-_NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
+_NUMBER_WORDS = tuple(
+    [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+    ]
 )
 _SILENT = frozenset(
-    "a an the of for in with and at on to by please write compose make me give play piece song tune music some that is "
-    "it be something".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "for",
+        "in",
+        "with",
+        "and",
+        "at",
+        "on",
+        "to",
+        "by",
+        "please",
+        "write",
+        "compose",
+        "make",
+        "me",
+        "give",
+        "play",
+        "piece",
+        "song",
+        "tune",
+        "music",
+        "some",
+        "that",
+        "is",
+        "it",
+        "be",
+        "something",
+    ]
 )
 _NUMBER = r"(\d+|" + "|".join(_NUMBER_WORDS) + r")"
 

@@ -94,9 +94,7 @@ def fitting(grammar: TokenGrammar, rows: np.ndarray, ids: np.ndarray, remaining:
     return fits
 
 
-def _most_needed(
-    grammar: TokenGrammar, completion: Completion, rows: np.ndarray, remaining: int | None
-) -> int | None:
+def _most_needed(grammar: TokenGrammar, completion: Completion, rows: np.ndarray, remaining: int | None) -> int | None:
     """How much a piece may need behind its next token: what is left, and when that is hardly enough, less than now."""
     if remaining is None:
         return None

@@ -93,8 +93,7 @@ def test_any_wish_that_can_be_met_is_met(name, asked, seed, tmp_path_factory):
     try:
         asked = settle(processor.codec, asked)
         grammar = processor.control(asked)
-    except ControlError as error:
-        assert "\n" not in str(error)
+    except ControlError:
         assume(False)
     needed = grammar.completion.needed(grammar.completion.initial)
     _, score = random_piece(processor, grammar, asked.bars, needed + 150, seed)
