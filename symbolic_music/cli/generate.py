@@ -44,6 +44,9 @@ def add_generate(commands: Any) -> None:
         "--prompt-bars", type=int, default=4, metavar="N", help="bars of the prompt to keep (default 4)"
     )
     add_controls(parser)
+    parser.add_argument(
+        "--best-of", type=int, default=1, metavar="N", help="of N pieces each, the likeliest per note (default 1: off)"
+    )
     parser.add_argument("--title", default="", help="words before the piece (models that came from text)")
     _add_sampling(parser)
     parser.set_defaults(run=run_generate)
@@ -87,6 +90,8 @@ def run_generate(options: argparse.Namespace) -> None:
     if options.prompt and options.prompt_bars < 1:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected 1 or more")
     _check_samples(options)
+    if options.best_of < 1:
+        raise UserError(f"--best-of is {options.best_of}; expected 1 or more")
     check_model_name(name)
 
     from tqdm import tqdm
@@ -111,6 +116,7 @@ def run_generate(options: argparse.Namespace) -> None:
                 progress.update,
                 words=options.title,
                 controls=controls,
+                best_of=options.best_of,
             )
         except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
             raise UserError(str(error)) from error

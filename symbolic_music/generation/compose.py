@@ -11,6 +11,7 @@ from symbolic_music.events.controls.asked import ControlError, Controls
 from symbolic_music.events.controls.compiled import settle
 from symbolic_music.events.voices.track_text import HeaderFields
 from symbolic_music.generation.engine.draw import Draw
+from symbolic_music.generation.likelihood import log_likelihoods
 from symbolic_music.generation.writing.header import asked_header
 from symbolic_music.generation.writing.limits import GrammarError
 from symbolic_music.generation.writing.request import Request, until_end
@@ -134,6 +135,7 @@ def compose(
     first: int = 0,
     on_bar: Callable[[BarsWritten], Any] | None = None,
     controls: Controls | None = None,
+    best_of: int = 1,
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -150,6 +152,7 @@ def compose(
         first: number of the first piece: pieces 4 to 7 are the last four of pieces 0 to 7.
         on_bar: called each time that another bar of a piece is finished, with all that are.
         controls: what every piece shall be; `options.num_bars` is one of them.
+        best_of: of so many pieces each, the one is taken that costs the model the fewest bits per note.
 
     Raises:
         GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
@@ -185,10 +188,31 @@ def compose(
         num_bars,
         header,
     )
-    numbers = range(first, first + num_samples)
+    if best_of < 1 or (best_of > 1 and on_bar is not None):
+        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where bars are heard as they are written")
+    numbers = range(first * best_of, (first + num_samples) * best_of)
     on_token = None if on_bar is None else _bar_teller(processor, numbers, on_bar)
-    written = write_sequences(model, request, options.seed, numbers, options.batch_size, on_batch, on_token)
+    told = on_batch if best_of == 1 else None
+    written = write_sequences(model, request, options.seed, numbers, options.batch_size, told, on_token)
+    if best_of > 1:
+        written = _likeliest(model, processor, written, len(prompt_ids), best_of)
+        if on_batch is not None:
+            on_batch(len(written))
     return [composition_of(processor, ids, len(prompt_ids)) for ids in written]
+
+
+def _likeliest(
+    model: "PreTrainedModel | LightModel",
+    processor: "MusicProcessor | EventTokenizer",
+    written: list[list[int]],
+    num_given: int,
+    best_of: int,
+) -> list[list[int]]:
+    """Of each so many sequences the one with the fewest bits per note, by the model alone."""
+    said = log_likelihoods(model, written, num_given)
+    costs = [-nats / max(processor.count_events(ids)["notes"], 1) for nats, ids in zip(said, written, strict=True)]
+    groups = range(0, len(written), best_of)
+    return [written[min(range(begin, begin + best_of), key=costs.__getitem__)] for begin in groups]
 
 
 def _asked_grammar(

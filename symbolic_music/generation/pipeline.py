@@ -41,7 +41,7 @@ class SymbolicMusicGenerationPipeline(Pipeline):
         return super().__call__({"prompt": prompt}, **kwargs)
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict, dict, dict]:
-        unknown = set(kwargs) - OPTION_NAMES - {"num_samples", "prompt_bars", "controls", "ask"}
+        unknown = set(kwargs) - OPTION_NAMES - {"num_samples", "prompt_bars", "controls", "ask", "best_of"}
         if kwargs.get("ask") is not None:
             if kwargs.get("controls") is not None:
                 raise TypeError("controls and ask both say what the pieces shall be; give one")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 
 from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.completion import Completion
@@ -97,20 +96,19 @@ def _intersection(base: EventGrammar, automata: list[Automaton]) -> EventGrammar
 
 
 def _clash(dialect: Dialect, base: EventGrammar, asked: Controls) -> str:
-    """Which of the things that are asked for cannot be had together."""
-    names = asked.asked
-    for count in (1, 2, 3):
-        for chosen in combinations(names, count):
-            some = _only(asked, chosen)
-            try:
-                automata = control_automata(dialect, some)
-            except (ControlError, AssertionError):  # what one needs of another is not asked for here
-                continue
-            grammar = _intersection(base, automata)
-            completion = Completion(grammar, dialect.completing(automata))
-            if completion.needed(completion.initial) is None:
-                return f"no piece can have {' and '.join(name_of(asked, name) for name in chosen)}"
-    return f"no piece was found that has all of {', '.join(name_of(asked, name) for name in names)}"
+    """Which of the things that are asked for cannot be had together: one after the other is left out if it may be."""
+    left = asked.asked
+    for name in asked.asked:
+        others = tuple(other for other in left if other != name)
+        if others and not _can_be_had(dialect, base, _only(asked, others)):
+            left = list(others)
+    return f"no piece can have {' and '.join(name_of(asked, name) for name in left)}"
+
+
+def _can_be_had(dialect: Dialect, base: EventGrammar, asked: Controls) -> bool:
+    automata = control_automata(dialect, asked)
+    completion = Completion(_intersection(base, automata), dialect.completing(automata))
+    return completion.needed(completion.initial) is not None
 
 
 def _only(asked: Controls, names: tuple[str, ...]) -> Controls:

@@ -1,9 +1,9 @@
 """What instruments can play, as sounding pitches.
 
-The ranges are those that players are asked for in ordinary parts, as manuals of orchestration give them (Samuel Adler,
-"The Study of Orchestration", third edition, 2002; Alfred Blatter, "Instrumentation and Orchestration", second edition,
-1997), at sounding pitch and rounded inwards where manuals differ; soloists go beyond them. Keyboards without a standard
-compass, synthesizers and effects are not listed: nothing is asked of them.
+The ranges are those that players are asked for in ordinary parts, as manuals of orchestration give them (Adler, "The
+Study of Orchestration", third edition, 2002; Blatter, "Instrumentation and Orchestration", second edition, 1997), at
+sounding pitch and rounded inwards where manuals differ; soloists go beyond them. Keyboards without a standard compass,
+synthesizers and effects are not listed: nothing is asked of them.
 """
 
 PLAYABLE: dict[int, tuple[int, int]] = {

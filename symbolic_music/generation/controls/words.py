@@ -20,6 +20,11 @@ from symbolic_music.events.controls.asked import ControlError, Controls, Key
 from symbolic_music.generation.controls.written import parse_chords, playable_ranges
 from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 # Quarter notes per minute. Italian terms after the scale of Maelzel's metronome as Wittner prints it on its own.
 TEMPO_WORDS: dict[str, tuple[float, float]] = {
     "very slow": (40, 60),
@@ -124,59 +129,14 @@ INSTRUMENT_WORDS: dict[str, int] = {
     "drum kit": DRUMS,
     **{name.lower(): program for program, name in enumerate(PROGRAM_NAMES)},
 }
-_NUMBER_WORDS = tuple(
-    [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-    ]
+_NUMBER_WORDS = _words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 )
 _SILENT = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "for",
-        "in",
-        "with",
-        "and",
-        "at",
-        "on",
-        "to",
-        "by",
-        "please",
-        "write",
-        "compose",
-        "make",
-        "me",
-        "give",
-        "play",
-        "piece",
-        "song",
-        "tune",
-        "music",
-        "some",
-        "that",
-        "is",
-        "it",
-        "be",
-        "something",
-    ]
+    _words(
+        "a an the of for in with and at on to by please write compose make me give play piece song tune music some "
+        "that is it be something"
+    )
 )
 _NUMBER = r"(\d+|" + "|".join(_NUMBER_WORDS) + r")"
 
