@@ -18,7 +18,7 @@ import numpy as np
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, EventGrammar
 
 # So many states are looked at before an end is taken not to exist: of a whole piece, and of one that has begun.
-_MOST_STATES, _MOST_STATES_LATER = 8_000, 2_000
+_MOST_STATES, _MOST_STATES_LATER = 8_000, 600
 _FAR = 1 << 24
 # An automaton whose way to the end no event makes longer, such as one that counts bars, shows the direction; what
 # others need is needed again and again.

@@ -59,7 +59,12 @@ class Asked:
 def combinations(count: int, seed: int = 0) -> list[Controls]:
     """Random combinations of three to six things, at random values that go together."""
     drawn = random.Random(seed)
-    keys = {"C": "C | Am | F G7 | C", "G": "G | Em | C D7 | G", "Dm": "Dm | Gm | Bb A7 | Dm", "Am": "Am | Dm | E7 | Am"}
+    keys = {
+        "C": "C | Am | F G7 | C",
+        "G": "G | Em | C D7 | G",
+        "Dm": "Dm | Gm | Bb A7 | Dm",
+        "Am": "Am | Dm | E7 | Am",
+    }
     found = []
     while len(found) < count:
         key = drawn.choice(list(keys))
