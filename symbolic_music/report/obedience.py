@@ -1,4 +1,4 @@
-"""What asking costs: pieces that were asked to be something, judged by their MIDI files, beside pieces that were not."""
+"""What asking costs: pieces that were asked to be something, judged by their MIDI files, beside free ones."""
 
 import math
 import random
@@ -65,7 +65,7 @@ def combinations(count: int, seed: int = 0) -> list[Controls]:
         "Dm": "Dm | Gm | Bb A7 | Dm",
         "Am": "Am | Dm | E7 | Am",
     }
-    found = []
+    found: list[Controls] = []
     while len(found) < count:
         key = drawn.choice(list(keys))
         values: dict[str, Any] = {

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_control_cost.py --model model_cards/abc-transformer-folk
 
-Both sides write as many pieces of eight bars. Building the automata, once for all pieces, is told apart; each round finds
-the ends that its own pieces need, as a call of `compose` does.
+Both sides write as many pieces of eight bars. Building the automata, once for all pieces, is told apart; each round
+finds the ends that its own pieces need, as a call of `compose` does.
 """
 
 import argparse
