@@ -20,6 +20,7 @@ LAYERS = {
     "metrics": 4,
     "export": 5,
     "hub": 5,
+    "serving": 6,
     "training": 6,
     "scaling": 6,
     "report": 7,

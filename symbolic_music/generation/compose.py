@@ -130,6 +130,7 @@ def compose(
     words: str = "",
     first: int = 0,
     on_bar: Callable[[BarsWritten], Any] | None = None,
+    on_token: Callable[[int, list[int]], Any] | None = None,
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -145,6 +146,7 @@ def compose(
         words: a title, or what else stands before a piece; for a model that came from text.
         first: number of the first piece: pieces 4 to 7 are the last four of pieces 0 to 7.
         on_bar: called each time that another bar of a piece is finished, with all that are.
+        on_token: called with a piece's number and its ids after each token; what it raises ends the writing.
 
     Raises:
         GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
@@ -179,21 +181,27 @@ def compose(
         header,
     )
     numbers = range(first, first + num_samples)
-    on_token = None if on_bar is None else _bar_teller(processor, numbers, on_bar)
+    if on_bar is not None:
+        on_token = _bar_teller(processor, numbers, on_bar, on_token)
     written = write_sequences(model, request, options.seed, numbers, options.batch_size, on_batch, on_token)
     return [composition_of(processor, ids, len(prompt_ids)) for ids in written]
 
 
 def _bar_teller(
-    processor: "MusicProcessor | EventTokenizer", numbers: range, on_bar: Callable[[BarsWritten], Any]
+    processor: "MusicProcessor | EventTokenizer",
+    numbers: range,
+    on_bar: Callable[[BarsWritten], Any],
+    on_token: Callable[[int, list[int]], Any] | None,
 ) -> Callable[[int, list[int]], None]:
-    """What hears every token and tells every bar."""
+    """What hears every token, tells every bar, and hands the token on."""
     watches = {number: BarWatch(processor, number) for number in numbers}
 
     def hear(number: int, ids: list[int]) -> None:
         found = watches[number].look(ids)
         if found is not None:
             on_bar(found)
+        if on_token is not None:
+            on_token(number, ids)
 
     return hear
 

@@ -96,6 +96,7 @@ def infill(
     num_samples: int = 1,
     options: SamplingOptions | None = None,
     on_batch: Callable[[int], Any] | None = None,
+    on_token: Callable[[int, list[int]], Any] | None = None,
 ) -> list[Composition]:
     """Write bars anew.
 
@@ -111,6 +112,7 @@ def infill(
         num_samples: how many ways to fill them.
         options: how to sample; `num_bars` says nothing here.
         on_batch: called with how many samples are done since the last call, for progress bars.
+        on_token: called with a sample's number and its ids after each token; what it raises ends the writing.
 
     Returns:
         The whole Score each time, with the ids, notes and bars of what was filled in.
@@ -122,7 +124,7 @@ def infill(
     options = (options or SamplingOptions()).for_model(model)
     request = _request(model, processor, score, bars, tracks, options)
     asked, numbers = _what_to_write(model, processor, request.masked, options), range(num_samples)
-    written = write_sequences(model, asked, options.seed, numbers, options.batch_size, on_batch)
+    written = write_sequences(model, asked, options.seed, numbers, options.batch_size, on_batch, on_token)
     return [_filled(processor, request, ids[asked.start :]) for ids in written]
 
 
