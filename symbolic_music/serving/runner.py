@@ -99,11 +99,7 @@ class ModelRunner:
             if job.is_cancelled:
                 job.tell(Event("cancelled"))
                 continue
-            try:
-                last = self._carry_out(job)
-            except (EOFError, OSError):
-                last = Event("failed", {"error": "the model's process died; it is started again"})
-            job.tell(last)
+            job.tell(self._carry_out(job))
 
     def _start_again(self) -> bool:
         self.restarts += 1
@@ -117,7 +113,14 @@ class ModelRunner:
     def _carry_out(self, job: Job) -> Event:
         """Send a job to the process and tell what comes; returns the last event."""
         self._number += 1
-        self._connection.send(replace(job.order, number=self._number))
+        try:
+            self._connection.send(replace(job.order, number=self._number))
+            return self._listen(job)
+        except (EOFError, OSError):
+            self._kill()  # it may be dying still
+            return Event("failed", {"error": "the model's process died; it is started again"})
+
+    def _listen(self, job: Job) -> Event:
         deadline, told = time.monotonic() + self._limits.job_seconds, False
         while True:
             if self._connection.poll(_LOOK_SECONDS):

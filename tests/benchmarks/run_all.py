@@ -35,6 +35,7 @@ BENCHMARKS = {
     "bench_lora": [],
     "bench_metrics": [],
     "bench_memorisation": ["--dataset", TUNES],
+    "bench_serving": ["--model", MODEL],
 }
 
 
