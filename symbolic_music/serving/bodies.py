@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message
@@ -131,7 +132,7 @@ async def _form(request: Request, data: bytes, limits: ServerLimits) -> tuple[di
                 file = _checked(entry.filename or "", await entry.read(), limits)
             elif entry is not None:
                 raise BodyError(400, "file is a field; expected an uploaded file")
-    except (MultiPartException, KeyError, AssertionError) as error:
+    except (HTTPException, MultiPartException, KeyError) as error:
         raise BodyError(400, "the form cannot be read") from error
     return _object(wishes, "wishes"), file
 

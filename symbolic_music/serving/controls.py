@@ -239,4 +239,4 @@ def _values(codec: TrackTextCodec, kind: str) -> tuple[str, ...]:
 
 def _instruments(codec: TrackTextCodec) -> tuple[str, ...]:
     numbers = _values(codec, "Instrument")
-    return tuple(program_name(DRUMS if number == "Drums" else int(number)) for number in numbers)
+    return tuple(program_name(int(number) if number.isdecimal() else DRUMS) for number in numbers)

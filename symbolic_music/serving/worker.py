@@ -79,7 +79,11 @@ def _begin(name: str | None, limits: ServerLimits) -> tuple[Any, Any]:
 
     model, processor = open_model(name)
     description = describe(PurePosixPath(name).name, model, processor)
-    return _Writer(model, processor, limits), description
+    writer = _Writer(model, processor, limits)
+    if "compose" in description.controls:  # the first piece is waited for by nobody
+        wishes = description.read("compose", {"num_bars": 1})
+        writer.serve(Order(0, "compose", wishes), lambda event: None, lambda: False)
+    return writer, description
 
 
 def _served(writer: Any, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> Event:
