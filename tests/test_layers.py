@@ -24,6 +24,7 @@ LAYERS = {
     "training": 6,
     "scaling": 6,
     "report": 7,
+    "studio": 7,
     "cli": 8,
     "__main__": 9,
     "__init__": 9,

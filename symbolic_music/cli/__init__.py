@@ -50,4 +50,5 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_export(commands)
     hub.add_publish(commands)
     serve.add_serve(commands)
+    serve.add_studio(commands)
     return parser

@@ -66,3 +66,17 @@ def run_server(options: argparse.Namespace, page: Any) -> None:
 
 def _announce(address: str) -> None:
     print(f"{address} (Ctrl-C ends it)", flush=True)
+
+
+def add_studio(commands: Any) -> None:
+    """The command and its flags."""
+    parser = commands.add_parser("studio", help="a page to compose, continue and write bars anew in, with its server")
+    add_server_flags(parser)
+    parser.set_defaults(run=run_studio)
+
+
+def run_studio(options: argparse.Namespace) -> None:
+    """`symbolic-music studio`."""
+    from symbolic_music.studio import PAGE
+
+    run_server(options, PAGE)
