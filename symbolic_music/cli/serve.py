@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from symbolic_music.cli.shared import (
@@ -72,6 +73,12 @@ def add_studio(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("studio", help="a page to compose, continue and write bars anew in, with its server")
     add_server_flags(parser)
+    parser.add_argument(
+        "--static",
+        type=Path,
+        metavar="FOLDER",
+        help="write the page with models into a folder that needs no server of ours (REMI; takes npm)",
+    )
     parser.set_defaults(run=run_studio)
 
 
@@ -79,4 +86,24 @@ def run_studio(options: argparse.Namespace) -> None:
     """`symbolic-music studio`."""
     from symbolic_music.studio import PAGE
 
-    run_server(options, PAGE)
+    if options.static is None:
+        run_server(options, PAGE)
+    else:
+        _write_site(options)
+
+
+def _write_site(options: argparse.Namespace) -> None:
+    from symbolic_music.generation.names import LoadError
+    from symbolic_music.studio.site import SiteError, build_site
+
+    names = options.model or [shipped_model("remi-transformer-folk")]
+    for name in names:
+        check_model_name(name)
+    try:
+        build_site(options.static, names, print)
+    except (LoadError, SiteError) as error:
+        raise UserError(str(error)) from error
+    size = sum(path.stat().st_size for path in options.static.rglob("*") if path.is_file())
+    print(
+        f"written to {options.static}: {size / 2**20:.1f} MiB; see it with: python -m http.server -d {options.static}"
+    )

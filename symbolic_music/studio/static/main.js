@@ -321,8 +321,7 @@ function listen() {
 }
 
 async function findModels() {
-  const server = await ServerModels.find();
-  if (server) return server;
+  if (document.body.dataset.models === "server") return ServerModels.find();
   const { LocalModels } = await import("./local/models.js");
   return LocalModels.find((text) => tell(text));
 }
@@ -331,7 +330,6 @@ const begin = guarded(async () => {
   listen();
   showPiece();
   state.source = await findModels();
-  if (!state.source) throw new Error("There are no models here.");
   const formats = state.source.canConvert ? Object.keys(FORMATS) : ["mid"];
   $("format").replaceChildren(...formats.map((format) => new Option(FORMATS[format], format)));
   $("engrave").hidden = !state.source.canConvert;

@@ -17,15 +17,9 @@ async function said(answer) {
 }
 
 export class ServerModels {
-  /** The server that this page came from, or null where there is none. */
+  /** The server that this page came from. */
   static async find() {
-    try {
-      const answer = await fetch("models", { headers: { accept: "application/json" } });
-      if (!answer.ok || !answer.headers.get("content-type")?.startsWith("application/json")) return null;
-      return new ServerModels((await answer.json()).models);
-    } catch {
-      return null;
-    }
+    return new ServerModels((await said(await fetch("models"))).models);
   }
 
   constructor(models) {
