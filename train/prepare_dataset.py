@@ -20,10 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from symbolic_music._command import shown_command
 from symbolic_music._extras import MissingExtraError, require
+from symbolic_music.data.cluster.options import engine_options
 from symbolic_music.data.preparation.assemble import SKIPPED_FILE
 from symbolic_music.data.preparation.duplicates import DEFAULT_THRESHOLD
 from symbolic_music.data.preparation.pieces import PieceSettings
@@ -211,17 +210,6 @@ def prepare(arguments: argparse.Namespace, units: list[WorkUnit], settings: Prep
     options = engine_options(arguments.engine_option)
     engine = Engine(EngineName(arguments.engine), f"{output}.logs", arguments.num_workers, options)
     return prepare_on(engine, units, output, settings, arguments.tasks, overwrite=overwrite, command=command)
-
-
-def engine_options(texts: list[str]) -> dict[str, Any]:
-    """KEY=VALUE each, with values as YAML reads them, but for those with a colon: 10:00:00 is no number."""
-    options: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise CorpusError(f"--engine-option is {text!r}; expected KEY=VALUE")
-        options[key] = value if ":" in value else yaml.safe_load(value)
-    return options
 
 
 def main() -> None:

@@ -3,10 +3,11 @@
     python train/train_infill.py --dataset DIR --output runs/infill --max_minutes 30
     python train/train_infill.py --style causal --dataset DIR --output runs/infill-causal --max_minutes 30
     python train/train_infill.py --model runs/infill --dataset DIR --output runs/infill-mine
-    python train/train_infill.py --model runs/infill-left --style causal --rank 0 --dataset DIR --output runs/infill
+    python train/train_infill.py --start_from model_cards/gpt2-music-base --style causal --dataset DIR --output OUT
     accelerate launch train/train_infill.py --base_model facebook/bart-base --dataset DIR --output runs/infill-bart
 
-`--rank 0` trains all weights of `--model`: one that read from left to right learns to fill sooner than a new one.
+`--start_from` names a model of track text without masks, such as gpt2-music-base. The new model begins with what that
+one learned: as a causal model or, of a GPT-2, as a BART. `--rank 0` trains all weights of `--model`.
 
 `--style seq2seq` is a BART, which reads the masked window in its encoder; `causal` reads window and fill in one
 sequence; `left-to-right` masks nothing and is only there to be compared on the same bars. `--preset lines` cuts

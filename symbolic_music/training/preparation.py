@@ -17,6 +17,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     GenerationConfig,
+    GPT2LMHeadModel,
     MBartConfig,
     MBartForConditionalGeneration,
     PreTrainedModel,
@@ -31,6 +32,7 @@ from symbolic_music.tokenization.text import add_music_tokens
 from symbolic_music.training.arguments import ModelArguments, MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import find_checkpoints
 from symbolic_music.training.vocabulary import grow_vocabulary
+from symbolic_music.training.warm_start import bart_from, causal_from
 
 logger = logging.get_logger(__name__)
 
@@ -130,10 +132,20 @@ def _trained_model(name: str, processor: MusicProcessor, context_length: int) ->
     vocabulary = load_processor(name).tokenizer.get_vocab()
     if vocabulary != processor.tokenizer.get_vocab():
         raise TrainingError(f"--start_from {name}: expected a model of this tokenizer; its ids mean other events")
+    model = _load_causal(name)
+    _hold_context(model, name, context_length)
+    return model
+
+
+def _load_causal(name: str) -> PreTrainedModel:
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+        return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
     except (OSError, ValueError, RuntimeError) as error:
         raise TrainingError(f"--start_from {name}: no model could be loaded ({_one_line(error)})") from error
+
+
+def _hold_context(model: PreTrainedModel, name: str, context_length: int) -> None:
+    """Let a model hold so many tokens, or refuse one that cannot."""
     config = model.config
     if config.max_position_embeddings < context_length:
         # An LSTM and rotary positions have no table that ends.
@@ -141,7 +153,6 @@ def _trained_model(name: str, processor: MusicProcessor, context_length: int) ->
             held = f"it holds {config.max_position_embeddings:,} tokens"
             raise TrainingError(f"--start_from {name}: {held}; expected {context_length:,} or more")
         config.max_position_embeddings = context_length
-    return model
 
 
 def build_infill_model(
@@ -166,10 +177,10 @@ def build_infill_model(
         encoder_layers: of a BART's encoder; as many as its decoder's when None.
 
     Raises:
-        TrainingError: when the sizes contradict each other.
+        TrainingError: when the sizes contradict each other, or `--start_from` names no model that reads track text.
     """
     if arguments.start_from is not None:
-        raise TrainingError("--start_from is of a model without masks: name one that fills by --model")
+        return _filler_from(arguments.start_from, processor, context_length, encoder_decoder, encoder_layers)
     if not encoder_decoder:
         return build_model(arguments, processor, context_length)
     if arguments.position_encoding is not None or arguments.embedding_size is not None:
@@ -200,6 +211,26 @@ def build_infill_model(
         if name.endswith(("out_proj.weight", "fc2.weight")):
             nn.init.zeros_(weight)
     return model
+
+
+def _filler_from(
+    name: str, processor: MusicProcessor, context_length: int, encoder_decoder: bool, encoder_layers: int | None
+) -> PreTrainedModel:
+    """A model that is to fill masked bars, with the weights of one that reads track text."""
+    read = load_processor(name)
+    if not isinstance(read.codec, TrackTextCodec):
+        raise TrainingError(f"--start_from {name}: it reads {read.codec.codec_type}; expected a model of track text")
+    if read.codec.settings.max_masks:
+        raise TrainingError(f"--start_from {name}: it fills masked bars already; name it by --model")
+    reader = _load_causal(name)
+    _hold_context(reader, name, context_length)
+    if not encoder_decoder:
+        return causal_from(reader, read, processor)
+    if not isinstance(reader, GPT2LMHeadModel):
+        raise TrainingError(
+            f"--start_from {name}: it is a {type(reader).__name__}; expected a GPT2LMHeadModel for a BART"
+        )
+    return bart_from(reader, read, processor, _special_ids(processor), encoder_layers)
 
 
 @torch.no_grad()

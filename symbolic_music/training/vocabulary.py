@@ -45,7 +45,7 @@ def grow_vocabulary(model: PreTrainedModel, processor: MusicProcessor, seed: int
     codec, tokenizer = processor.codec, processor.tokenizer
     assert isinstance(codec, TrackTextCodec)
     music = sorted(processor.encode_events([*SPECIAL_TOKENS.values(), *codec.events], False, False))
-    rows = len(_tables(model)[0])
+    rows = len(embedding_tables(model)[0])
     if rows < music[0]:
         raise TrainingError(
             f"the model has {rows:,} rows and its tokenizer {music[0]:,} words: they do not belong together"
@@ -56,7 +56,7 @@ def grow_vocabulary(model: PreTrainedModel, processor: MusicProcessor, seed: int
     words = [encode_words(processor, text) for text in described.values()]
     ids = processor.encode_events(list(described), False, False)
     generator = torch.Generator().manual_seed(seed)
-    for table in _tables(model):
+    for table in embedding_tables(model):
         old = table[: music[0]].float().cpu()
         means = torch.stack([old[pieces].mean(dim=0) for pieces in words])
         noise = torch.randn(means.shape, generator=generator) * _NOISE * old.std(dim=0)
@@ -68,7 +68,7 @@ def grow_vocabulary(model: PreTrainedModel, processor: MusicProcessor, seed: int
     return music
 
 
-def _tables(model: PreTrainedModel) -> list[torch.Tensor]:
+def embedding_tables(model: PreTrainedModel) -> list[torch.Tensor]:
     """The embeddings, and the head where it is not tied to them."""
     embeddings: Any = model.get_input_embeddings()
     head: Any = model.get_output_embeddings()

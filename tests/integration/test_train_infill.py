@@ -184,7 +184,7 @@ def test_mistakes_of_infill_are_one_line(folder, tmp_path, flags, complaint):
         (["--dataset", "DATASET", "--num_attention_heads", "5"], "--hidden_size 192 is no multiple of 5 heads"),
         (["--dataset", "DATASET", "--max_masks", "0"], "--max_masks is 0; expected 1 or more"),
         (["--dataset", "DATASET", "--max_test_pieces", "0"], "--max_test_pieces is 0; expected 1 or more"),
-        (["--dataset", "DATASET", "--start_from", "MODEL"], "--start_from is of a model without masks"),
+        (["--dataset", "DATASET", "--start_from", "MODEL"], "it fills masked bars already; name it by --model"),
         (["--dataset", "DATASET", "--style", "causal", "--encoder_layers", "2"], "--encoder_layers is of a BART"),
     ],
 )
