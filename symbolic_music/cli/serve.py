@@ -14,6 +14,8 @@ from symbolic_music.cli.shared import (
 )
 
 DEFAULT_PORT = 7860
+PAGE_MODEL = "remi-transformer-folk"
+"""What a page without a server has: small, so that it is there soon."""
 
 
 def add_serve(commands: Any) -> None:
@@ -89,21 +91,20 @@ def run_studio(options: argparse.Namespace) -> None:
     if options.static is None:
         run_server(options, PAGE)
     else:
-        _write_site(options)
+        write_site(options.static, options.model)
 
 
-def _write_site(options: argparse.Namespace) -> None:
+def write_site(folder: Path, models: list[str] | None) -> None:
+    """The studio's page with models in a folder; the shipped one where none is named."""
     from symbolic_music.generation.names import LoadError
     from symbolic_music.studio.site import SiteError, build_site
 
-    names = options.model or [shipped_model("remi-transformer-folk")]
+    names = models or [shipped_model(PAGE_MODEL)]
     for name in names:
         check_model_name(name)
     try:
-        build_site(options.static, names, print)
+        build_site(folder, names, print)
     except (LoadError, SiteError) as error:
         raise UserError(str(error)) from error
-    size = sum(path.stat().st_size for path in options.static.rglob("*") if path.is_file())
-    print(
-        f"written to {options.static}: {size / 2**20:.1f} MiB; see it with: python -m http.server -d {options.static}"
-    )
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"written to {folder}: {size / 2**20:.1f} MiB; see it with: python -m http.server -d {folder}")

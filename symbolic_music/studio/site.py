@@ -15,6 +15,28 @@ from symbolic_music.studio import PAGE
 PACKAGES = Path(__file__).parent / "packages.json"
 """Packages of npm that the page needs, with the hash of each and the files that are taken of it."""
 
+_CARD = """---
+title: symbolic_music studio
+emoji: 🎼
+colorFrom: blue
+colorTo: green
+sdk: static
+app_file: index.html
+pinned: false
+license: apache-2.0
+tags:
+- music
+- midi
+- onnx
+---
+
+# symbolic_music studio
+
+Compose, continue and hear music in the browser: {models}, in ONNX with weights of 8 bits, stepped by
+onnxruntime-web (MIT) under a grammar that lets nothing but music through. Nothing leaves the machine of whoever looks
+at the page, and nothing is loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
+"""
+
 
 class SiteError(RuntimeError):
     """The folder cannot be made; the message is one line that says why."""
@@ -44,6 +66,7 @@ def build_site(folder: Path, names: Sequence[str], on_step: Callable[[str], None
     for name in names:
         on_step(f"exporting {name}")
         described.append(_add_model(folder / "models", name))
+    (folder / "README.md").write_text(_CARD.format(models=", ".join(entry["name"] for entry in described)))
     (folder / "models.json").write_text(json.dumps({"models": described}, indent=1) + "\n", encoding="utf-8")
 
 
@@ -61,6 +84,9 @@ def _add_model(folder: Path, name: str) -> dict:
         export_model(model, processor, folder / called, int8=True)
     except UnsupportedModelError as error:
         raise SiteError(f"{name} cannot be exported: {error}") from error
+    credits = Path(name) / "ATTRIBUTION.md"  # of the music that a model has learnt from
+    if credits.exists():
+        shutil.copy(credits, folder / called / credits.name)
     said = describe(called, model, processor).to_json()
     said["actions"].get("continue", {}).get("properties", {}).pop("prompt_bars", None)
     return said

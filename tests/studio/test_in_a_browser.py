@@ -1,14 +1,11 @@
 """The page in a real browser: opened, played with by mouse and by keyboard, on a wide screen and on a phone."""
 
 import os
-import shutil
-import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from visits import BROWSER, Visit
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 AXE = os.environ.get("SYMBOLIC_MUSIC_AXE", "")
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip extra 'test')")
@@ -37,47 +34,11 @@ def studio(model_folders):
     running.close()
 
 
-class Visit:
-    """A page that somebody looks at, and all that it complained of and asked for."""
-
-    def __init__(self, browser, port, width=1280):
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
-        self.page = self.context.new_page()
-        self.complaints, self.hosts = [], set()
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda message: self._hear(message))
-        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-        self.page.goto(f"http://127.0.0.1:{port}/")
-        self.until("document.querySelector('#status').textContent.includes('ready')")
-
-    def _hear(self, message):
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def until(self, holds, seconds=30):
-        """Wait; what Playwright has for it evaluates text, which the page's policy forbids."""
-        end = time.monotonic() + seconds
-        while not self.page.evaluate(holds):
-            assert time.monotonic() < end, f"{holds}: {self.page.inner_text('#status')}"
-            time.sleep(0.03)
-
-    def status(self):
-        return self.page.inner_text("#status")
-
-    def piece(self):
-        """The bytes of the piece that stands."""
-        import base64
-
-        return base64.b64decode(self.page.evaluate("studio.session.now.midi"))
-
-
 @pytest.fixture
 def visit(browser, studio):
     seen = Visit(browser, studio.port)
     yield seen
-    assert seen.complaints == []
-    assert {host for host in seen.hosts if host} == {f"127.0.0.1:{studio.port}"}
-    seen.context.close()
+    seen.leave(studio.port)
 
 
 @pytest.fixture
@@ -222,8 +183,7 @@ def test_a_phone_is_wide_enough(browser, studio, tune_file):
     seen.until("studio.session.now")
     write_bar_two_anew(seen)
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert seen.complaints == []
-    seen.context.close()
+    seen.leave(studio.port)
 
 
 UNNAMED = """[...document.querySelectorAll("button, input, select, canvas")]
