@@ -36,6 +36,7 @@ BENCHMARKS = {
     "bench_metrics": [],
     "bench_memorisation": ["--dataset", TUNES],
     "bench_serving": ["--model", MODEL],
+    "bench_studio": [],
 }
 
 

@@ -46,7 +46,11 @@ def entities():
 FILES = {
     "no music": ("a.mid", b"MThd" + bytes(200), "not_music|corrupt|unreadable"),
     "half a file": ("a.mid", midi_bytes(melody_score([60] * 16))[:-9], "the file is cut short"),
-    "a header that lies": ("a.mid", b"MThd\0\0\0\6\0\1\xff\xff\0\x60" + b"MTrk\xff\xff\xff\xff", "the file is cut short"),
+    "a header that lies": (
+        "a.mid",
+        b"MThd\0\0\0\6\0\1\xff\xff\0\x60" + b"MTrk\xff\xff\xff\xff",
+        "the file is cut short",
+    ),
     "ten thousand bars": ("a.mid", many_bars(), "expected at most 2,000 bars"),
     "a zip bomb": ("a.mxl", zip_bomb(), "expected at most|not_music|file_too_large"),
     "entities": ("a.musicxml", entities(), "without entity declarations"),
