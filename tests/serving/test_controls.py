@@ -60,7 +60,7 @@ def test_every_value_outside_is_refused_by_its_name(described):
 def test_unknown_wishes_and_actions_are_refused(described):
     _, description = described
     action = next(iter(description.controls))
-    with pytest.raises(WishError, match="knows no 'loudness'; expected .*num_samples"):
+    with pytest.raises(WishError, match=r"knows no 'loudness'; expected .*num_samples"):
         description.read(action, {"num_samples": 1, "loudness": 3})
     with pytest.raises(WishError, match="does not paint"):
         description.read("paint", {})
