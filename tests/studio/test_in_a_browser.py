@@ -114,6 +114,17 @@ def test_what_is_composed_is_heard_and_survives_a_reload(visit):
     assert visit.piece() == kept
 
 
+def test_the_soundfont_is_heard(visit, tune_file):
+    pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
+    page = visit.page
+    page.set_input_files("#file", tune_file)
+    visit.until("studio.session.now")
+    page.select_option("#sound", "soundfont")
+    page.click("#play")
+    visit.until("studio.player.level() > 0.01")
+    assert page.evaluate("studio.player.last") == pytest.approx(10, abs=1)  # four bars at 120, and what rings on
+
+
 @pytest.mark.parametrize("suffix", ["mid", "abc", "musicxml"])
 def test_what_is_taken_away_is_read_again(visit, tune_file, tmp_path, suffix):
     from symbolic_music.score.files import read_scores

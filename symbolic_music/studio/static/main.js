@@ -1,7 +1,7 @@
 // The page: what stands, what is asked, what may stand next. Music is written by a server's models or by this page's own.
 
 import { makeForm, readForm } from "./form.js";
-import { fromBase64, readMidi, toBase64 } from "./midi.js";
+import { clock, fromBase64, readMidi, toBase64 } from "./midi.js";
 import { Player } from "./player.js";
 import { COLOURS, Roll } from "./roll.js";
 import { ServerModels } from "./server.js";
@@ -112,29 +112,47 @@ const open = guarded(async (file) => {
 
 // --- Sound ----------------------------------------------------------------------------------------------------------
 
-const play = guarded(async (song, button, name) => {
+const play = guarded(async (song, button, midi) => {
   const again = state.playing === button;
   stop();
   if (again) return;
   state.playing = button;
   button.textContent = "Stop";
-  button.dataset.name = name;
-  await player.play(song, song === state.song ? isHeard : () => true);
+  state.seconds = clock(song);
+  if ($("sound").value === "soundfont") {
+    tell("Making sound …"); // all tracks of it: mute and solo are for the quick sound
+    const [bytes] = await state.source.convert(fromBase64(midi), "piece.mid", "mp3");
+    if (state.playing !== button) return;
+    await player.playFile(bytes);
+    tell("");
+  } else {
+    await player.play(song, song === state.song ? isHeard : () => true);
+  }
   if (song === state.song) requestAnimationFrame(follow);
 });
 
 function stop() {
   player.stop();
-  if (state.playing) state.playing.textContent = state.playing.dataset.name;
+  if (state.playing) state.playing.textContent = "Play";
   state.playing = null;
   if (state.song) roll.draw();
 }
 
 function follow() {
   if (!player.isPlaying || state.playing !== $("play")) return;
-  const part = Math.max(player.seconds, 0) / player.last;
-  roll.draw(part * state.song.end);
+  roll.draw(tickAt(Math.max(player.seconds, 0)));
   requestAnimationFrame(follow);
+}
+
+/** The tick that sounds after so many seconds, by halving. */
+function tickAt(seconds) {
+  let [low, high] = [0, state.song.end];
+  while (high - low > 1) {
+    const middle = (low + high) / 2;
+    if (state.seconds(middle) <= seconds) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 player.onEnd = stop;
@@ -247,7 +265,7 @@ function variant(piece, name) {
   const listen = document.createElement("button");
   listen.textContent = "Play";
   listen.setAttribute("aria-label", `Play ${name}`);
-  listen.addEventListener("click", () => play(canvas.song, listen, "Play"));
+  listen.addEventListener("click", () => play(canvas.song, listen, piece.midi));
   const take = document.createElement("button");
   take.textContent = "Accept";
   take.setAttribute("aria-label", `Accept ${name}`);
@@ -303,7 +321,7 @@ function listen() {
     $("drop").classList.remove("over");
     open(event.dataTransfer.files[0]);
   });
-  $("play").addEventListener("click", () => play(state.song, $("play"), "Play"));
+  $("play").addEventListener("click", () => play(state.song, $("play"), session.now.midi));
   $("undo").addEventListener("click", () => { session.move(-1); showPiece(); });
   $("redo").addEventListener("click", () => { session.move(1); showPiece(); });
   $("zoom").addEventListener("input", () => roll.zoom(Number($("zoom").value)));
@@ -332,7 +350,7 @@ const begin = guarded(async () => {
   state.source = await findModels();
   const formats = state.source.canConvert ? Object.keys(FORMATS) : ["mid"];
   $("format").replaceChildren(...formats.map((format) => new Option(FORMATS[format], format)));
-  $("engrave").hidden = !state.source.canConvert;
+  for (const part of [$("engrave"), $("sound"), $("sound").labels[0]]) part.hidden = !state.source.canConvert;
   showActions();
   tell(`${state.source.models.map((model) => model.name).join(", ")}: ready.`);
 });

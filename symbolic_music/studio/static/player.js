@@ -39,12 +39,7 @@ export class Player {
    * @param {number} fromTick where to begin.
    */
   async play(song, isHeard = () => true, fromTick = 0) {
-    this.stop();
-    this.context ??= new AudioContext();
-    await this.context.resume();
-    this.meter = this.context.createAnalyser();
-    this.out = this.context.createDynamicsCompressor();
-    this.out.connect(this.meter).connect(this.context.destination);
+    await this.open();
     const seconds = clock(song);
     const offset = seconds(fromTick);
     this.started = this.context.currentTime + 0.05 - offset;
@@ -59,6 +54,30 @@ export class Player {
     this.isHeard = isHeard;
     this.timer = setInterval(() => this.schedule(), BEAT_MILLISECONDS);
     this.schedule();
+  }
+
+  /**
+   * Play a sound file of a song, whole.
+   * @param {Uint8Array} bytes WAV or MP3.
+   */
+  async playFile(bytes) {
+    await this.open();
+    const source = this.context.createBufferSource();
+    source.buffer = await this.context.decodeAudioData(bytes.buffer);
+    source.connect(this.out);
+    this.started = this.context.currentTime + 0.05;
+    source.start(this.started);
+    Object.assign(this, { notes: [], next: 0, last: source.buffer.duration });
+    this.timer = setInterval(() => this.schedule(), BEAT_MILLISECONDS);
+  }
+
+  async open() {
+    this.stop();
+    this.context ??= new AudioContext();
+    await this.context.resume();
+    this.meter = this.context.createAnalyser();
+    this.out = this.context.createDynamicsCompressor();
+    this.out.connect(this.meter).connect(this.context.destination);
   }
 
   stop() {
