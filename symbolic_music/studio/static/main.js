@@ -249,7 +249,11 @@ function showVariants(pieces, action, wishes) {
     return;
   }
   pieces.forEach((piece, number) => $("variants").append(variant(piece, name(number))));
-  for (const canvas of $("variants").querySelectorAll("canvas")) new Roll(canvas).show(canvas.song);
+  for (const canvas of $("variants").querySelectorAll("canvas")) {
+    const small = new Roll(canvas);
+    small.show(canvas.song);
+    if (action === "infill") small.select(wishes.first_bar, wishes.last_bar);
+  }
 }
 
 function variant(piece, name) {

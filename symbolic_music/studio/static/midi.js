@@ -1,6 +1,7 @@
 // Standard MIDI Files as notes to draw and play. What a file holds besides is kept in its bytes, which are never rewritten.
 
 const DRUM_CHANNEL = 9;
+const LONGEST_NAME = 60;
 
 class Reader {
   constructor(bytes) {
@@ -20,7 +21,7 @@ class Reader {
   long() { return this.view.getUint32(this.need(4)); }
   text(count) {
     const begin = this.need(count);
-    return String.fromCharCode(...new Uint8Array(this.view.buffer, this.view.byteOffset + begin, count));
+    return new TextDecoder().decode(new Uint8Array(this.view.buffer, this.view.byteOffset + begin, count));
   }
 
   variable() {
@@ -88,7 +89,7 @@ function readTrack(reader, end, song) {
         song.meters.push({ time, beats: Math.max(reader.byte(), 1), unit: 2 ** Math.min(reader.byte(), 6) });
         reader.need(length - 2);
       } else if (type === 0x03) {
-        name = reader.text(length);
+        name = reader.text(length).slice(0, LONGEST_NAME);
       } else {
         reader.need(length);
       }

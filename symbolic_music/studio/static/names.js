@@ -35,6 +35,8 @@ export const PROGRAM_NAMES = [
   "Telephone Ring", "Helicopter", "Applause", "Gunshot",
 ];
 
+/** What a track is called, with its instrument where that is another name. */
 export function trackName(track) {
-  return track.isDrum ? "Drums" : PROGRAM_NAMES[track.program];
+  const instrument = track.isDrum ? "Drums" : PROGRAM_NAMES[track.program];
+  return ["", instrument].includes(track.name) ? instrument : `${track.name} (${instrument})`;
 }

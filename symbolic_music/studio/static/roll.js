@@ -52,7 +52,7 @@ export class Roll {
     canvas.width = this.width * ratio;
     canvas.height = this.height * ratio;
     const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
+    pen.scale(ratio, ratio); // the canvas forgets it when its size is set
     pen.fillStyle = "#16181d";
     pen.fillRect(0, 0, this.width, this.height);
     if (!this.song) return;
