@@ -64,7 +64,7 @@ def run_server(options: argparse.Namespace, page: Any) -> None:
     try:
         serve(names, options.host, options.port, limits, page, _announce)
     except StartError as error:
-        raise UserError(f"no server: {error}") from error
+        raise UserError(str(error)) from error
 
 
 def _announce(address: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -50,7 +51,8 @@ class MusicServer:
     ):
         self._models = {runner.description.name: runner for runner in models}
         self._files, self._limits = files, limits
-        self._jobs: dict[str, Job] = {}
+        # A client may be gone before its stream begins: nothing but who works on a job keeps it.
+        self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._page = page
         routes: list[Any] = [
             Route("/models", self._describe),

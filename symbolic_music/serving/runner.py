@@ -14,6 +14,7 @@ _GRACE_SECONDS = 5.0
 """A process that doesn't end an order so long after it was told to is killed."""
 _START_SECONDS = 300.0
 _LOOK_SECONDS = 0.1
+_PAUSE_SECONDS = 1.0
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -102,11 +103,14 @@ class ModelRunner:
             job.tell(self._carry_out(job))
 
     def _start_again(self) -> bool:
+        """Whether there is a process again; where there is none, nobody waits for it in vain."""
         self.restarts += 1
         try:
             self._begin()
-        except StartError:
-            time.sleep(1)
+        except (StartError, OSError) as error:
+            while job := self.queue.take(0):
+                job.tell(Event("failed", {"error": f"the model cannot be started again: {error}"}))
+            self._closing.wait(_PAUSE_SECONDS)
             return False
         return True
 

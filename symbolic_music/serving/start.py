@@ -7,6 +7,7 @@ from pathlib import Path
 from symbolic_music._extras import require
 from symbolic_music.serving.limits import ServerLimits
 from symbolic_music.serving.runner import ModelRunner, StartError
+from symbolic_music.serving.worker import short_name
 
 _KEEP_ALIVE_SECONDS = 5
 
@@ -19,21 +20,21 @@ def start_runners(names: Sequence[str], limits: ServerLimits) -> tuple[list[Mode
     """
     if not names:
         raise StartError("expected at least one model")
+    called = [short_name(name) for name in names]
+    twice = next((name for name in called if called.count(name) > 1), None)
+    if twice is not None:
+        raise StartError(f"two models are called {twice}; give one folder another name")
     started: list[ModelRunner] = []
     try:
         for name in (*names, None):
             runner = ModelRunner(name, limits)
             runner.start()
             started.append(runner)
-        *models, files = started
-        called = [runner.description.name for runner in models]
-        twice = next((name for name in called if called.count(name) > 1), None)
-        if twice is not None:
-            raise StartError(f"two models are called {twice}; give one folder another name")
     except BaseException:
         for runner in started:
             runner.close()
         raise
+    *models, files = started
     return models, files
 
 
@@ -56,16 +57,18 @@ def serve(
         announce: called with the address as soon as it is served.
 
     Raises:
-        StartError: when a model cannot be loaded.
+        StartError: when a model cannot be loaded, or the address is taken or is none.
         MissingExtraError: without the extra "serve".
-        OSError: when the port is taken.
     """
     uvicorn, _ = require("uvicorn"), require("starlette")
     require("python_multipart")
     from symbolic_music.serving.app import MusicServer
     from symbolic_music.serving.guard import LOOPBACK_HOSTS
 
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise StartError(f"nothing can be served at {host}, port {port}: {error.strerror}") from error
     models, files = start_runners(names, limits)
     hosts = LOOPBACK_HOSTS if host in ("127.0.0.1", "::1", "localhost") else ("*",)
     server = MusicServer(models, files, limits, hosts, page)

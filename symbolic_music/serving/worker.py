@@ -71,6 +71,11 @@ def _is_cancelled(cancelled: Any, number: int) -> bool:
     return bool(cancelled.value == number)
 
 
+def short_name(name: str) -> str:
+    """What a model is called, of a folder or a Hub id."""
+    return Path(name).resolve().name if Path(name).is_dir() else PurePosixPath(name).name
+
+
 def _begin(name: str | None, limits: ServerLimits) -> tuple[Any, Any]:
     if name is None:
         return _Converter(limits), None
@@ -78,7 +83,7 @@ def _begin(name: str | None, limits: ServerLimits) -> tuple[Any, Any]:
     from symbolic_music.serving.controls import describe
 
     model, processor = open_model(name)
-    description = describe(PurePosixPath(name).name, model, processor)
+    description = describe(short_name(name), model, processor)
     writer = _Writer(model, processor, limits)
     if "compose" in description.controls:  # the first piece is waited for by nobody
         wishes = description.read("compose", {"num_bars": 1})

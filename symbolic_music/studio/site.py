@@ -75,11 +75,12 @@ def _add_model(folder: Path, name: str) -> dict:
     from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
     from symbolic_music.generation.loading import load_model
     from symbolic_music.serving.controls import describe
+    from symbolic_music.serving.worker import short_name
 
     model, processor = load_model(name, "cpu")
     if processor.codec.codec_type != "remi":
         raise SiteError(f"{name} writes {processor.codec.codec_type}; a page without a server reads remi alone")
-    called = Path(name).name
+    called = short_name(name)
     try:
         export_model(model, processor, folder / called, int8=True)
     except UnsupportedModelError as error:

@@ -25,7 +25,9 @@ def model_folders(tmp_path_factory):
 def server(model_folders):
     from live_server import LiveServer
 
-    running = LiveServer(model_folders)
+    from symbolic_music.serving.limits import ServerLimits
+
+    running = LiveServer(model_folders, ServerLimits(body_seconds=1.0))
     yield running
     running.close()
 

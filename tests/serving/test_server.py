@@ -142,5 +142,11 @@ def test_what_takes_too_long_is_ended(model_folders, monkeypatch):
         status, said = running.ask("/compose", num_bars=1)
         assert (status, said["error"]) == (504, "this takes more than 1 s")
         assert running.ask("/compose", num_bars=1)[0] == 200
+        # And where there is no model to start again, who waits is told.
+        running.models[0]._name = str(model_folders[0] / "gone")
+        os.kill(running.models[0].process_id, signal.SIGKILL)
+        status, said = running.ask("/compose", num_bars=1)
+        assert status == 500
+        assert "start" in said["error"]
     finally:
         running.close()
