@@ -88,9 +88,7 @@ def _add_model(folder: Path, name: str) -> dict:
     credits = Path(name) / "ATTRIBUTION.md"  # of the music that a model has learnt from
     if credits.exists():
         shutil.copy(credits, folder / called / credits.name)
-    said = describe(called, model, processor).to_json()
-    said["actions"].get("continue", {}).get("properties", {}).pop("prompt_bars", None)
-    return said
+    return describe(called, model, processor).to_json()
 
 
 def fetch_packages(folder: Path) -> None:

@@ -8,6 +8,7 @@ const load = (file) => import(pathToFileURL(`${page}/${file}`).href);
 const { Row, TokenGrammar, weigh } = await load("local/grammar.js");
 const { choose } = await load("local/draw.js");
 const { LocalModel } = await load("local/models.js");
+const { mergesOf, openingOf } = await load("local/encode.js");
 const { readTables } = await load("local/tables.js");
 const { barStarts, clock, fromBase64, readMidi, writeMidi } = await load("midi.js");
 const { PROGRAM_NAMES } = await load("names.js");
@@ -31,7 +32,7 @@ if (job.folder) {
   const tables = readTables(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
   const grammar = new TokenGrammar(tables, how.grammar);
   const model = new LocalModel(null, null, how, tables, "model");
-  answer.pieces = job.pieces.map(({ seed, max_length: maxLength, num_bars: numBars, temperature, top_p: topP }) => {
+  answer.pieces = (job.pieces ?? []).map(({ seed, max_length: maxLength, num_bars: numBars, temperature, top_p: topP }) => {
     const row = new Row(grammar, maxLength, numBars);
     const ids = [how.bos_token_id];
     row.advance(ids[0]);
@@ -46,6 +47,16 @@ if (job.folder) {
       rows.push(row.rows);
     }
     return { ids, rows, song: songOf(finished(model.names(ids), true)[0], how.codec) };
+  });
+}
+if (job.openings) {
+  const how = JSON.parse(fs.readFileSync(`${job.folder}/step.json`));
+  const bytes = fs.readFileSync(`${job.folder}/${how.files.grammar}`);
+  const model = new LocalModel(null, null, how, readTables(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)), "x");
+  model.merges = mergesOf(JSON.parse(fs.readFileSync(`${job.folder}/tokenizer.json`)));
+  answer.openings = job.openings.map(({ midi, bars }) => {
+    const events = openingOf(readMidi(fromBase64(midi)), how.codec, bars);
+    return { events, ids: model.encode(events) };
   });
 }
 answer.files = (job.files ?? []).map((text) => {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_up_music import melody_score, random_melody
-from symusic.core import ScoreTick, TimeSignatureTick
+from symusic.core import NoteTick, NoteTickList, ScoreTick, TempoTick, TimeSignatureTick
 from tiny_model import tiny_model, tiny_processor
 
 from symbolic_music.generation.engine.draw import Draw
@@ -21,6 +21,7 @@ from symbolic_music.score.midi.io import midi_bytes, read_midi
 from symbolic_music.score.programs import PROGRAM_NAMES
 from symbolic_music.studio import PAGE
 
+ROOT = Path(__file__).parents[2]
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
 PIECES = 120
@@ -128,6 +129,51 @@ def test_tokens_are_the_same_notes(both):
         assert tempos == [(tempo.time, tempo.mspq) for tempo in score.tempos]
         meters = [(meter["time"], meter["beats"], meter["unit"]) for meter in page["song"]["meters"]]
         assert meters == [(meter.time, meter.numerator, meter.denominator) for meter in score.time_signatures]
+
+
+def rough(seed):
+    """Chords off the grid, of several programs, with odd lengths; tempos and meters that no grid has."""
+    random = np.random.default_rng(seed)
+    score = ensemble() if seed % 2 else melody_score([60])
+    for track in score.tracks:
+        for _ in range(60):
+            time, length, pitch, loud = (
+                int(random.integers(*span)) for span in ((0, 9000), (1, 4000), (30, 90), (1, 127))
+            )
+            track.notes.append(NoteTick(time, length, pitch, loud))
+    score.tempos.append(TempoTick(int(random.integers(0, 9000)), float(random.uniform(30, 260))))
+    # What reads a file takes two notes of one pitch that overlap apart in ways of its own; here there are none.
+    for track in score.tracks:
+        kept, ends = [], {}
+        for note in sorted(track.notes, key=lambda note: (note.time, note.pitch)):
+            if note.time >= ends.get(note.pitch, 0):
+                kept.append(note)
+                ends[note.pitch] = note.end
+        track.notes = NoteTickList(kept)
+    return score
+
+
+def test_openings_are_written_as_the_package_writes_them(tmp_path):
+    """By the shipped model that the page has."""
+    pytest.importorskip("onnx", reason="onnx is not installed (pip extra 'fast')")
+    from transformers import AutoProcessor
+
+    import symbolic_music  # noqa: F401  registers the Auto classes
+    from symbolic_music.export.folder import export_model
+    from symbolic_music.generation.compose import encode_prompt
+
+    processor = AutoProcessor.from_pretrained(ROOT / "model_cards" / "remi-transformer-folk")
+    export_model(tiny_model(processor), processor, tmp_path / "model")
+    silent = melody_score([60, 62])  # in bars 2 to 5
+    silent.tracks[0].notes.append(NoteTick(5 * 1920, 480, 64, 80))
+    scores = [melody_score(random_melody(1)), silent, ensemble(), *(rough(seed) for seed in range(12))]
+    files = [midi_bytes(score) for score in scores]
+    jobs = [{"midi": b64encode(data).decode(), "bars": bars} for data in files for bars in (1, 3)]
+    found = run_page(tmp_path, folder=str(tmp_path / "model"), openings=jobs)["openings"]
+    expected = [encode_prompt(processor, read_midi(data), bars) for data in files for bars in (1, 3)]
+    for page, ids in zip(found, expected, strict=True):
+        assert page["events"] == processor.ids_to_events(ids)[1:]
+        assert page["ids"] == ids
 
 
 def ensemble():

@@ -77,6 +77,17 @@ def test_a_model_in_the_page_composes_and_goes_on(visit):
 
 
 @pytest.mark.slow
+def test_newer_rules_of_rounding_are_left_to_the_server(visit, tune, tmp_path):
+    (tmp_path / "tune.mid").write_bytes(tune)
+    visit.page.set_input_files("#file", tmp_path / "tune.mid")
+    visit.until("studio.session.now")
+    visit.page.select_option("#action", "continue")
+    visit.page.click("#go")
+    visit.until("document.querySelector('#status').className === 'error'")
+    assert visit.status() == "In this page composer goes on with its own pieces only."
+
+
+@pytest.mark.slow
 def test_a_step_in_the_page_is_the_step_here(visit, folder):
     """In float32: matrix products of 8 bits saturate on processors with AVX2 alone, and in no browser."""
     from export.other_runtime import OtherRuntime

@@ -1,7 +1,8 @@
 // Models that run in this page: what `symbolic-music studio --static` wrote beside it.
 
-import { toBase64, writeMidi } from "../midi.js";
+import { barStarts, fromBase64, readMidi, toBase64, writeMidi } from "../midi.js";
 import { choose, exponentialNoise } from "./draw.js";
+import { merged, mergesOf, openingOf } from "./encode.js";
 import { Row, TokenGrammar, weigh } from "./grammar.js";
 import { finished, songOf } from "./remi.js";
 import { Stepper } from "./step.js";
@@ -25,12 +26,12 @@ export class LocalModels {
     Object.assign(this, { models, tell, canConvert: false, loaded: new Map() });
   }
 
-  /** As `ServerModels.ask`; what goes on must have been written by the same model here. */
+  /** As `ServerModels.ask`. */
   async ask(action, wishes, given, onEvent, signal) {
     const model = await this.load(wishes.model);
     const pieces = [];
     for (let number = 0; number < (wishes.num_samples ?? 1); number++) {
-      const prompt = action === "continue" ? model.opening(given) : [model.how.bos_token_id];
+      const prompt = action === "continue" ? await model.opening(given, wishes.prompt_bars) : [model.how.bos_token_id];
       const tell = (data) => onEvent("bars", { piece: number, ...data });
       pieces.push({ piece: number, ...(await model.write(prompt, wishes, number, tell, signal)) });
     }
@@ -59,7 +60,7 @@ export class LocalModel {
   }
 
   constructor(ort, session, how, tables, name) {
-    Object.assign(this, { ort, session, how, name });
+    Object.assign(this, { ort, session, how, name, folder: `models/${encodeURIComponent(name)}` });
     this.grammar = new TokenGrammar(tables, how.grammar);
     this.counts = tables.event_counts.data;
     this.events = tables.token_events.data;
@@ -78,16 +79,36 @@ export class LocalModel {
     });
   }
 
-  /** Ids of a piece that this model wrote, up to where it may go on. */
-  opening(given) {
-    if (given?.ids?.model !== this.name) throw new Error("In this page a model goes on with its own pieces only.");
-    const ids = given.ids.ids.filter((token) => token !== this.how.eos_token_id);
+  /** Ids of a piece's first bars, or of all, up to where the model goes on. */
+  async opening(given, numBars = null) {
+    if (given.ids?.model === this.name && numBars === null) return this.openingOfIds(given.ids.ids);
+    if ((this.how.codec.edition ?? 1) !== 1) throw new Error(`In this page ${this.name} goes on with its own pieces only.`);
+    const song = readMidi(fromBase64(given.midi));
+    const bars = Math.min(numBars ?? Infinity, barStarts(song).length - 1);
+    if (!this.merges) this.merges = mergesOf(await (await fetched(`${this.folder}/${this.how.files.tokenizer}`)).json());
+    return this.encode(openingOf(song, this.how.codec, bars));
+  }
+
+  /** Ids of events, with the one that begins a piece. */
+  encode(events) {
+    return [this.how.bos_token_id, ...merged(events.map((name) => this.single(name)), this.merges)];
+  }
+
+  openingOfIds(written) {
+    const ids = written.filter((token) => token !== this.how.eos_token_id);
     const meter = this.names(ids).findLast((event) => event.startsWith("TimeSig_"));
-    const single = (name) => {
-      const event = this.how.events.indexOf(name);
-      return this.counts.findIndex((count, token) => count === 1 && this.events[this.firsts[token]] === event);
-    };
-    return [...ids, single("Bar_None"), single(meter)];
+    return [...ids, this.single("Bar_None"), this.single(meter)];
+  }
+
+  /** The id of one event. */
+  single(name) {
+    if (!this.singles) {
+      this.singles = new Map();
+      this.counts.forEach((count, token) => {
+        if (count === 1) this.singles.set(this.how.events[this.events[this.firsts[token]]], token);
+      });
+    }
+    return this.singles.get(name);
   }
 
   /** One piece. */
@@ -98,7 +119,7 @@ export class LocalModel {
     const row = new Row(grammar, maxLength, wishes.num_bars ?? null);
     for (const token of prompt) row.advance(token);
     if (row.numBars !== null && row.bars > row.numBars) throw new Error(`Ask for more than ${row.bars - 1} bars.`);
-    if (prompt.length + grammar.toEnd(row.rows) > maxLength) throw new Error("The piece is too long to go on.");
+    if (prompt.length + grammar.toEnd(row.rows) > maxLength) throw new Error("The piece is too long for this model: keep fewer bars of it.");
     const noise = exponentialNoise(wishes.seed ?? 0, number);
     const stepper = new Stepper(this.ort, this.session, how);
     const ids = [...prompt];
