@@ -12,6 +12,7 @@ from symbolic_music._extras import require
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
+    DEFAULT_CONTINUER,
     DEFAULT_FILLER,
     TUNE_HELP,
     UserError,
@@ -31,7 +32,9 @@ def add_generate(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("generate", help="compose pieces with a model, from nothing or continuing a file")
     parser.add_argument(
-        "--model", metavar="PATH_OR_ID", help=f"model folder or Hub id (default: the shipped {DEFAULT_COMPOSER})"
+        "--model",
+        metavar="PATH_OR_ID",
+        help=f"model folder or Hub id (default: the shipped {DEFAULT_COMPOSER}; with --prompt, {DEFAULT_CONTINUER})",
     )
     parser.add_argument("--num-samples", type=int, default=4, metavar="N")
     parser.add_argument(
@@ -83,7 +86,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
 def run_generate(options: argparse.Namespace) -> None:
     """`symbolic-music generate`."""
     formats = _formats(options.format)
-    name = options.model or shipped_model(DEFAULT_COMPOSER)
+    name = options.model or shipped_model(DEFAULT_CONTINUER if options.prompt else DEFAULT_COMPOSER)
     if options.prompt and options.bars is not None and options.prompt_bars >= options.bars:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected fewer than --bars {options.bars}")
     if options.prompt and options.prompt_bars < 1:

@@ -18,9 +18,10 @@ MAX_TOLD = 20
 """Skipped pieces that are named one by one."""
 
 
-DEFAULT_COMPOSER = "remi-transformer-ensemble"
+DEFAULT_COMPOSER = "gpt2-music-base"
+DEFAULT_CONTINUER = "remi-transformer-ensemble"
 DEFAULT_FILLER = "infill-transformer-folk"
-"""The shipped models that are taken where none is named."""
+"""The shipped models that are taken where none is named: for a new piece, to go on from one, to fill bars of one."""
 
 
 class UserError(Exception):
