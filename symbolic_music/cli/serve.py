@@ -7,6 +7,7 @@ from typing import Any
 
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
+    DEFAULT_CONTINUER,
     DEFAULT_FILLER,
     UserError,
     check_model_name,
@@ -14,6 +15,7 @@ from symbolic_music.cli.shared import (
 )
 
 DEFAULT_PORT = 7860
+DEFAULT_MODELS = (DEFAULT_COMPOSER, DEFAULT_CONTINUER, DEFAULT_FILLER)
 PAGE_MODEL = "remi-transformer-folk"
 """What a page without a server has: small, so that it is there soon."""
 
@@ -31,7 +33,7 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         "--model",
         action="append",
         metavar="PATH_OR_ID",
-        help=f"may be given several times (default: the shipped {DEFAULT_COMPOSER} and {DEFAULT_FILLER})",
+        help=f"may be given several times (default: the shipped {', '.join(DEFAULT_MODELS)})",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, metavar="N", help=f"default {DEFAULT_PORT}")
@@ -56,7 +58,7 @@ def run_server(options: argparse.Namespace, page: Any) -> None:
         limits = ServerLimits(job_seconds=options.max_seconds, waiting=options.max_waiting)
     except ValueError as error:
         raise UserError(str(error)) from error
-    names = options.model or [shipped_model(DEFAULT_COMPOSER), shipped_model(DEFAULT_FILLER)]
+    names = options.model or [shipped_model(name) for name in DEFAULT_MODELS]
     for name in names:
         check_model_name(name)
     if options.host not in ("127.0.0.1", "::1", "localhost"):

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from symbolic_music._extras import require
@@ -24,18 +25,17 @@ def start_runners(names: Sequence[str], limits: ServerLimits) -> tuple[list[Mode
     twice = next((name for name in called if called.count(name) > 1), None)
     if twice is not None:
         raise StartError(f"two models are called {twice}; give one folder another name")
-    started: list[ModelRunner] = []
+    runners = [ModelRunner(name, limits) for name in (*names, None)]
+    with ThreadPoolExecutor(len(runners)) as pool:
+        starting = [pool.submit(runner.start) for runner in runners]
     try:
-        for name in (*names, None):
-            runner = ModelRunner(name, limits)
-            runner.start()
-            started.append(runner)
+        for start in starting:
+            start.result()
     except BaseException:
-        for runner in started:
+        for runner in runners:
             runner.close()
         raise
-    *models, files = started
-    return models, files
+    return runners[:-1], runners[-1]
 
 
 def serve(

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "studio"))
 from visits import BROWSER, Visit
 
 ROOT = Path(__file__).parents[2]
+MODELS = ("gpt2-music-base", "remi-transformer-ensemble", "remi-transformer-folk")
 
 
 def parse_arguments():
@@ -89,10 +90,7 @@ def main() -> int:
     options = parse_arguments()
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        rows = [
-            with_server(browser, name, options.rounds)
-            for name in ("remi-transformer-folk", "remi-transformer-ensemble")
-        ]
+        rows = [with_server(browser, name, options.rounds) for name in MODELS]
         row, size = alone(browser, "remi-transformer-folk", options.rounds)
         browser.close()
     report("bench_studio", [*rows, row], options.output, mib_of_the_page=round(size, 1))

@@ -70,7 +70,8 @@ function showTracks() {
     const name = document.createElement("span");
     name.textContent = `${number + 1} ${trackName(track)}`;
     item.append(swatch, name);
-    for (const [set, text] of [[state.anew, "write anew"], [state.muted, "mute"], [state.solo, "solo"]]) {
+    const anew = modelsFor("infill").length ? [[state.anew, "write anew"]] : [];
+    for (const [set, text] of [...anew, [state.muted, "mute"], [state.solo, "solo"]]) {
       const label = document.createElement("label");
       const box = document.createElement("input");
       box.type = "checkbox";
@@ -159,7 +160,7 @@ player.onEnd = stop;
 
 // --- Asking ---------------------------------------------------------------------------------------------------------
 
-function modelsFor(action) { return state.source.models.filter((model) => action in model.actions); }
+function modelsFor(action) { return (state.source?.models ?? []).filter((model) => action in model.actions); }
 
 function showActions() {
   const actions = Object.keys(VERBS).filter((action) => modelsFor(action).length);
@@ -356,6 +357,7 @@ const begin = guarded(async () => {
   $("format").replaceChildren(...formats.map((format) => new Option(FORMATS[format], format)));
   for (const part of [$("engrave"), $("sound"), $("sound").labels[0]]) part.hidden = !state.source.canConvert;
   showActions();
+  showTracks();
   tell(`${state.source.models.map((model) => model.name).join(", ")}: ready.`);
 });
 
