@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 # Where each public name lives.
 _MODULE_OF_NAME = {
     "BlockCollator": "symbolic_music.data.blocks.collate",
+    "Controls": "symbolic_music.events.controls.asked",
     "GrammarLogitsProcessor": "symbolic_music.generation.grammar_processor",
     "MusicLSTMConfig": "symbolic_music.models.music_lstm.configuration_music_lstm",
     "MusicLSTMForCausalLM": "symbolic_music.models.music_lstm.modeling_music_lstm",
@@ -42,6 +43,7 @@ __all__ = [*_MODULE_OF_NAME, "__version__"]  # type checkers read the imports be
 
 if TYPE_CHECKING:
     from symbolic_music.data.blocks.collate import BlockCollator as BlockCollator
+    from symbolic_music.events.controls.asked import Controls as Controls
     from symbolic_music.events.remi.codec import RemiCodec as RemiCodec
     from symbolic_music.generation.compose import compose as compose
     from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor as GrammarLogitsProcessor

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ROOT / "model_cards" / "remi-transformer-ensemble"
+SHIPPED = ROOT / "model_cards" / "gpt2-music-base"
 
 
 def parse_arguments() -> argparse.Namespace:

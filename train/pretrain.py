@@ -4,6 +4,9 @@
     accelerate launch train/pretrain.py --config train/configs/remi-folk.yaml --dataset DIR --tokenizer DIR \
         --output DIR --max-minutes 60
 
+`--streaming true` reads blocks that train/pack_blocks.py has written, from a folder, a bucket or the Hub, as they are
+wanted: this machine's disk need not hold them.
+
 A YAML file's keys are the flags' names; flags win over it. `--help` lists them. Ends with the best model by validation
 loss, its processor, `training_summary.json` and `loss.png` in the output folder.
 
@@ -19,9 +22,9 @@ from pathlib import Path
 from transformers import set_seed
 
 from symbolic_music.data.blocks.collate import BlockCollator
-from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE
 from symbolic_music.training.arguments import one_line_errors, parse_arguments
+from symbolic_music.training.blocks import pack_blocks, stream_blocks
 from symbolic_music.training.callbacks import (
     LiveSamplesCallback,
     show_progress,
@@ -29,9 +32,7 @@ from symbolic_music.training.callbacks import (
 from symbolic_music.training.preparation import (
     build_model,
     checkpoint_to_resume,
-    choose_split,
     load_processor,
-    load_splits,
 )
 from symbolic_music.training.samples import write_sample
 from symbolic_music.training.summary import git_commit, training_summary, write_summary
@@ -55,33 +56,26 @@ def main() -> None:
     set_seed(training_args.seed)
 
     processor = load_processor(data_args.tokenizer)
-    splits = load_splits(data_args.dataset, data_args.sources)
-    train = choose_split(splits, "train", data_args.dataset, data_args.max_train_pieces)
-    validation = choose_split(splits, "validation", data_args.dataset, data_args.max_validation_pieces)
-    with training_args.main_process_first(desc="packing"):
-        train_blocks = pack_split(
-            train,
-            processor,
-            data_args.block_size,
-            data_args.transpositions,
-            most_copies=data_args.transpositions_per_piece,
-        )
-        validation_blocks = pack_split(validation, processor, data_args.block_size, [0])
+    if data_args.streaming:
+        blocks = stream_blocks(data_args, processor, training_args.data_seed or training_args.seed)
+    else:
+        with training_args.main_process_first(desc="packing"):
+            blocks = pack_blocks(data_args, processor)
 
     trainer = MusicTrainer(
         model=build_model(model_args, processor, data_args.context_length or data_args.block_size),
         args=training_args,
         processing_class=processor,
         data_collator=BlockCollator(processor),
-        train_dataset=train_blocks,
-        eval_dataset=validation_blocks,
+        train_dataset=blocks.train,
+        eval_dataset=blocks.validation,
     )
     add_callbacks(trainer)
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        summary = training_summary(trainer, splits, time.monotonic() - started, commit)
+        summary = training_summary(trainer, blocks.describe(), time.monotonic() - started, commit)
         write_summary(summary, Path(training_args.output_dir))
         miditok_file = Path(data_args.tokenizer) / MIDITOK_FILE
         if miditok_file.exists():  # the same tokenizer for MidiTok's users

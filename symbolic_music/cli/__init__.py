@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import symbolic_music
 from symbolic_music._extras import MissingExtraError
-from symbolic_music.cli import export, files, generate, hub, info, prepare, report
+from symbolic_music.cli import export, files, generate, hub, info, prepare, report, serve
 from symbolic_music.cli.shared import UserError
 
 USER_ERROR_EXIT_CODE = 2
@@ -54,4 +54,6 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_evaluate(commands)
     export.add_export(commands)
     hub.add_publish(commands)
+    serve.add_serve(commands)
+    serve.add_studio(commands)
     return parser

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from symbolic_music._command import shown_path
 from symbolic_music._extras import require
+from symbolic_music.cli.controls import add_controls, add_fill_controls, read_controls
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
+    DEFAULT_CONTINUER,
     DEFAULT_FILLER,
     TUNE_HELP,
     UserError,
@@ -24,6 +26,7 @@ from symbolic_music.cli.shared import (
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
+    from symbolic_music.events.controls.asked import Controls
     from symbolic_music.generation.compose import Composition
 
 
@@ -31,7 +34,9 @@ def add_generate(commands: Any) -> None:
     """The command and its flags."""
     parser = commands.add_parser("generate", help="compose pieces with a model, from nothing or continuing a file")
     parser.add_argument(
-        "--model", metavar="PATH_OR_ID", help=f"model folder or Hub id (default: the shipped {DEFAULT_COMPOSER})"
+        "--model",
+        metavar="PATH_OR_ID",
+        help=f"model folder or Hub id (default: the shipped {DEFAULT_COMPOSER}; with --prompt, {DEFAULT_CONTINUER})",
     )
     parser.add_argument("--num-samples", type=int, default=4, metavar="N")
     parser.add_argument(
@@ -41,11 +46,9 @@ def add_generate(commands: Any) -> None:
     parser.add_argument(
         "--prompt-bars", type=int, default=4, metavar="N", help="bars of the prompt to keep (default 4)"
     )
-    parser.add_argument("--bpm", type=int, metavar="N", help="tempo in quarter notes per minute (track text)")
-    parser.add_argument("--meter", metavar="N/D", help="such as 3/4 (track text)")
-    parser.add_argument("--key", metavar="KEY", help="such as G or F#m (track text)")
+    add_controls(parser)
     parser.add_argument(
-        "--instruments", metavar="NAMES", help="comma-separated names, numbers from 0, or Drums, in order (track text)"
+        "--best-of", type=int, default=1, metavar="N", help="of N pieces each, the likeliest per note (default 1: off)"
     )
     parser.add_argument("--title", default="", help="words before the piece (models that came from text)")
     _add_sampling(parser)
@@ -63,6 +66,7 @@ def add_infill(commands: Any) -> None:
     parser.add_argument("--tracks", metavar="NAMES", help="comma-separated names or numbers from 1 (default: all)")
     parser.add_argument("--tune", type=int, metavar="N", help=TUNE_HELP)
     parser.add_argument("--num-samples", type=int, default=4, metavar="N")
+    add_fill_controls(parser)
     _add_sampling(parser)
     parser.set_defaults(run=run_infill)
 
@@ -83,20 +87,22 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
 def run_generate(options: argparse.Namespace) -> None:
     """`symbolic-music generate`."""
     formats = _formats(options.format)
-    name = options.model or shipped_model(DEFAULT_COMPOSER)
+    name = options.model or shipped_model(DEFAULT_CONTINUER if options.prompt else DEFAULT_COMPOSER)
     if options.prompt and options.bars is not None and options.prompt_bars >= options.bars:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected fewer than --bars {options.bars}")
     if options.prompt and options.prompt_bars < 1:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected 1 or more")
     _check_samples(options)
+    if options.best_of < 1:
+        raise UserError(f"--best-of is {options.best_of}; expected 1 or more")
     check_model_name(name)
 
     from tqdm import tqdm
 
     from symbolic_music.generation.compose import compose  # after the mistakes
 
-    sampling = _sampling_options(options, options.bars)
-    prompt, fields = _read_prompt(options), _header_fields(options)
+    sampling, controls = _sampling_options(options, options.bars), _read_controls(options)
+    prompt = _read_prompt(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
     model, processor = load_composer(name, options.device)
     sampling = sampling.for_model(model)
@@ -111,8 +117,9 @@ def run_generate(options: argparse.Namespace) -> None:
                 options.prompt_bars if prompt else None,
                 sampling,
                 progress.update,
-                fields,
-                options.title,
+                words=options.title,
+                controls=controls,
+                best_of=options.best_of,
             )
         except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
             raise UserError(str(error)) from error
@@ -122,7 +129,7 @@ def run_generate(options: argparse.Namespace) -> None:
         "prompt": str(options.prompt) if prompt else None,
         "options": asdict(sampling),
     }
-    about |= {"header": asdict(fields)} if fields else {}
+    about |= {"controls": {name: getattr(controls, name) for name in controls.asked}} if controls else {}
     _report_pieces(pieces, options, formats, seconds, about)
 
 
@@ -137,7 +144,7 @@ def run_infill(options: argparse.Namespace) -> None:
 
     from symbolic_music.generation.infill import find_tracks, infill
 
-    sampling = _sampling_options(options)
+    sampling, controls = _sampling_options(options), read_controls(options)
     piece = read_piece(options.file, options.tune)
     options.output_dir.mkdir(parents=True, exist_ok=True)
     try:
@@ -146,7 +153,9 @@ def run_infill(options: argparse.Namespace) -> None:
         sampling = sampling.for_model(model)
         started = time.perf_counter()
         with tqdm(total=options.num_samples, unit="piece", desc="filling in", disable=None) as progress:
-            pieces = infill(model, processor, piece, bars, tracks, options.num_samples, sampling, progress.update)
+            pieces = infill(
+                model, processor, piece, bars, tracks, options.num_samples, sampling, progress.update, controls
+            )
     except ValueError as error:  # bars or tracks that are not there, or that the model cannot hold
         raise UserError(f"{options.file}: {error}") from error
     seconds = time.perf_counter() - started
@@ -212,18 +221,12 @@ def _sampling_options(options: argparse.Namespace, num_bars: int | None = None):
         raise UserError(str(error)) from error
 
 
-def _header_fields(options: argparse.Namespace):
-    from symbolic_music.events.voices.track_text import HeaderFields
+def _read_controls(options: argparse.Namespace) -> "Controls | None":
+    """What is asked for, besides a number of bars alone, which needs no search for ends."""
+    from symbolic_music.events.controls.asked import Controls
 
-    instruments = tuple(name.strip() for name in (options.instruments or "").split(",") if name.strip())
-    if options.instruments is not None and not instruments:
-        raise UserError("--instruments names none; expected a comma-separated list")
-    fields = HeaderFields(options.bpm, options.meter, options.key, None, instruments)
-    if fields == HeaderFields():
-        return None
-    if options.prompt:
-        raise UserError("--prompt says tempo, meter, key and instruments itself; leave those flags out")
-    return fields
+    controls = read_controls(options, options.bars)
+    return None if controls == Controls(bars=options.bars) else controls
 
 
 def _formats(text: str) -> list[str]:

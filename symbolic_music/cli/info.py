@@ -23,12 +23,18 @@ def add_info(commands: Any) -> None:
         metavar="NAME_OR_FOLDER",
         help="also say what writing the pieces of a file loses: remi, abc_notes, track_text, or a tokenizer's folder",
     )
+    parser.add_argument("--json", action="store_true", help="of a model: all of it as JSON")
     parser.set_defaults(run=run_info)
 
 
 def run_info(options: argparse.Namespace) -> None:
     """`symbolic-music info`."""
     path = Path(options.target)
+    if options.json:
+        if path.is_file():
+            raise UserError(f"--json says what a model holds; {path} is a file")
+        print(json.dumps(_model_facts(options.target), indent=2))
+        return
     rows = _file_rows(path, options.codec) if path.is_file() else _model_rows(options.target)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
@@ -109,14 +115,48 @@ def _describe(score: "ScoreTick") -> str:
 
 
 def _model_rows(name: str) -> list[tuple[str, str]]:
+    facts = _model_facts(name)
+    asked = facts.pop("can_be_asked_for")
+    rows = [
+        ("model", facts["model"]),
+        ("type", facts["type"]),
+        ("parameters", f"{facts['parameters']:,}"),
+        ("size", f"{facts['layers']} layers of width {facts['width']}"),
+        ("context", f"{facts['context']} tokens"),
+        ("vocabulary", f"{facts['tokens']} tokens over {facts['events']} events"),
+        ("codec", facts["codec"]),
+    ]
+    return [*rows, ("can be asked for", ""), *((f"  {flag}", _in_words(value)) for flag, value in asked.items())]
+
+
+def _in_words(value: Any) -> str:
+    """What can be asked for under one flag."""
+    if value is True or value is False:
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(value)
+    if isinstance(value, dict) and {"from", "to"} <= set(value):
+        other = "".join(f", {name}: {_in_words(said)}" for name, said in value.items() if name not in ("from", "to"))
+        return f"{_in_words(value['from'])} to {_in_words(value['to'])}{other}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_in_words(said)}" for name, said in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _model_facts(name: str) -> dict[str, Any]:
+    from symbolic_music.generation.controls.abilities import abilities
+
     model, processor = load_model(name, "cpu")
     config = model.config
-    return [
-        ("model", name),
-        ("type", config.model_type),
-        ("parameters", f"{model.num_parameters():,}"),
-        ("size", f"{config.num_hidden_layers} layers of width {config.hidden_size}"),
-        ("context", f"{config.max_position_embeddings} tokens"),
-        ("vocabulary", f"{len(processor.tokenizer)} tokens over {len(processor.codec.events)} events"),
-        ("codec", processor.codec.codec_type),
-    ]
+    return {
+        "model": name,
+        "type": config.model_type,
+        "parameters": model.num_parameters(),
+        "layers": config.num_hidden_layers,
+        "width": config.hidden_size,
+        "context": config.max_position_embeddings,
+        "tokens": len(processor.tokenizer),
+        "events": len(processor.codec.events),
+        "codec": processor.codec.codec_type,
+        "can_be_asked_for": abilities(processor.codec),
+    }

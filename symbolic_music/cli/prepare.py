@@ -236,26 +236,12 @@ def prepare(
         return prepare_dataset(units, output, settings, arguments.num_workers, overwrite, command)
     require("datatrove")
     from symbolic_music.data.cluster.engines import Engine, EngineName
+    from symbolic_music.data.cluster.options import engine_options
     from symbolic_music.data.cluster.prepare import prepare_on
 
     options = engine_options(arguments.engine_option)
     engine = Engine(EngineName(arguments.engine), f"{output}.logs", arguments.num_workers, options)
     return prepare_on(engine, units, output, settings, arguments.tasks, overwrite=overwrite, command=command)
-
-
-def engine_options(texts: list[str]) -> dict[str, Any]:
-    """KEY=VALUE each, with values as YAML reads them, but for those with a colon: 10:00:00 is no number."""
-    import yaml
-
-    from symbolic_music.data.sources.units import CorpusError
-
-    options: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise CorpusError(f"--engine-option is {text!r}; expected KEY=VALUE")
-        options[key] = value if ":" in value else yaml.safe_load(value)
-    return options
 
 
 def settings_of(arguments: argparse.Namespace, presentation: "Presentation") -> "PrepareSettings":

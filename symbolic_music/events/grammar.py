@@ -38,6 +38,25 @@ class Automaton:
         if self.transitions.max() >= num_states or self.transitions.min() < FORBIDDEN:
             raise ValueError(f"{self.name}: a transition leaves the {num_states} states")
 
+    @cached_property
+    def alike(self) -> np.ndarray:
+        """A number for all events that do the same in every state, (events,) int64, ascending by their first."""
+        weights = np.random.default_rng(0).integers(1, 2**62, len(self.transitions), dtype=np.int64)
+        hashes = weights @ self.transitions.astype(np.int64)  # wraps around: columns that are equal have equal sums
+        _, first, number = np.unique(hashes, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[number]
+
+    def reachable(self, events: np.ndarray) -> np.ndarray:
+        """Which states some of the events (n,) lead to from the initial one, (states,) bool."""
+        columns = events[np.unique(self.alike[events], return_index=True)[1]]
+        found = np.zeros(len(self.transitions), dtype=bool)
+        newest = np.array([self.initial])
+        while len(newest):
+            found[newest] = True
+            after = np.unique(self.transitions[np.ix_(newest, columns)])
+            newest = after[(after != FORBIDDEN) & ~found[after]]
+        return found
+
     def distance_to(self, states: Sequence[int]) -> np.ndarray:
         """Fewest events from each state to one of `states`, (states,) int64.
 
@@ -86,9 +105,10 @@ class AutomatonBuilder:
         columns = events if isinstance(events, np.ndarray) else self.columns(events)
         self.transitions[self.row[state], columns] = self.row[next_state]
 
-    def forbid(self, state: str, events: Iterable[str]) -> None:
-        """Forbid `events` in `state`."""
-        self.transitions[self.row[state], self.columns(events)] = FORBIDDEN
+    def forbid(self, state: str, events: Iterable[str] | np.ndarray) -> None:
+        """Forbid `events`, given by name or as `columns`, in `state`."""
+        columns = events if isinstance(events, np.ndarray) else self.columns(events)
+        self.transitions[self.row[state], columns] = FORBIDDEN
 
     def add_all(self, states: Iterable[str], event: str, next_state: str) -> None:
         """Allow `event` in each of `states`, leading to `next_state`."""

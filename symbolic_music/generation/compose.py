@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 from symusic.core import ScoreTick
 
 from symbolic_music.events.codec import DecodingError
+from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.compiled import settle
 from symbolic_music.events.voices.track_text import HeaderFields
 from symbolic_music.generation.engine.draw import Draw
+from symbolic_music.generation.likelihood import log_likelihoods
 from symbolic_music.generation.writing.header import asked_header
 from symbolic_music.generation.writing.limits import GrammarError
 from symbolic_music.generation.writing.request import Request, until_end
 from symbolic_music.generation.writing.sequences import write_sequences
 from symbolic_music.generation.writing.streaming import BarsWritten, BarWatch
 from symbolic_music.score.transforms.edit import count_bars
+from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -130,6 +134,9 @@ def compose(
     words: str = "",
     first: int = 0,
     on_bar: Callable[[BarsWritten], Any] | None = None,
+    controls: Controls | None = None,
+    best_of: int = 1,
+    on_token: Callable[[int, list[int]], Any] | None = None,
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -145,9 +152,13 @@ def compose(
         words: a title, or what else stands before a piece; for a model that came from text.
         first: number of the first piece: pieces 4 to 7 are the last four of pieces 0 to 7.
         on_bar: called each time that another bar of a piece is finished, with all that are.
+        controls: what every piece shall be; `options.num_bars` is one of them.
+        best_of: of so many pieces each, the one is taken that costs the model the fewest bits per note.
+        on_token: called with a piece's number and its ids after each token; what it raises ends the writing.
 
     Raises:
         GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
+        ControlError: when what is asked for cannot be had of this model, or contradicts itself.
         EncodingError: when the prompt has no notes.
         ValueError: when the model's pieces have no header or no words before them, or a field is out of range; when
             bars are to be told and the model writes one voice after the other.
@@ -161,6 +172,7 @@ def compose(
 
         prompt_ids = encode_words(processor, words) + prompt_ids
     max_length = options.max_length or model.config.max_position_embeddings
+    grammar, num_bars = _asked_grammar(processor, options, controls)
     if processor.grammar().header_names_bars and options.num_bars is not None:
         fields = replace(fields or HeaderFields(), num_bars=options.num_bars)
     header = asked_header(processor, fields, max_length - len(prompt_ids) + 1) if fields else None
@@ -174,26 +186,67 @@ def compose(
         processor.tokenizer.eos_token_id,
         processor.tokenizer.pad_token_id,
         options.draw(),
-        processor.grammar() if options.use_grammar else None,
-        options.num_bars,
+        grammar,
+        num_bars,
         header,
     )
-    numbers = range(first, first + num_samples)
-    on_token = None if on_bar is None else _bar_teller(processor, numbers, on_bar)
-    written = write_sequences(model, request, options.seed, numbers, options.batch_size, on_batch, on_token)
+    if best_of < 1 or (best_of > 1 and (on_bar is not None or on_token is not None)):
+        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where pieces are heard as they are written")
+    numbers = range(first * best_of, (first + num_samples) * best_of)
+    if on_bar is not None:
+        on_token = _bar_teller(processor, numbers, on_bar, on_token)
+    told = on_batch if best_of == 1 else None
+    written = write_sequences(model, request, options.seed, numbers, options.batch_size, told, on_token)
+    if best_of > 1:
+        written = _likeliest(model, processor, written, len(prompt_ids), best_of)
+        if on_batch is not None:
+            on_batch(len(written))
     return [composition_of(processor, ids, len(prompt_ids)) for ids in written]
 
 
+def _likeliest(
+    model: "PreTrainedModel | LightModel",
+    processor: "MusicProcessor | EventTokenizer",
+    written: list[list[int]],
+    num_given: int,
+    best_of: int,
+) -> list[list[int]]:
+    """Of each so many sequences the one with the fewest bits per note, by the model alone."""
+    said = log_likelihoods(model, written, num_given)
+    costs = [-nats / max(processor.count_events(ids)["notes"], 1) for nats, ids in zip(said, written, strict=True)]
+    groups = range(0, len(written), best_of)
+    return [written[min(range(begin, begin + best_of), key=costs.__getitem__)] for begin in groups]
+
+
+def _asked_grammar(
+    processor: "MusicProcessor | EventTokenizer", options: SamplingOptions, controls: Controls | None
+) -> tuple[TokenGrammar | None, int | None]:
+    """The grammar to sample under, and the number of bars."""
+    if controls is None:
+        return processor.grammar() if options.use_grammar else None, options.num_bars
+    if not options.use_grammar:
+        raise ControlError("without the grammar nothing can be asked for")
+    if options.num_bars is not None:
+        controls = replace(controls, bars=options.num_bars)
+    asked = settle(processor.codec, controls)
+    return processor.control(asked), asked.bars
+
+
 def _bar_teller(
-    processor: "MusicProcessor | EventTokenizer", numbers: range, on_bar: Callable[[BarsWritten], Any]
+    processor: "MusicProcessor | EventTokenizer",
+    numbers: range,
+    on_bar: Callable[[BarsWritten], Any],
+    on_token: Callable[[int, list[int]], Any] | None,
 ) -> Callable[[int, list[int]], None]:
-    """What hears every token and tells every bar."""
+    """What hears every token, tells every bar, and hands the token on."""
     watches = {number: BarWatch(processor, number) for number in numbers}
 
     def hear(number: int, ids: list[int]) -> None:
         found = watches[number].look(ids)
         if found is not None:
             on_bar(found)
+        if on_token is not None:
+            on_token(number, ids)
 
     return hear
 

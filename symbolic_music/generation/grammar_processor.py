@@ -10,7 +10,7 @@ import torch
 from transformers import LogitsProcessor
 
 from symbolic_music.events.grammar import FORBIDDEN
-from symbolic_music.generation.writing.limits import GrammarError, check_room, check_vocabulary, not_music
+from symbolic_music.generation.writing.limits import GrammarError, check_room, check_vocabulary, fitting, not_music
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 
@@ -22,7 +22,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
     grammar and the limits allow; a `GrammarError` says what contradicts what when nothing is left that may follow.
 
     Args:
-        grammar: the token grammar.
+        grammar: the token grammar; that of `MusicProcessor.control` holds to what is asked for.
         max_length: longest sequence in tokens, prompt included; every piece ends by then. A dozen tokens before, the
             shortest way to the end is taken, so that nothing is squeezed in. None sets no limit.
         num_bars: bars of every piece, prompt included: it ends in this bar, unless `max_length` comes first.
@@ -45,7 +45,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         forbidden = self._tables.forbidden(self._states)
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
         kept_open = self._tables.is_end_masked(scores)
-        closing = self._tables.is_closing(self._states, remaining) & ~kept_open
+        finds_ways = self.grammar.completion is not None
+        closing = self._tables.is_closing(self._states, sys.maxsize if finds_ways else remaining) & ~kept_open
         if self.num_bars is not None and self.grammar.header_names_bars:
             # The header says it, and the grammar keeps to the header.
             forbidden |= self._tables.names_bars & (self._tables.bars_per_token != self.num_bars)
@@ -54,10 +55,12 @@ class GrammarLogitsProcessor(LogitsProcessor):
             if highest == self.num_bars:
                 scores = self._end_at_last_bar_line(scores, forbidden)  # type: ignore[assignment]
             self._forbid_outside_bars(forbidden, highest, closing)
-        if remaining <= self._tables.longest_way:
+        if remaining <= self._tables.longest_way and not finds_ways:
             forbidden |= self._tables.out_of_reach(self._states, remaining, closing)
         if self._tables.has_chords:
             scores = self._keep_chords(scores, forbidden)  # type: ignore[assignment]
+        if finds_ways:
+            self._forbid_dead_ends(forbidden, None if self.max_length is None else remaining)
         masked = scores.masked_fill(_fit_vocabulary(forbidden, scores.shape[-1]), float("-inf"))
         stuck = masked.amax(dim=1).isneginf()
         if bool(stuck.any()):
@@ -169,6 +172,17 @@ class GrammarLogitsProcessor(LogitsProcessor):
         if highest + self._tables.most_bars_per_token > self.num_bars:
             forbidden |= self._bars[:, None] + self._tables.bars_per_token > self.num_bars
         forbidden |= self._tables.ends_piece & ((self._bars < self.num_bars) & ~closing)[:, None]
+
+    def _forbid_dead_ends(self, forbidden: torch.Tensor, remaining: int | None) -> None:
+        """Forbid, in place, tokens behind which no way is left to a piece that is all that is asked for."""
+        assert self._tables is not None
+        states = self._states.cpu().numpy()
+        for row, state in enumerate(states):
+            if state[0] == self._tables.broken:
+                continue
+            ids = (~forbidden[row]).nonzero()[:, 0]
+            left = fitting(self.grammar, state, ids.cpu().numpy(), remaining)
+            forbidden[row, ids[torch.from_numpy(~left).to(ids.device)]] = True
 
 
 class BehindContext(LogitsProcessor):

@@ -13,6 +13,8 @@ import numpy as np
 from symusic.core import NoteTick, NoteTickList, ScoreTick, TrackTick
 
 from symbolic_music.events.codec import DecodingError, EncodingError
+from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.compiled import controlled_fill
 from symbolic_music.events.voices.infilling import MaskedWindow, fill_grammar, mask_window, read_fill
 from symbolic_music.events.voices.quantise import VELOCITY, Voice, VoicePiece
 from symbolic_music.events.voices.track_text import TrackTextCodec
@@ -96,6 +98,8 @@ def infill(
     num_samples: int = 1,
     options: SamplingOptions | None = None,
     on_batch: Callable[[int], Any] | None = None,
+    controls: Controls | None = None,
+    on_token: Callable[[int, list[int]], Any] | None = None,
 ) -> list[Composition]:
     """Write bars anew.
 
@@ -111,6 +115,8 @@ def infill(
         num_samples: how many ways to fill them.
         options: how to sample; `num_bars` says nothing here.
         on_batch: called with how many samples are done since the last call, for progress bars.
+        controls: what the new notes shall be: of a key, within ranges.
+        on_token: called with a sample's number and its ids after each token; what it raises ends the writing.
 
     Returns:
         The whole Score each time, with the ids, notes and bars of what was filled in.
@@ -121,8 +127,8 @@ def infill(
     """
     options = (options or SamplingOptions()).for_model(model)
     request = _request(model, processor, score, bars, tracks, options)
-    asked, numbers = _what_to_write(model, processor, request.masked, options), range(num_samples)
-    written = write_sequences(model, asked, options.seed, numbers, options.batch_size, on_batch)
+    asked, numbers = _what_to_write(model, processor, request, options, controls), range(num_samples)
+    written = write_sequences(model, asked, options.seed, numbers, options.batch_size, on_batch, on_token)
     return [_filled(processor, request, ids[asked.start :]) for ids in written]
 
 
@@ -237,12 +243,19 @@ def _length(
 def _what_to_write(
     model: "PreTrainedModel | LightModel",
     processor: "MusicProcessor | EventTokenizer",
-    masked: MaskedWindow,
+    request: _Request,
     options: SamplingOptions,
+    controls: Controls | None,
 ) -> Request:
     """Fills of a window, from `Fill` on, behind what stands before them."""
-    codec, tokenizer = processor.codec, processor.tokenizer
+    codec, tokenizer, masked = processor.codec, processor.tokenizer, request.masked
     assert isinstance(codec, TrackTextCodec)
+    grammar = fill_grammar(codec, masked.gaps)
+    if controls is not None:
+        if not options.use_grammar:
+            raise ControlError("without the grammar nothing can be asked for")
+        programs = [request.piece.voices[gap.line].program for gap in masked.gaps]
+        grammar = controlled_fill(codec, controls, grammar, programs)
     apart = model.config.is_encoder_decoder
     written = processor.encode_events(masked.before_fill(apart), add_eos=False)
     return Request(
@@ -251,7 +264,7 @@ def _what_to_write(
         tokenizer.eos_token_id,
         tokenizer.pad_token_id,
         options.draw(),
-        processor.lift(fill_grammar(codec, masked.gaps)) if options.use_grammar else None,
+        processor.lift(grammar) if options.use_grammar else None,
         start=len(written) - 1,
         context=processor.encode_events(masked.context) if apart else None,
     )

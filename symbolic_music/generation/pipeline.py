@@ -6,10 +6,13 @@ from typing import Any
 from symusic.core import ScoreTick
 from transformers import AutoModelForCausalLM, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
+from transformers.utils import logging
 
 from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.generation.controls.words import understand
 from symbolic_music.score.files import read_scores
 
+logger = logging.get_logger(__name__)
 TASK = "symbolic-music-generation"
 OPTION_NAMES = {field.name for field in fields(SamplingOptions)}
 
@@ -20,6 +23,8 @@ class SymbolicMusicGenerationPipeline(Pipeline):
         composer = pipeline("symbolic-music-generation", model="…")
         pieces = composer(num_samples=4, num_bars=16)
         more = composer("opening.mid", prompt_bars=4, num_bars=16, temperature=0.9)
+        waltzes = composer(controls=Controls(meter="3/4", key="Dm", chords=(("Dm",), ("A7",))), num_bars=8)
+        others = composer(ask="a slow waltz in D minor for violin and cello, 8 bars")
 
     Each piece is a dict with `score`, `valid`, `invalid_reason`, `notes`, `bars` and `tokens`.
     """
@@ -36,7 +41,14 @@ class SymbolicMusicGenerationPipeline(Pipeline):
         return super().__call__({"prompt": prompt}, **kwargs)
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict, dict, dict]:
-        unknown = set(kwargs) - OPTION_NAMES - {"num_samples", "prompt_bars"}
+        unknown = set(kwargs) - OPTION_NAMES - {"num_samples", "prompt_bars", "controls", "ask", "best_of"}
+        if kwargs.get("ask") is not None:
+            if kwargs.get("controls") is not None:
+                raise TypeError("controls and ask both say what the pieces shall be; give one")
+            understood = understand(kwargs.pop("ask"))
+            if understood.unknown:
+                logger.warning("not understood: %s", ", ".join(understood.unknown))
+            kwargs["controls"] = understood.controls
         if unknown:
             raise TypeError(f"unknown argument {sorted(unknown)[0]!r}; expected one of {sorted(OPTION_NAMES)}")
         return {}, kwargs, {}

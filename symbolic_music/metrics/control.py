@@ -1,37 +1,24 @@
-"""Whether a piece is what was asked for: instruments, tempo, meter, bars. Knows nothing of how it was asked."""
+"""Whether a piece is what was asked for, by its notes as a file has them. Knows nothing of how it came to be so."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from symusic.core import ScoreTick as Score
 
+from symbolic_music.events.controls.asked import EVERY, Controls, ControlValue, Key
+from symbolic_music.metrics.harmony.beats import strong_beats
 from symbolic_music.metrics.intervals import wilson_interval
+from symbolic_music.metrics.features.notes import NoteTable
 from symbolic_music.score.bars import bar_table, count_bars
 from symbolic_music.score.checks import DEFAULT_TEMPO
+from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
 from symbolic_music.score.programs import DRUMS
 
 TEMPO_TOLERANCE = 0.5
 """Quarter notes per minute by which a tempo may miss: a MIDI file cannot hold every tempo exactly."""
-
-
-@dataclass(frozen=True)
-class Controls:
-    """What a piece is asked to be; what is None is left open.
-
-    Attributes:
-        instruments: the General MIDI programs that play, each as often as there are tracks of it, in any order; drums
-            are -1.
-        tempo: in quarter notes per minute, throughout.
-        meter: such as "3/4", in every bar.
-        bars: how many; the last note begins in the last of them or before, and sounds up to it or beyond.
-    """
-
-    instruments: tuple[int, ...] | None = None
-    tempo: float | None = None
-    meter: str | None = None
-    bars: int | None = None
 
 
 FIELDS = tuple(field.name for field in fields(Controls))
@@ -59,17 +46,96 @@ def _last_onset_bar(score: Score) -> int:
     return int(np.searchsorted(bar_table(score).starts, max(onsets), side="right")) if onsets else 0
 
 
+def _keeps_tempo(score: Score, asked: ControlValue) -> bool:
+    low, high = asked if isinstance(asked, (tuple, list)) else (asked, asked)
+    return all(low - TEMPO_TOLERANCE <= tempo <= high + TEMPO_TOLERANCE for tempo in found_tempos(score))
+
+
+def _has_instruments(score: Score, asked: Sequence[int]) -> bool:
+    return not Counter(asked) - Counter(found_instruments(score))
+
+
+def _keeps_key(score: Score, asked: str) -> bool:
+    return set((NoteTable(score).pitched.pitches % 12).tolist()) <= Key.parse(asked).scale
+
+
+def _keeps_ranges(score: Score, asked: Sequence[tuple[int, int, int]]) -> bool:
+    range_of = {program: (low, high) for program, low, high in asked}
+    for track in score.tracks:
+        program = DRUMS if track.is_drum else track.program
+        everybody = range_of.get(EVERY) if not track.is_drum else None
+        low, high = range_of.get(program) or everybody or (0, 127)
+        if any(not low <= note.pitch <= high for note in track.notes):
+            return False
+    return True
+
+
+def _keeps_density(score: Score, asked: tuple[int, int]) -> bool:
+    table = NoteTable(score)
+    if not len(table.all):
+        return False
+    bars = table.bar_of(table.all)
+    counts = np.bincount(bars)
+    return bool((counts >= asked[0]).all() and (counts <= asked[1]).all())
+
+
+def strong_chord_notes(score: Score, asked: Sequence[Sequence[str]]) -> np.ndarray:
+    """Of the notes that begin on a strong beat, or where a chord comes in, which are chord tones, (n,) bool.
+
+    Args:
+        score: a piece.
+        asked: by bar, the chords that share it evenly; round and round. Notes where there is no chord do not count.
+    """
+    table = NoteTable(score)
+    notes, bars = table.pitched, table.bars
+    strong = set(strong_beats(bars, table.ticks_per_quarter).tolist())
+    found = []
+    for onset, pitch, bar in zip(
+        notes.onsets.tolist(), notes.pitches.tolist(), table.bar_of(notes).tolist(), strict=True
+    ):
+        chords = asked[bar % len(asked)]
+        length = int(4 * table.ticks_per_quarter * bars.numerators[bar] // bars.denominators[bar])
+        place = (onset - int(bars.starts[bar])) * len(chords)
+        chord = chords[min(place // length, len(chords) - 1)]
+        if chord != NO_CHORD and (onset in strong or place % length == 0):
+            found.append(pitch % 12 in chord_pitch_classes(chord))
+    return np.array(found, dtype=bool)
+
+
+def _keeps_ending(score: Score, key: Key) -> bool:
+    table = NoteTable(score)
+    notes = table.pitched
+    if not len(notes):
+        return False
+    last = notes[notes.onsets == notes.onsets[-1]]
+    lowest = [last.pitches[last.tracks == track].min() for track in np.unique(last.tracks)]
+    return bool(
+        last.onsets[0] in strong_beats(table.bars, table.ticks_per_quarter)
+        and all(pitch % 12 == key.tonic for pitch in lowest)
+        and set((last.pitches % 12).tolist()) <= key.triad
+    )
+
+
 _KEPT: dict[str, Callable[[Score, Any], bool]] = {
-    "instruments": lambda score, asked: found_instruments(score) == sorted(asked),
-    "tempo": lambda score, asked: all(abs(tempo - asked) <= TEMPO_TOLERANCE for tempo in found_tempos(score)),
+    "instruments": lambda score, asked: set(found_instruments(score)) == set(asked) and _has_instruments(score, asked),
+    "tempo": _keeps_tempo,
     "meter": lambda score, asked: found_meters(score) == {asked},
     "bars": lambda score, asked: _last_onset_bar(score) <= asked <= count_bars(score),
+    "with_instruments": _has_instruments,
+    "key": _keeps_key,
+    "chords": lambda score, asked: bool(strong_chord_notes(score, asked).all()),
+    "ranges": _keeps_ranges,
+    "density": _keeps_density,
+    "ending": _keeps_ending,
 }
 
 
 def kept_controls(score: Score | None, asked: Controls) -> dict[str, bool]:
     """For each thing that was asked for, whether the piece is so; what does not decode to a Score (None) is not."""
-    wanted = {name: getattr(asked, name) for name in FIELDS if getattr(asked, name) is not None}
+    wanted = {name: getattr(asked, name) for name in asked.asked}
+    if asked.ending:
+        assert asked.key is not None
+        wanted["ending"] = Key.parse(asked.key)
     return {name: score is not None and _KEPT[name](score, value) for name, value in wanted.items()}
 
 
@@ -81,8 +147,8 @@ def control_accuracy(scores: Sequence[Score | None], asked: Sequence[Controls]) 
         asked: of each piece.
 
     Returns:
-        For each of "instruments", "tempo", "meter", "bars" that was asked for, and for "all" that was asked of a piece
-        together: `asked`, `kept`, `share`, and `low` and `high` of its 95% interval (Wilson).
+        For each thing that was asked for, by its name in `Controls`, and for "all" that was asked of a piece together:
+        `asked`, `kept`, `share`, and `low` and `high` of its 95% interval (Wilson).
 
     Raises:
         ValueError: when nothing was asked for, or not of every piece.

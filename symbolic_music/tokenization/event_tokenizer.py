@@ -13,6 +13,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from symbolic_music.events.codec import DecodingError, ScoreCodec, check_bars
+from symbolic_music.events.controls.asked import Controls
+from symbolic_music.events.controls.compiled import controlled, settle
 from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.events.remi.codec import RemiCodec
 from symbolic_music.events.voices.abc_notes import AbcNotesCodec
@@ -180,6 +182,15 @@ class EventTokenizer:
     def lift(self, grammar: EventGrammar) -> TokenGrammar:
         """A grammar over this tokenizer's ids, from one over the codec's events in the codec's order."""
         return TokenGrammar(grammar, self._token_events, self.codec.note_types)
+
+    def control(self, asked: Controls) -> TokenGrammar:
+        """The grammar over this tokenizer's ids of the pieces that are what is asked for.
+
+        Raises:
+            ControlError: when there is no such piece; the message is one line.
+        """
+        grammar, completion = controlled(self.codec, settle(self.codec, asked))
+        return TokenGrammar(grammar, self._token_events, self.codec.note_types, completion, self.grammar())
 
     @cached_property
     def _token_events(self) -> list[tuple[int, ...]]:

@@ -10,6 +10,7 @@ from symusic.core import ScoreTick
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from symbolic_music.events.codec import ScoreCodec
+from symbolic_music.events.controls.asked import Controls
 from symbolic_music.events.grammar import EventGrammar
 from symbolic_music.score.files import read_scores
 from symbolic_music.tokenization.event_tokenizer import EventTokenizer, build_codec
@@ -101,6 +102,14 @@ class MusicProcessor(ProcessorMixin):
     def grammar(self) -> TokenGrammar:
         """The codec's grammar over this tokenizer's ids."""
         return self._events.grammar()
+
+    def control(self, asked: Controls) -> TokenGrammar:
+        """The grammar over this processor's ids of pieces that are what is asked for; see `EventTokenizer.control`.
+
+        Raises:
+            ControlError: when there is no such piece; the message is one line.
+        """
+        return self._events.control(asked)
 
     def lift(self, grammar: EventGrammar) -> TokenGrammar:
         """A grammar over this tokenizer's ids, from one over the codec's events in the codec's order."""

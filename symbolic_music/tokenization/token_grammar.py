@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from symbolic_music.events.completion import Completion
 from symbolic_music.events.grammar import FORBIDDEN, EventGrammar
 
 
@@ -23,6 +24,9 @@ class TokenGrammar:
         grammar: the automata over events.
         token_events: for each id, the event columns it stands for; an empty sequence marks an id never allowed.
         note_types: the types of events that begin a note.
+        completion: knows how pieces can be completed, where the automata alone do not: they may allow a token behind
+            which, together, they allow no end.
+        base: the token grammar of the first automata over the same ids, whose tables are taken.
 
     Attributes:
         kinds: (V,) int64; the kind of each id.
@@ -34,12 +38,17 @@ class TokenGrammar:
     """
 
     def __init__(
-        self, grammar: EventGrammar, token_events: Sequence[Sequence[int]], note_types: Sequence[str] = ("Pitch",)
+        self,
+        grammar: EventGrammar,
+        token_events: Sequence[Sequence[int]],
+        note_types: Sequence[str] = ("Pitch",),
+        completion: Completion | None = None,
+        base: "TokenGrammar | None" = None,
     ):
         offsets = np.cumsum([0, *(len(automaton.transitions) for automaton in grammar.automata)])
         if offsets[-1] > np.iinfo(np.int16).max:
             raise ValueError(f"{offsets[-1]} grammar states do not fit the int16 tables")
-        self.grammar = grammar
+        self.grammar, self.completion = grammar, completion
         self.note_types = tuple(note_types)
         self.token_events = [tuple(events) for events in token_events]
         self.initial_state = np.array(
@@ -48,12 +57,12 @@ class TokenGrammar:
         )
         kind_of = {events: kind for kind, events in enumerate(dict.fromkeys(self.token_events))}
         self.kinds = np.array([kind_of[events] for events in self.token_events], dtype=np.int64)
-        self.next_state = np.concatenate(
-            [
-                _lift(automaton.transitions, list(kind_of), offset)
-                for offset, automaton in zip(offsets, grammar.automata, strict=False)
-            ]
-        )
+        lifted: list[np.ndarray] = [] if base is None else [base.next_state]
+        known = 0 if base is None else base.num_automata
+        kinds = list(kind_of)
+        for offset, automaton in zip(offsets[known:], grammar.automata[known:], strict=False):
+            lifted.append(_lift(automaton.transitions, kinds, offset))
+        self.next_state: np.ndarray = np.concatenate(lifted)
         distances = grammar.distance_to_end()
         self.tokens_to_end = np.concatenate(distances)
         self.counting = [which for which, distance in enumerate(distances) if distance.any()]

@@ -163,6 +163,10 @@ class DataArguments:
     )
     max_train_pieces: int | None = field(default=None, metadata={"help": "Train on N pieces, evenly spaced."})
     max_validation_pieces: int | None = field(default=None, metadata={"help": "Validate on N pieces, evenly spaced."})
+    streaming: bool = field(
+        default=False,
+        metadata={"help": "--dataset names blocks of train/pack_blocks.py, read as they are wanted."},
+    )
 
     def __post_init__(self) -> None:
         for name in ("dataset", "tokenizer"):

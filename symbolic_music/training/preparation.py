@@ -32,7 +32,7 @@ from symbolic_music.tokenization.text import add_music_tokens
 from symbolic_music.training.adaptation.vocabulary import grow_vocabulary
 from symbolic_music.training.arguments import ModelArguments, MusicTrainingArguments, TrainingError
 from symbolic_music.training.checkpoints import find_checkpoints
-from symbolic_music.training.warm_start import bart_from, causal_from
+from symbolic_music.training.infilling.warm_start import bart_from, causal_from
 
 logger = logging.get_logger(__name__)
 

@@ -37,13 +37,13 @@ _PACKAGES = (
 
 
 def training_summary(
-    trainer: MusicTrainer, splits: Mapping[str, Dataset], wall_seconds: float, commit: str | None
+    trainer: MusicTrainer, data: Mapping[str, Any], wall_seconds: float, commit: str | None
 ) -> dict[str, Any]:
     """Everything needed to repeat a run and to quote its figures.
 
     Args:
         trainer: after training.
-        splits: all splits of the dataset, whole.
+        data: `describe_splits` of the dataset.
         wall_seconds: of this process, from its start to here.
         commit: `git_commit()` when the process started; the tree may have moved on since.
     """
@@ -52,8 +52,7 @@ def training_summary(
     return {
         "command": shown_command(),
         "commit": commit,
-        "split_hash": dataset_hash(splits),
-        "pieces": {name: len(split) for name, split in sorted(splits.items())},
+        **{name: data[name] for name in ("split_hash", "pieces")},
         "tokenizer_hash": tokenizer_hash(trainer.processing_class),
         "model_type": model.config.model_type,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -84,6 +83,21 @@ def write_summary(summary: dict[str, Any], output_dir: Path) -> Path:
     path = output_dir / SUMMARY_FILE
     path.write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return path
+
+
+def describe_splits(splits: Mapping[str, Dataset]) -> dict[str, Any]:
+    """What a run says of its dataset: its split hash and how many pieces each split has.
+
+    Args:
+        splits: all of the dataset, whole.
+
+    Raises:
+        TrainingError: see `dataset_hash`.
+    """
+    return {
+        "split_hash": dataset_hash(splits),
+        "pieces": {name: len(split) for name, split in sorted(splits.items())},
+    }
 
 
 def dataset_hash(splits: Mapping[str, Dataset]) -> str:

@@ -15,7 +15,7 @@ import torch
 from huggingface_hub import CommitInfo
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput, HubStrategy, SchedulerType, rotate_checkpoints
@@ -72,6 +72,9 @@ class MusicTrainer(Trainer):
         **kwargs: Any,
     ):
         check_push(args, model)
+        if isinstance(kwargs.get("train_dataset"), IterableDataset):
+            # Each process reads the stream and takes its part: the states, of 16 bits, cannot be sent from one to all.
+            args.accelerator_config.dispatch_batches = False  # type: ignore[union-attr]
         try:
             super().__init__(model=model, args=args, processing_class=processing_class, **kwargs)
         except (ValueError, ImportError) as error:  # arguments that contradict each other, trackers that are not there

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "bench_lstm_cost": [],
     "bench_training_speed": [],
     "bench_grammar_cost": ["--model", MODEL],
+    "bench_control_cost": ["--model", MODEL],
     "bench_sampling": ["--model", MODEL],
     "bench_encoding": [],
     "bench_precision": ["--model", MODEL, "--dataset", DATASET],
@@ -35,6 +36,8 @@ BENCHMARKS = {
     "bench_lora": [],
     "bench_metrics": [],
     "bench_memorisation": ["--dataset", TUNES],
+    "bench_serving": ["--model", MODEL],
+    "bench_studio": [],
 }
 
 

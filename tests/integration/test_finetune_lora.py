@@ -110,7 +110,7 @@ def test_a_text_model_learns_track_text_and_obeys_its_header(folder, tmp_path):
     generate("--model", output, "--num-samples", "2", *asked, "--output-dir", music)
     summary = json.loads((music / "summary.json").read_text())
     assert [(piece["valid"], piece["bars"]) for piece in summary["samples"]] == [(True, 2)] * 2
-    assert summary["header"]["instruments"] == ["Violin", "Cello"]
+    assert summary["controls"]["instruments"] == [40, 42]
     score = read_midi(music / "sample_0001.mid")
     assert [track.program for track in score.tracks] == [40, 42]
     assert round(score.tempos[0].qpm) == 90

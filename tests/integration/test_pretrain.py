@@ -134,6 +134,23 @@ def test_two_processes_give_the_loss_curve_of_one(folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_processes_read_one_stream(folder, tmp_path):
+    """Blocks that the script packs; each is trained on once by one of the processes."""
+    data = ["--dataset", folder / "dataset", "--tokenizer", folder / "tokenizer", "--block_size", 64]
+    done = run_script("pack_blocks", *data, "--pieces_per_file", 5, "--output", tmp_path / "blocks", expected=0)
+    assert "train: " in done.stdout
+    tokenizer = tmp_path / "blocks" / "tokenizer"
+    named = {"streaming": True, "dataset": tmp_path / "blocks", "tokenizer": tokenizer, "dropout": 0, "bf16": False}
+    changes = named | {"max_steps": 4, "eval_steps": 2, "save_steps": 2}
+    pretrain(*tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
+    flags = tiny_run.flags(folder, tmp_path / "two", **(changes | {"per_device_train_batch_size": 2, "use_cpu": True}))
+    done = run_python(*TWO_PROCESSES, SCRIPT, *flags)
+    assert done.returncode == 0, done.stderr
+    assert summary_of(tmp_path / "two")["pieces"] == tiny_run.SPLIT_SIZES
+    assert curve(tmp_path / "two", "loss") == pytest.approx(curve(tmp_path / "one", "loss"), rel=5e-4, abs=1e-4)
+
+
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(folder, tmp_path):
     changes = {"max_steps": 40, "eval_steps": 5, "save_steps": 5, "dropout": 0.2}
     pretrain(*tiny_run.flags(folder, tmp_path / "whole", **changes))

@@ -6,42 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from datasets import Dataset, DatasetDict
+from recorded_runs import KillAt, Killed, RecordingCollator
 from tiny_run import flags
 from transformers import TrainerCallback
 
-from symbolic_music.data.blocks.collate import BlockCollator
 from symbolic_music.data.blocks.pack import pack_split
 from symbolic_music.training.arguments import TrainingError, parse_arguments
 from symbolic_music.training.callbacks import LossPlotCallback, TimeBudgetCallback
 from symbolic_music.training.checkpoints import MARKER
 from symbolic_music.training.preparation import build_model, checkpoint_to_resume, choose_split, load_splits
 from symbolic_music.training.trainer import MusicTrainer
-
-
-class RecordingCollator(BlockCollator):
-    """Keeps the ids of every batch, so that the order of the data can be compared."""
-
-    def __init__(self, processor):
-        super().__init__(processor)
-        self.seen = []
-
-    def __call__(self, rows):
-        batch = super().__call__(rows)
-        self.seen.append(batch["input_ids"].clone())
-        return batch
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-class KillAt(TrainerCallback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step == self.step:
-            raise Killed
 
 
 class SpoilAt(TrainerCallback):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from symbolic_music.data.cluster.engines import Engine, Stage
-from symbolic_music.data.cluster.steps import DealAndPublish, FindPairs, Job, ReadShards
+from symbolic_music.data.cluster.steps import DealAndPublish, FindPairs, Job, ReadShards, save_job
 from symbolic_music.data.preparation.duplicates import BANDS
 from symbolic_music.data.preparation.prepare import (
     PrepareSettings,
@@ -61,7 +61,7 @@ def prepare_on(
         ]
         engine.check(stages)
         with work_folder(output, plan):
-            Job(units, settings, plan, command, readers).save(output)
+            save_job(Job(units, settings, plan, command, readers), output)
             if not engine.run(stages, progress):
                 return None
     return end_run(output)

@@ -46,9 +46,10 @@ class Job:
     command: str
     readers: int
 
-    def save(self, output: Path) -> None:
-        """Into the work folder of an output."""
-        write_atomically(output / WORK_FOLDER / _JOB_FILE, pickle.dumps(self))
+
+def save_job(job: Any, output: Path) -> None:
+    """Write what the steps of an output have to know into its work folder."""
+    write_atomically(output / WORK_FOLDER / _JOB_FILE, pickle.dumps(job))
 
 
 class JobStep(PipelineStep):
@@ -71,7 +72,7 @@ class JobStep(PipelineStep):
         if path.exists():  # the last step removes it: a task that is run again after it has nothing to do
             self.do(pickle.loads(path.read_bytes()), work, rank, world_size)
 
-    def do(self, job: Job, work: Path, rank: int, world_size: int) -> None:
+    def do(self, job: Any, work: Path, rank: int, world_size: int) -> None:
         """The share of one rank of `world_size`."""
         raise NotImplementedError
 

@@ -181,6 +181,21 @@ class VoiceCodec:
         pitch, _, length = ("", "", "") if kind == "With" else value.rpartition(":")
         writer.write(kind, self._steps.get(length, 0), self._pitches.get(value if kind == "With" else pitch))
 
+    def says(self, event: str) -> tuple[int, int]:
+        """The pitch that an event begins, or -1, and the steps by which it moves time on."""
+        kind, _, value = event.partition("_")
+        if kind == "With":
+            return self._pitches[value], 0
+        if kind not in ("Note", "Rest", "Tie"):
+            return -1, 0
+        pitch, _, length = value.rpartition(":")
+        return self._pitches.get(pitch, -1), self._steps[length]
+
+    @property
+    def max_voices(self) -> int:
+        """Voices that a piece may have."""
+        return self._grid.max_voices
+
     def _durations(self, events: Iterable[str]) -> dict[str, int]:
         """By event of a length, the length in steps."""
         return {

@@ -8,7 +8,10 @@ import numpy as np
 from symbolic_music.generation.engine.draw import Draw
 from symbolic_music.generation.engine.rows import Row, RowGrammar, weigh
 from symbolic_music.generation.writing.header import Header
-from symbolic_music.generation.writing.limits import check_vocabulary
+from symbolic_music.generation.writing.limits import GrammarError, check_vocabulary
+
+# So many tokens are tried one by one before all are looked at together.
+_TRIES = 16
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,17 @@ class Piece:
         ids, scores = self._options(logits)
         token = self._rule.draw.choose(ids, scores, noise)
         if self._row is not None:
-            self._rule.grammar.advance(self._row, token)  # type: ignore[union-attr]
+            grammar = self._rule.grammar
+            assert grammar is not None
+            tries = 0
+            while not grammar.fits(self._row, token):  # seldom, so the others are looked at only now
+                tries += 1
+                left = ids != token if tries < _TRIES else grammar.fitting(self._row, ids)
+                ids, scores = ids[left], scores[left]
+                if not len(ids):
+                    raise GrammarError("what is asked for and other limits forbid all that the grammar allows")
+                token = self._rule.draw.choose(ids, scores, noise)
+            grammar.advance(self._row, token)
         self.ids.append(token)
         return token
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.generation.writing.limits import GrammarError, check_room, not_music
+from symbolic_music.generation.writing.limits import GrammarError, check_room, fitting, not_music
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 # What is kept may take so many bytes.
@@ -103,8 +103,8 @@ class RowGrammar:
             is_end_open: whether nothing else forbids the end of the piece.
         """
         remaining = None if self.max_length is None else self.max_length - row.length
-        if remaining is not None and remaining > self.grammar.longest_way:
-            remaining = None
+        if self.grammar.completion is not None or (remaining is not None and remaining > self.grammar.longest_way):
+            remaining = None  # `fits` and `fitting` say it, or there is room for any way
         missing = min(self.num_bars - row.bars, self._most_bars) if self._counts_bars else None  # type: ignore[operator]
         key = (row.states.tobytes(), remaining, missing, is_end_open)
         if key not in self._kept:
@@ -114,6 +114,25 @@ class RowGrammar:
             self._kept[key] = self._find(row.states, remaining, missing, is_end_open)
             self._bytes += self._kept[key].num_bytes
         return self._kept[key]
+
+    def fits(self, row: Row, token: int) -> bool:
+        """Whether a way to a complete piece that fits is left behind a token that the automata allow."""
+        completion = self.grammar.completion
+        if completion is None:
+            return True
+        needed = completion.needed(completion.key(self.grammar.next_state[row.states, self.grammar.kinds[token]]))
+        if needed is None or self._remaining(row) is None:
+            return needed is not None
+        if needed + self.grammar.closing_room < self._remaining(row):  # type: ignore[operator]
+            return True
+        return bool(self.fitting(row, np.array([token]))[0])
+
+    def fitting(self, row: Row, ids: np.ndarray) -> np.ndarray:
+        """The same of several tokens, (n,) bool."""
+        return fitting(self.grammar, row.states, ids, self._remaining(row))
+
+    def _remaining(self, row: Row) -> int | None:
+        return None if self.max_length is None else self.max_length - row.length
 
     def _find(self, states: np.ndarray, remaining: int | None, missing: int | None, is_end_open: bool) -> Options:
         grammar = self.grammar

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbolic_music.events.completion import Completion
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 
@@ -48,6 +49,8 @@ def check_room(
         GrammarError: when one does not.
     """
     needed = int(grammar.to_end(states).max())
+    if grammar.completion is not None:
+        needed = max(needed, *(_needed(grammar.completion, rows) for rows in states), 0)
     if max_length is not None and length + needed > max_length:
         raise GrammarError(
             f"a limit of {max_length} tokens leaves no room to finish a piece of {length} tokens; "
@@ -55,3 +58,47 @@ def check_room(
         )
     if num_bars is not None and int(bars.max()) > num_bars:
         raise GrammarError(f"the prompt has {int(bars.max())} bars, more than the {num_bars} asked for")
+
+
+def _needed(completion: Completion, rows: np.ndarray) -> int:
+    needed = completion.needed(completion.key(rows))
+    if needed is None:
+        raise GrammarError("the prompt cannot go on to a piece that is all that is asked for")
+    return needed
+
+
+def fitting(grammar: TokenGrammar, rows: np.ndarray, ids: np.ndarray, remaining: int | None) -> np.ndarray:
+    """Which tokens leave a way to a complete piece that fits; all do where the automata alone know that.
+
+    Args:
+        grammar: the token grammar.
+        rows: (A,) of a sequence.
+        ids: (n,) tokens that the automata allow behind it.
+        remaining: tokens that the sequence may still get, or None.
+
+    Returns:
+        (n,) bool.
+    """
+    completion = grammar.completion
+    if completion is None:
+        return np.ones(len(ids), dtype=bool)
+    after = grammar.next_state[rows[:, None], grammar.kinds[ids]].T
+    limit = _most_needed(grammar, completion, rows, remaining)
+    known: dict[bytes, bool] = {}
+    fits = np.zeros(len(ids), dtype=bool)
+    for place, state in enumerate(completion.keys(after)):
+        if state not in known:
+            needed = completion.needed(state)
+            known[state] = needed is not None and (limit is None or needed <= limit)
+        fits[place] = known[state]
+    return fits
+
+
+def _most_needed(grammar: TokenGrammar, completion: Completion, rows: np.ndarray, remaining: int | None) -> int | None:
+    """How much a piece may need behind its next token: what is left, and when that is hardly enough, less than now."""
+    if remaining is None:
+        return None
+    now = completion.needed(completion.key(rows))
+    assert now is not None
+    # Behind the end, padding needs as little as before.
+    return remaining - 1 if remaining > grammar.closing_room + now else min(remaining - 1, max(now - 1, 0))

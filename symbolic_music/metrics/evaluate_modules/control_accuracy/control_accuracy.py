@@ -9,17 +9,18 @@ from symbolic_music.metrics.control import Controls, control_accuracy
 from symbolic_music.metrics.loading import read_pieces
 
 _DESCRIPTION = """
-How many pieces have the instruments, tempo, meter and number of bars that were asked for, with 95% intervals (Wilson).
-Higher is better.
+How many pieces have the instruments, tempo, meter, bars, key, chords, ranges, density and ending that were asked for,
+with 95% intervals (Wilson). Higher is better.
 """
 _INPUTS = """
 Args:
     predictions: MIDI files, each as its bytes or its path; empty bytes for a sample that is no piece.
     references: what was asked for of each, as JSON, any of {"instruments": [0, 40, -1], "tempo": 96, "meter": "3/4",
-        "bars": 8}; instruments are General MIDI programs from 0, drums -1.
+        "bars": 8, "key": "Dm", "chords": [["Dm"], ["A7", "Dm"]], "density": [2, 8], "ending": true}; instruments are
+        General MIDI programs from 0, drums -1. Of all that may be asked, see `events.controls.asked.Controls`.
 Returns:
-    For each of "instruments", "tempo", "meter", "bars" that was asked for, and for "all" that was asked of a piece
-    together: asked, kept, share, low, high.
+    For each thing that was asked for, by its name, and for "all" that was asked of a piece together: asked, kept,
+    share, low, high.
 """
 
 

@@ -74,5 +74,5 @@ def _controls_of(piece: ScoreTick) -> Controls:
 
 def _header_fields(controls: Controls) -> HeaderFields:
     names = tuple("Drums" if program == DRUMS else str(program) for program in controls.instruments or ())
-    tempo = None if controls.tempo is None else int(controls.tempo)
+    tempo = None if controls.tempo_range is None else int(controls.tempo_range[0])
     return HeaderFields(tempo, controls.meter, None, controls.bars, names)

@@ -1,0 +1,108 @@
+"""The flags by which something is asked of a model, and what they ask."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from symbolic_music.cli.shared import UserError
+
+if TYPE_CHECKING:
+    from symbolic_music.events.controls.asked import Controls
+
+
+def add_controls(parser: argparse.ArgumentParser) -> None:
+    """The flags, which hold in every piece or are refused."""
+    group = parser.add_argument_group("what every piece shall be", "held in every piece, or refused in one line")
+    group.add_argument("--ask", metavar="WORDS", help='such as "a slow waltz in D minor for violin and cello, sparse"')
+    group.add_argument("--bpm", metavar="N[-M]", help="tempo in quarter notes per minute, or a range: 96 or 80-100")
+    group.add_argument("--meter", metavar="N/D", help="such as 3/4")
+    group.add_argument("--key", metavar="KEY", help="such as G or F#m: its signature, and no notes but its scale's")
+    group.add_argument(
+        "--instruments", metavar="NAMES", help="exactly these: names, numbers from 0, or Drums, in order"
+    )
+    group.add_argument("--with-instruments", metavar="NAMES", help="these at the least")
+    group.add_argument(
+        "--chords", metavar="BARS", help='such as "C | Am | F G7 | C": strong beats on chord tones, round and round'
+    )
+    group.add_argument("--range", metavar="RANGES", help="such as C3-C6, or Violin:G3-E6,Cello:C2-A4")
+    group.add_argument("--playable", action="store_true", help="keep instruments within what players can play")
+    group.add_argument("--density", metavar="N-M", help="fewest and most notes that begin in each bar, such as 4-12")
+    group.add_argument("--ending", action="store_true", help="end on a strong beat and the tonic (needs a key)")
+
+
+def add_fill_controls(parser: argparse.ArgumentParser) -> None:
+    """The flags of what bars that are written anew can be asked for."""
+    group = parser.add_argument_group("what the new notes shall be", "held in every one, or refused in one line")
+    group.add_argument("--key", metavar="KEY", help="such as G or F#m: no notes but its scale's")
+    group.add_argument("--range", metavar="RANGES", help="such as C3-C6, or Violin:G3-E6,Cello:C2-A4")
+    group.add_argument("--playable", action="store_true", help="keep instruments within what players can play")
+    unasked = ("ask", "bpm", "meter", "instruments", "with_instruments", "chords", "density", "ending")
+    parser.set_defaults(**dict.fromkeys(unasked))
+
+
+def read_controls(options: argparse.Namespace, num_bars: int | None = None) -> "Controls | None":
+    """What is asked for, or None where nothing is; words that were not understood are named on stderr.
+
+    Raises:
+        UserError: when something cannot be read, or two things clash.
+    """
+    from symbolic_music.events.controls.asked import ControlError, Controls
+    from symbolic_music.events.controls.clashes import check_clashes
+    from symbolic_music.generation.controls import written
+
+    flags: dict[str, tuple[Any, Callable[[str], Any]]] = {
+        "tempo": (options.bpm, written.parse_tempo),
+        "meter": (options.meter, str.strip),
+        "key": (options.key, _key),
+        "instruments": (options.instruments, written.parse_instruments),
+        "with_instruments": (options.with_instruments, written.parse_instruments),
+        "chords": (options.chords, written.parse_chords),
+        "ranges": (options.range, written.parse_ranges),
+        "density": (options.density, written.parse_density),
+        "ending": (True if options.ending else None, bool),
+        "bars": (None if num_bars is None else str(num_bars), int),
+    }
+    try:
+        found = {name: parse(value) for name, (value, parse) in flags.items() if value is not None}
+        asked = _join(_understood(options.ask), found)
+        if options.playable and asked.ranges is not None:
+            raise ControlError("--playable and --range both say the ranges; give one")
+        if options.playable:
+            asked = replace(asked, ranges=written.playable_ranges(asked.instruments))
+        check_clashes(asked)
+    except ControlError as error:
+        raise UserError(str(error)) from error
+    return None if asked == Controls() else asked
+
+
+def _key(text: str) -> str:
+    from symbolic_music.events.controls.asked import Key
+
+    return str(Key.parse(text))
+
+
+def _understood(words: str | None) -> "Controls":
+    from symbolic_music.events.controls.asked import Controls
+    from symbolic_music.events.controls.clashes import name_of
+    from symbolic_music.generation.controls.words import understand
+
+    if words is None:
+        return Controls()
+    understood = understand(words)
+    for name in understood.controls.asked:
+        print(f"understood: {name_of(understood.controls, name)} ({understood.said[name]})")
+    if understood.unknown:
+        print(f"not understood: {', '.join(understood.unknown)}", file=sys.stderr)
+    return understood.controls
+
+
+def _join(said: "Controls", found: dict[str, Any]) -> "Controls":
+    """What words and flags ask for together."""
+    from symbolic_music.events.controls.asked import ControlError
+
+    for name in said.asked:
+        if name in found and found[name] != getattr(said, name):
+            raise ControlError(f"--ask and a flag clash: both say the {name}")
+    return replace(said, **found)

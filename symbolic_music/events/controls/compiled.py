@@ -1,0 +1,120 @@
+"""All that is asked for as automata beside a codec's own, once it is known that nothing contradicts itself."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from symbolic_music.events.codec import ScoreCodec
+from symbolic_music.events.completion import Completion
+from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.bars import bars_automata, density_automata
+from symbolic_music.events.controls.chords import chord_automata
+from symbolic_music.events.controls.clashes import check_clashes, name_of
+from symbolic_music.events.controls.dialect import Dialect, dialect_of
+from symbolic_music.events.controls.ending import ending_automata
+from symbolic_music.events.controls.fields import field_automata, tempos_within
+from symbolic_music.events.controls.instruments import instrument_automata
+from symbolic_music.events.controls.pitches import fill_automata, pitch_automata
+from symbolic_music.events.grammar import Automaton, EventGrammar
+
+_BUILDERS = (
+    field_automata,
+    instrument_automata,
+    bars_automata,
+    density_automata,
+    pitch_automata,
+    chord_automata,
+    ending_automata,
+)
+COMMON_METER = "4/4"
+"""Of chords whose meter is not asked for, as lead sheets have it."""
+
+
+def settle(codec: ScoreCodec, asked: Controls) -> Controls:
+    """What is asked for with nothing left to chance that something else depends on.
+
+    Chords need a meter, 4/4 where none is asked for, and as many bars as they are where no number is. A tempo becomes
+    the nearest one that the vocabulary has.
+
+    Raises:
+        ControlError: when something cannot be had, or two things clash.
+    """
+    dialect = dialect_of(codec)
+    if asked.chords is not None:
+        asked = replace(asked, meter=asked.meter or COMMON_METER, bars=asked.bars or len(asked.chords))
+    if asked.tempo is not None and not isinstance(asked.tempo, tuple):
+        asked = replace(asked, tempo=tempos_within(dialect, asked)[0])
+    check_clashes(asked)
+    return asked
+
+
+def control_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
+    """The automata of everything that is asked for.
+
+    Raises:
+        ControlError: when something cannot be had.
+    """
+    return [automaton for build in _BUILDERS for automaton in build(dialect, asked)]
+
+
+def controlled(codec: ScoreCodec, asked: Controls) -> tuple[EventGrammar, Completion]:
+    """The grammar of the pieces that are what is asked for, and what knows how each of them can be completed.
+
+    Args:
+        codec: of the events.
+        asked: as `settle` gives it.
+
+    Raises:
+        ControlError: when there is no such piece; the message names two things that clash, where two do.
+    """
+    dialect, base = dialect_of(codec), codec.grammar()
+    grammar = _intersection(base, control_automata(dialect, asked))
+    completion = Completion(grammar, dialect.completing(grammar.automata[len(base.automata) :]))
+    if completion.needed(completion.initial) is None:
+        raise ControlError(_clash(dialect, base, asked))
+    return grammar, completion
+
+
+def controlled_fill(codec: ScoreCodec, asked: Controls, fill: EventGrammar, programs: Sequence[int]) -> EventGrammar:
+    """A grammar of what fills masked bars, kept to what is asked for.
+
+    Args:
+        codec: of track text.
+        asked: key and ranges.
+        fill: the grammar.
+        programs: who plays behind each mask.
+
+    Raises:
+        ControlError: where anything else is asked for, or two things clash.
+    """
+    check_clashes(asked)
+    return _intersection(fill, fill_automata(dialect_of(codec), asked, programs))
+
+
+def _intersection(base: EventGrammar, automata: list[Automaton]) -> EventGrammar:
+    to_end = dict(enumerate(base.distance_to_end()))
+    return EventGrammar(base.events, [*base.automata, *automata], base.final_state, to_end)
+
+
+def _clash(dialect: Dialect, base: EventGrammar, asked: Controls) -> str:
+    """Which of the things that are asked for cannot be had together: one after the other is left out if it may be."""
+    left = asked.asked
+    for name in asked.asked:
+        others = tuple(other for other in left if other != name)
+        if others and not _can_be_had(dialect, base, _only(asked, others)):
+            left = list(others)
+    return f"no piece can have {' and '.join(name_of(asked, name) for name in left)}"
+
+
+def _can_be_had(dialect: Dialect, base: EventGrammar, asked: Controls) -> bool:
+    automata = control_automata(dialect, asked)
+    completion = Completion(_intersection(base, automata), dialect.completing(automata))
+    return completion.needed(completion.initial) is not None
+
+
+def _only(asked: Controls, names: tuple[str, ...]) -> Controls:
+    needed = set(names)
+    if "chords" in needed:
+        needed |= {"meter", "bars"}
+    if "ending" in needed:
+        needed |= {"key"}
+    return replace(Controls(), **{name: getattr(asked, name) for name in needed})

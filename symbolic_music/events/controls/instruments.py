@@ -1,0 +1,89 @@
+"""Who plays: exactly some instruments, or some at the least."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.dialect import Dialect
+from symbolic_music.events.controls.fields import only
+from symbolic_music.events.grammar import Automaton, AutomatonBuilder
+from symbolic_music.score.programs import program_name
+
+# So many instruments are watched by one automaton, which has a state for each set of them.
+_TOGETHER = 6
+
+
+def instrument_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
+    """The automata of the instruments that are asked for.
+
+    In note-level ABC and in track text they come in the order in which they are asked for, in front of others.
+
+    Raises:
+        ControlError: for more than there may be, or one twice where a representation has each once.
+    """
+    exactly = asked.instruments is not None
+    programs = asked.instruments if asked.instruments is not None else asked.with_instruments
+    if programs is None:
+        return []
+    if not programs:
+        raise ControlError("no instrument is asked for; expected at least one")
+    unknown = [program for program in programs if program not in dialect.programs]
+    if unknown:
+        raise ControlError(f"program {unknown[0]} is no instrument; expected 0 to 127, or -1 for drums")
+    if dialect.kind == "remi":
+        return _in_stream(dialect, programs, exactly)
+    if len(programs) > (dialect.max_voices or 0):
+        raise ControlError(f"{len(programs)} instruments are asked for; this model has at most {dialect.max_voices}")
+    return [_in_order(dialect, programs, exactly)]
+
+
+def _in_stream(dialect: Dialect, programs: Sequence[int], exactly: bool) -> list[Automaton]:
+    """For REMI, where an instrument may come anywhere, and each is one track."""
+    for first, second in pairwise(sorted(programs)):
+        if first == second:
+            raise ControlError(f"{program_name(first)} is asked for twice; this model writes each instrument as one")
+    automata = []
+    if exactly:
+        kept = [dialect.programs[program] for program in programs]
+        automata.append(only(dialect, "asked instruments", dialect.programs.values(), kept))
+    for begin in range(0, len(programs), _TOGETHER):
+        automata.append(_all_heard(dialect, programs[begin : begin + _TOGETHER]))
+    return automata
+
+
+def _all_heard(dialect: Dialect, programs: Sequence[int]) -> Automaton:
+    """No end before each of some instruments has played."""
+    names = [program_name(program) for program in programs]
+
+    def state(heard: int) -> str:
+        missing = [name for number, name in enumerate(names) if not heard >> number & 1]
+        return f"not yet heard: {', '.join(missing)}" if missing else "all heard"
+
+    builder = AutomatonBuilder("instruments", dialect.events, [state(heard) for heard in range(2 ** len(programs))])
+    builder.stay_on(dialect.events)
+    for heard in range(2 ** len(programs)):
+        for number, program in enumerate(programs):
+            builder.transitions[heard, dialect.programs[program]] = heard | 1 << number
+        if heard != 2 ** len(programs) - 1:
+            builder.forbid(state(heard), dialect.end)
+    return builder.build()
+
+
+def _in_order(dialect: Dialect, programs: Sequence[int], exactly: bool) -> Automaton:
+    """Where instruments are announced: the first are those asked for, and there are more only where there may be."""
+    name = "{} of {} asked instruments".format
+    states = [name(number, len(programs)) for number in range(len(programs) + 1)]
+    builder = AutomatonBuilder("instruments", dialect.events, [*states, "behind the header"])
+    builder.stay_on(dialect.events)
+    every = dialect.columns("New" if dialect.kind == "abc_notes" else "Instrument")
+    closing = dialect.end if dialect.kind == "abc_notes" else dialect.columns("Tracks")
+    for number, (before, after) in enumerate(pairwise(states)):
+        builder.forbid(before, every)
+        builder.transitions[number, dialect.programs[programs[number]]] = number + 1
+        builder.forbid(before, closing)
+        assert builder.row[after] == number + 1
+    if exactly:
+        builder.forbid(states[-1], every)
+    if dialect.kind == "track_text":
+        builder.add(states[-1], closing, "behind the header")
+    return builder.build()

@@ -1,0 +1,1 @@
+"""What a model can be asked for, and how people say it."""

@@ -1,0 +1,48 @@
+"""What a model can be asked for, with ranges: what its vocabulary can say. Knows no weights."""
+
+from typing import Any
+
+from symbolic_music.events.codec import ScoreCodec
+from symbolic_music.events.controls.dialect import dialect_of
+from symbolic_music.events.voices.track_text import TrackTextCodec
+from symbolic_music.score.programs import DRUMS
+
+# Whatever the representation, by name of a flag.
+_EVERYWHERE = {
+    "chords": "by bar or by equal parts of it; strong beats on chord tones",
+    "ending": "on a strong beat and the tonic; needs a key",
+    "ask": "the same in words",
+}
+
+
+def abilities(codec: ScoreCodec) -> dict[str, Any]:
+    """What pieces can be asked to be, by name of the flag of `symbolic-music generate` without its dashes.
+
+    Lists are of all values; two numbers under "from" and "to" are a range; a text says what else there is to know. A
+    model that fills in bars can be asked for key and range alone.
+    """
+    dialect = dialect_of(codec)
+    pitches = dialect.pitch[dialect.notes]
+    span = {"from": int(pitches.min()), "to": int(pitches.max())}
+    keys = sorted(dialect.keys) if dialect.keys else "every major and minor key; notes of its scale alone"
+    if isinstance(codec, TrackTextCodec) and codec.settings.max_masks:
+        return {"key": "every major and minor key; notes of its scale alone", "range": span, "playable": True}
+    programs = [program for program in dialect.programs if program != DRUMS]
+    bars: dict[str, Any] = {"from": 1, "to": dialect.max_bars}
+    tempos = sorted(dialect.tempos)
+    return {
+        "bpm": {"from": tempos[0], "to": tempos[-1], "values": len(tempos)},
+        "meter": list(dialect.meters),
+        "key": keys,
+        "bars": bars if dialect.max_bars is not None else {"from": 1, "to": "as many as fit the context"},
+        "instruments": {
+            "programs": {"from": min(programs), "to": max(programs)},
+            "drums": DRUMS in dialect.programs,
+            "most": dialect.max_voices if dialect.max_voices is not None else "no limit",
+        },
+        "with-instruments": "the same",
+        "range": span,
+        "playable": True,
+        "density": {"from": 0, "to": "no limit"},
+        **_EVERYWHERE,
+    }

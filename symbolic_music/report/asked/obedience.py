@@ -1,0 +1,180 @@
+"""What asking costs: pieces that were asked to be something, judged by their MIDI files, beside free ones."""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from symusic.core import ScoreTick
+
+from symbolic_music.events.controls.asked import EVERY, ControlError, Controls
+from symbolic_music.events.controls.compiled import settle
+from symbolic_music.generation.compose import Composition, SamplingOptions, compose
+from symbolic_music.generation.controls.written import parse_chords
+from symbolic_music.generation.likelihood import log_likelihoods
+from symbolic_music.generation.writing.limits import GrammarError
+from symbolic_music.metrics.control import control_accuracy
+from symbolic_music.metrics.statistics import compare_measured, measure_pieces
+from symbolic_music.score.files import read_scores
+from symbolic_music.score.midi.io import write_midi
+
+BARS = 8
+_CHORDS = parse_chords("C | Am | F G7 | C")
+ALONE: dict[str, Controls] = {
+    "meter": Controls(meter="3/4"),
+    "tempo": Controls(tempo=100),
+    "tempo range": Controls(tempo=(80, 120)),
+    "instruments": Controls(instruments=(40, 42)),
+    "at least": Controls(with_instruments=(0, 40)),
+    "key": Controls(key="G"),
+    "chords": Controls(chords=_CHORDS),
+    "range": Controls(ranges=((EVERY, 55, 79),)),
+    "density": Controls(density=(4, 10)),
+    "ending": Controls(key="G", ending=True),
+}
+"""One thing at a time; every one with a number of bars."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Pieces that were asked to be something.
+
+    Attributes:
+        controls: what.
+        accuracy: see `metrics.control.control_accuracy`; of the pieces as their MIDI files have them.
+        measured: see `metrics.statistics.measure_pieces`.
+        bits_per_note: that the pieces cost the model, were they free.
+    """
+
+    controls: Controls
+    accuracy: dict[str, dict[str, float]]
+    measured: dict[str, np.ndarray]
+    bits_per_note: float
+
+
+def combinations(count: int, seed: int = 0) -> list[Controls]:
+    """Random combinations of three to six things, at random values that go together."""
+    drawn = random.Random(seed)
+    keys = {
+        "C": "C | Am | F G7 | C",
+        "G": "G | Em | C D7 | G",
+        "Dm": "Dm | Gm | Bb A7 | Dm",
+        "Am": "Am | Dm | E7 | Am",
+    }
+    found: list[Controls] = []
+    while len(found) < count:
+        key = drawn.choice(list(keys))
+        values: dict[str, Any] = {
+            "meter": drawn.choice(["2/4", "4/4"]),
+            "tempo": drawn.choice([100, (70, 90), (110, 160)]),
+            "instruments": drawn.choice([(0,), (40, 42), (73, 0), (40, 41, 42)]),
+            "key": key,
+            "chords": parse_chords(keys[key]),
+            "ranges": ((EVERY, 48, drawn.choice([79, 84])),),
+            "density": drawn.choice([(1, 8), (3, 10), (4, 16)]),
+            "ending": True,
+        }
+        names = set(drawn.sample(sorted(values), drawn.randint(3, 6)))
+        names |= {"key"} if "ending" in names else set()
+        found.append(Controls(**{name: values[name] for name in sorted(names)}))
+    return found
+
+
+def ask(
+    model: Any,
+    processor: Any,
+    asked: Controls,
+    num_samples: int,
+    options: SamplingOptions,
+    on_batch: Callable[[int], Any] | None = None,
+) -> Asked:
+    """Pieces that are asked to be something.
+
+    Raises:
+        ControlError: when they cannot be.
+    """
+    settled = settle(processor.codec, replace(asked, bars=asked.bars or BARS))
+    pieces = compose(model, processor, num_samples, options=options, on_batch=on_batch, controls=settled)
+    scores = as_files([piece.score for piece in pieces])
+    accuracy = control_accuracy(scores, [settled] * len(scores))
+    return Asked(settled, accuracy, _measured(scores), bits_per_note(model, pieces))
+
+
+def as_files(scores: Sequence[ScoreTick | None]) -> list[ScoreTick | None]:
+    """What reading the MIDI files of Scores gives."""
+    read: list[ScoreTick | None] = []
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "piece.mid"
+        for score in scores:
+            if score is not None:
+                write_midi(score, path)
+            read.append(None if score is None else read_scores(path)[0])
+    return read
+
+
+def bits_per_note(model: Any, pieces: Sequence[Composition]) -> float:
+    """What pieces cost a model that is left alone."""
+    said = log_likelihoods(model, [piece.ids for piece in pieces], 1)
+    return -sum(said) / math.log(2) / max(sum(piece.num_notes for piece in pieces), 1)
+
+
+def _measured(scores: Sequence[ScoreTick | None]) -> dict[str, np.ndarray]:
+    return measure_pieces([score for score in scores if score is not None])
+
+
+def measure_obedience(
+    model: Any,
+    processor: Any,
+    human: Sequence[ScoreTick],
+    num_samples: int,
+    num_combinations: int,
+    options: SamplingOptions,
+    on_batch: Callable[[int], Any] | None = None,
+) -> dict[str, Any]:
+    """Obedience, bits per note and distance to human music of pieces asked for one thing, for many, and for nothing.
+
+    Args:
+        model: a composer.
+        processor: of the model.
+        human: pieces to set them beside.
+        num_samples: for each thing alone, and of free pieces; for each combination a tenth, at least one.
+        num_combinations: of several things at once.
+        options: how to sample.
+        on_batch: called with how many pieces are done since the last call.
+    """
+    theirs = measure_pieces(human)
+    free = compose(model, processor, num_samples, options=replace(options, num_bars=BARS), on_batch=on_batch)
+    rows = [_row("free", None, _measured([piece.score for piece in free]), bits_per_note(model, free), theirs)]
+    several = {f"combination {number}": asked for number, asked in enumerate(combinations(num_combinations), start=1)}
+    for name, asked in (ALONE | several).items():
+        count = num_samples if name in ALONE else max(num_samples // 10, 1)
+        try:
+            found = ask(model, processor, asked, count, options, on_batch)
+        except (ControlError, GrammarError) as error:
+            rows.append({"asked": name, "refused": str(error)})
+            continue
+        row = _row(name, found.accuracy["all"], found.measured, found.bits_per_note, theirs)
+        rows.append(row | {"controls": {name: getattr(asked, name) for name in asked.asked}})
+    return {"bars": BARS, "human": len(human), "rows": rows}
+
+
+def _row(
+    name: str,
+    kept: dict[str, float] | None,
+    measured: dict[str, np.ndarray],
+    bits: float,
+    human: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """Obedience, and the mean over statistics of the distance in human standard deviations, its sign left out."""
+    compared = compare_measured(measured, human)
+    distances = [abs(statistic["distance"]["value"]) for statistic in compared.values()]
+    return {
+        "asked": name,
+        **({} if kept is None else {"kept": int(kept["kept"]), "pieces": int(kept["asked"])}),
+        "bits per note": round(bits, 3),
+        "distance to human": round(float(np.mean(distances)), 3),
+    }
