@@ -20,11 +20,14 @@ EXTRA_OF_MODULE = {
     "peft": "train",
     "pretty_midi": "audio",
     "pydivsufsort": "metrics",
+    "python_multipart": "serve",
     "ray": "ray",
     "scipy": "train",
     "soundfile": "audio",
+    "starlette": "serve",
     "typst": "engrave",
     "upath": "cluster",
+    "uvicorn": "serve",
     "verovio": "engrave",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from symbolic_music._extras import MissingExtraError
-from symbolic_music.cli import export, files, generate, hub, info, report
+from symbolic_music.cli import export, files, generate, hub, info, report, serve
 from symbolic_music.cli.shared import UserError
 
 USER_ERROR_EXIT_CODE = 2
@@ -49,4 +49,6 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_evaluate(commands)
     export.add_export(commands)
     hub.add_publish(commands)
+    serve.add_serve(commands)
+    serve.add_studio(commands)
     return parser

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from symbolic_music.cli.serve import write_site
 from symbolic_music.cli.shared import UserError
 
 
@@ -15,12 +16,22 @@ def add_publish(commands: Any) -> None:
     parser.add_argument("--private", action="store_true", help="make a private repository")
     parser.add_argument("--tag", help="name for this version, for `revision=`; tags stay where they are")
     parser.add_argument("--base-model", metavar="USER/NAME", help="of an adapter: its base on the Hub")
+    parser.add_argument(
+        "--space",
+        action="store_true",
+        help="make the folder first: the studio's page, whose models run in the browser",
+    )
+    parser.add_argument("--model", action="append", metavar="PATH_OR_ID", help="of the page (--space); REMI")
     parser.add_argument("--dry-run", action="store_true", help="list files and problems; nothing leaves the machine")
     parser.set_defaults(run=run_publish)
 
 
 def run_publish(options: argparse.Namespace) -> None:
     """`symbolic-music publish`."""
+    if options.model and not options.space:
+        raise UserError("--model says which models a page has; expected --space with it")
+    if options.space:
+        write_site(options.folder, options.model)
     from symbolic_music.hub.errors import PublishError
     from symbolic_music.hub.upload import plan_publication, publish
 

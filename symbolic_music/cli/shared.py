@@ -4,8 +4,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symbolic_music._extras import MissingExtraError
-
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
     from transformers import PreTrainedModel
@@ -62,25 +60,15 @@ def load_model(name: str, device: str | None) -> "tuple[PreTrainedModel, MusicPr
 def load_composer(
     name: str, device: str | None
 ) -> "tuple[PreTrainedModel | LightModel, MusicProcessor | EventTokenizer]":
-    """A model and its processor for composing: without torch, where the folder and this machine allow it.
-
-    A folder that cannot be read so is read the other way, which says what is wrong with it, if anything is.
-    """
+    """A model and its processor for composing; see `generation.light.open_model`."""
     check_model_name(name)
-    if Path(name).is_dir() and (device == "cpu" or (device is None and not _has_gpu())):
-        from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
-        from symbolic_music.generation.light import load_light
+    from symbolic_music.generation.light import open_model
+    from symbolic_music.generation.names import LoadError
 
-        try:
-            return load_light(Path(name))
-        except (UnsupportedModelError, MissingExtraError, OSError, ValueError, AttributeError, KeyError):
-            pass
-    return load_model(name, device)
-
-
-def _has_gpu() -> bool:
-    """Whether torch may find one; it is not asked, for its import takes seconds."""
-    return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists() or sys.platform != "linux"
+    try:
+        return open_model(name, device)
+    except LoadError as error:
+        raise UserError(str(error)) from error
 
 
 TUNE_HELP = "which piece of the file: the tune X:N where an ABC tune book numbers its tunes, else the Nth, from 1"

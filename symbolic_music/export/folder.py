@@ -31,6 +31,8 @@ _STEPS = (
     "the others share the rest in proportion; where nothing else may follow, they have all of it.",
     "Divide by the temperature, keep the smallest set of tokens with top_p of the probability, draw one, go on until "
     "eos_token_id. tokens_to_end of the rows add up to how many tokens are enough to end the piece from there.",
+    "An id says the events whose places in `events` stand in token_events, event_counts of them for each id in turn. "
+    "To stop after so many bars, give in the last one the probability of an id that begins a bar to before_bar[id].",
 )
 _ENCODES = (
     "The encoder reads input_ids (1, length) of a source once. What it gives (`heard`) goes into every run as it is, "
@@ -70,7 +72,10 @@ def export_model(
 
 
 def grammar_tables(grammar: TokenGrammar) -> dict[str, np.ndarray]:
-    """What a runtime needs to sample under a grammar; see `TokenGrammar` for shapes and meaning."""
+    """What a runtime needs to sample under a grammar; see `TokenGrammar` for shapes and meaning.
+
+    Id after id, `token_events` has places in `step.json`'s events, `event_counts` of them each.
+    """
     return {
         "next_state": grammar.next_state,
         "kinds": grammar.kinds.astype(np.int32),
@@ -80,12 +85,15 @@ def grammar_tables(grammar: TokenGrammar) -> dict[str, np.ndarray]:
         "notes_per_token": grammar.notes_per_token.astype(np.int32),
         "ends_piece": grammar.ends_piece.astype(np.uint8),
         "adds_pitch": grammar.adds_pitch.astype(np.uint8),
+        "before_bar": grammar.before_bar.astype(np.int32),
+        "event_counts": np.array([len(events) for events in grammar.token_events], np.int32),
+        "token_events": np.array([event for events in grammar.token_events for event in events], np.int32),
     }
 
 
 def describe(model: PreTrainedModel, processor: MusicProcessor, graph: StepGraph, int8: bool) -> dict[str, Any]:
     """Shapes, names and numbers of a step."""
-    tokenizer, sampling = processor.tokenizer, model.generation_config
+    tokenizer, sampling, grammar = processor.tokenizer, model.generation_config, processor.grammar()
     encodes = {} if graph.encoder is None else {"encoder": ENCODER_FILE}
     return {
         "files": {"graph": GRAPH_FILE, "grammar": GRAMMAR_FILE, "tokenizer": "tokenizer.json"} | encodes,
@@ -102,6 +110,8 @@ def describe(model: PreTrainedModel, processor: MusicProcessor, graph: StepGraph
         "states": [{"name": state.name, "shape": list(state.shape), "grows": state.grows} for state in graph.states],
         "heard": list(graph.heard),
         "forbidden": -1,
+        "grammar": {"closing_room": grammar.closing_room, "longest_way": grammar.longest_way},
+        "events": list(grammar.grammar.events),
         "how": [*_STEPS, _ENCODES] if encodes else list(_STEPS),
     }
 

@@ -136,6 +136,7 @@ def compose(
     on_bar: Callable[[BarsWritten], Any] | None = None,
     controls: Controls | None = None,
     best_of: int = 1,
+    on_token: Callable[[int, list[int]], Any] | None = None,
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -153,6 +154,7 @@ def compose(
         on_bar: called each time that another bar of a piece is finished, with all that are.
         controls: what every piece shall be; `options.num_bars` is one of them.
         best_of: of so many pieces each, the one is taken that costs the model the fewest bits per note.
+        on_token: called with a piece's number and its ids after each token; what it raises ends the writing.
 
     Raises:
         GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
@@ -188,10 +190,11 @@ def compose(
         num_bars,
         header,
     )
-    if best_of < 1 or (best_of > 1 and on_bar is not None):
-        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where bars are heard as they are written")
+    if best_of < 1 or (best_of > 1 and (on_bar is not None or on_token is not None)):
+        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where pieces are heard as they are written")
     numbers = range(first * best_of, (first + num_samples) * best_of)
-    on_token = None if on_bar is None else _bar_teller(processor, numbers, on_bar)
+    if on_bar is not None:
+        on_token = _bar_teller(processor, numbers, on_bar, on_token)
     told = on_batch if best_of == 1 else None
     written = write_sequences(model, request, options.seed, numbers, options.batch_size, told, on_token)
     if best_of > 1:
@@ -230,15 +233,20 @@ def _asked_grammar(
 
 
 def _bar_teller(
-    processor: "MusicProcessor | EventTokenizer", numbers: range, on_bar: Callable[[BarsWritten], Any]
+    processor: "MusicProcessor | EventTokenizer",
+    numbers: range,
+    on_bar: Callable[[BarsWritten], Any],
+    on_token: Callable[[int, list[int]], Any] | None,
 ) -> Callable[[int, list[int]], None]:
-    """What hears every token and tells every bar."""
+    """What hears every token, tells every bar, and hands the token on."""
     watches = {number: BarWatch(processor, number) for number in numbers}
 
     def hear(number: int, ids: list[int]) -> None:
         found = watches[number].look(ids)
         if found is not None:
             on_bar(found)
+        if on_token is not None:
+            on_token(number, ids)
 
     return hear
 

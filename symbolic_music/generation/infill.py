@@ -99,6 +99,7 @@ def infill(
     options: SamplingOptions | None = None,
     on_batch: Callable[[int], Any] | None = None,
     controls: Controls | None = None,
+    on_token: Callable[[int, list[int]], Any] | None = None,
 ) -> list[Composition]:
     """Write bars anew.
 
@@ -115,6 +116,7 @@ def infill(
         options: how to sample; `num_bars` says nothing here.
         on_batch: called with how many samples are done since the last call, for progress bars.
         controls: what the new notes shall be: of a key, within ranges.
+        on_token: called with a sample's number and its ids after each token; what it raises ends the writing.
 
     Returns:
         The whole Score each time, with the ids, notes and bars of what was filled in.
@@ -126,7 +128,7 @@ def infill(
     options = (options or SamplingOptions()).for_model(model)
     request = _request(model, processor, score, bars, tracks, options)
     asked, numbers = _what_to_write(model, processor, request, options, controls), range(num_samples)
-    written = write_sequences(model, asked, options.seed, numbers, options.batch_size, on_batch)
+    written = write_sequences(model, asked, options.seed, numbers, options.batch_size, on_batch, on_token)
     return [_filled(processor, request, ids[asked.start :]) for ids in written]
 
 

@@ -1,22 +1,29 @@
 """A folder of a model, read for composing on a CPU without torch and transformers, whose import takes seconds.
 
-What is not covered (adapters, Hub ids, classes without a graph) is left to `loading.load_model`.
+What is not covered (adapters, Hub ids, classes without a graph) is left to `loading.load_model`; `open_model` chooses.
 """
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symbolic_music._extras import require
+from symbolic_music._extras import MissingExtraError, require
 from symbolic_music.generation.engine.decoder import Decoder
 from symbolic_music.generation.engine.graphs.families import FAMILIES
 from symbolic_music.generation.engine.graphs.nodes import Source, UnsupportedModelError
+from symbolic_music.generation.names import check_model_name
 from symbolic_music.tokenization.event_tokenizer import EventTokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from symbolic_music.tokenization.processing_music import MusicProcessor
 
 WEIGHTS_FILE, CONFIG_FILE, SAMPLING_FILE = "model.safetensors", "config.json", "generation_config.json"
 
@@ -68,6 +75,36 @@ def load_light(folder: Path) -> tuple[LightModel, EventTokenizer]:
     model = LightModel(architecture, _config(said), _sampling(folder), _weights(folder / WEIGHTS_FILE))
     model.decoder(model.config.max_position_embeddings)
     return model, EventTokenizer.from_folder(folder)
+
+
+def open_model(
+    name: str, device: str | None = None
+) -> "tuple[PreTrainedModel | LightModel, MusicProcessor | EventTokenizer]":
+    """A model and its processor for composing: without torch, where the folder and this machine allow it.
+
+    A folder that cannot be read so is read the other way, which says what is wrong with it, if anything is.
+
+    Args:
+        name: a folder or a Hub id.
+        device: as `loading.load_model` takes it.
+
+    Raises:
+        LoadError: when there is no model of this name, or no such device.
+    """
+    check_model_name(name)
+    if Path(name).is_dir() and (device == "cpu" or (device is None and not _has_gpu())):
+        try:
+            return load_light(Path(name))
+        except (UnsupportedModelError, MissingExtraError, OSError, ValueError, AttributeError, KeyError):
+            pass
+    from symbolic_music.generation.loading import load_model  # imports torch
+
+    return load_model(name, device)
+
+
+def _has_gpu() -> bool:
+    """Whether torch may find one; it is not asked, for its import takes seconds."""
+    return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists() or sys.platform != "linux"
 
 
 def _config(said: dict[str, Any]) -> SimpleNamespace:

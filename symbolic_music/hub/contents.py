@@ -30,11 +30,12 @@ class Kind(StrEnum):
     ADAPTER = "adapter"
     DATASET = "dataset"
     SPACE = "metric Space"
+    PAGE = "page Space"
 
     @property
     def repo_type(self) -> str:
         """The Hub's word for it."""
-        return {Kind.DATASET: "dataset", Kind.SPACE: "space"}.get(self, "model")
+        return {Kind.DATASET: "dataset", Kind.SPACE: "space", Kind.PAGE: "space"}.get(self, "model")
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -44,6 +45,7 @@ class Kind(StrEnum):
             Kind.ADAPTER: ("adapter_model*.safetensors",),
             Kind.DATASET: ("data/*.parquet",),
             Kind.SPACE: (),
+            Kind.PAGE: (),
         }[self]
 
 
@@ -61,10 +63,11 @@ def find_kind(folder: Path) -> Kind:
         return Kind.MODEL
     if any((folder / "data").glob("*.parquet")):
         return Kind.DATASET
-    if "sdk" in (read_metadata(folder / CARD_FILE) or {}):
-        return Kind.SPACE
+    sdk = (read_metadata(folder / CARD_FILE) or {}).get("sdk")
+    if sdk is not None:
+        return Kind.PAGE if sdk == "static" else Kind.SPACE
     raise PublishError(
-        f"{folder} is no model ({MODEL_CONFIG}), adapter ({ADAPTER_CONFIG}), dataset (data/*.parquet) or metric Space "
+        f"{folder} is no model ({MODEL_CONFIG}), adapter ({ADAPTER_CONFIG}), dataset (data/*.parquet) or Space "
         f"({CARD_FILE} with `sdk:`)"
     )
 

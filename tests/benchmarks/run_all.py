@@ -36,6 +36,8 @@ BENCHMARKS = {
     "bench_lora": [],
     "bench_metrics": [],
     "bench_memorisation": ["--dataset", TUNES],
+    "bench_serving": ["--model", MODEL],
+    "bench_studio": [],
 }
 
 

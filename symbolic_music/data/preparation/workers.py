@@ -155,10 +155,10 @@ def _start_worker(modules: Sequence[str], memory: int | None) -> None:
     os.close(nowhere)
     _idle_bytes()
     if memory is not None and sys.platform == "linux":
-        _limit_data(memory)
+        limit_data(memory)
 
 
-def _limit_data(memory: int) -> None:
+def limit_data(memory: int) -> None:
     """Let allocation fail once the process's data are so many MiB larger than now.
 
     RLIMIT_DATA counts private writable memory and no mapped files (Linux 4.7 and later, getrlimit(2)).

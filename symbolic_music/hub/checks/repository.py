@@ -35,6 +35,7 @@ _NEEDED_FILES = {
     Kind.ADAPTER: _PROCESSOR_FILES,
     Kind.DATASET: {},
     Kind.SPACE: {"requirements.txt": "what the metric imports"},
+    Kind.PAGE: {"index.html": "the page"},
 }
 _PREPARE_FILE = "prepare.json"
 

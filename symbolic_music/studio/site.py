@@ -1,0 +1,124 @@
+"""The page as a folder that any server of files can show: models in ONNX, and the runtime that steps them there."""
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from symbolic_music.studio import PAGE
+
+PACKAGES = Path(__file__).parent / "packages.json"
+"""Packages of npm that the page needs, with the hash of each and the files that are taken of it."""
+
+_CARD = """---
+title: symbolic_music studio
+emoji: 🎼
+colorFrom: blue
+colorTo: green
+sdk: static
+app_file: index.html
+pinned: false
+license: apache-2.0
+tags:
+- music
+- midi
+- onnx
+---
+
+# symbolic_music studio
+
+Compose, continue and hear music in the browser: {models}, in ONNX with weights of 8 bits, stepped by
+onnxruntime-web (MIT) under a grammar that lets nothing but music through. Nothing leaves the machine of whoever looks
+at the page, and nothing is loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
+"""
+
+
+class SiteError(RuntimeError):
+    """The folder cannot be made; the message is one line that says why."""
+
+
+def build_site(folder: Path, names: Sequence[str], on_step: Callable[[str], None] = lambda text: None) -> None:
+    """Write the page with models into a folder.
+
+    Args:
+        folder: which must not exist, or be empty.
+        names: of models that compose in REMI: folders or Hub ids.
+        on_step: called with what is done next.
+
+    Raises:
+        SiteError: when a model cannot run in a page, the folder holds something, or a package cannot be had.
+        LoadError: when there is no such model.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise SiteError(f"{folder} is not empty; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(PAGE, folder, dirs_exist_ok=True)
+    page = folder / "index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace('data-models="server"', 'data-models="page"'))
+    on_step("fetching packages of npm")
+    fetch_packages(folder / "vendor")
+    described = []
+    for name in names:
+        on_step(f"exporting {name}")
+        described.append(_add_model(folder / "models", name))
+    (folder / "README.md").write_text(_CARD.format(models=", ".join(entry["name"] for entry in described)))
+    (folder / "models.json").write_text(json.dumps({"models": described}, indent=1) + "\n", encoding="utf-8")
+
+
+def _add_model(folder: Path, name: str) -> dict:
+    from symbolic_music.export.folder import export_model
+    from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
+    from symbolic_music.generation.loading import load_model
+    from symbolic_music.serving.controls import describe
+    from symbolic_music.serving.worker import short_name
+
+    model, processor = load_model(name, "cpu")
+    if processor.codec.codec_type != "remi":
+        raise SiteError(f"{name} writes {processor.codec.codec_type}; a page without a server reads remi alone")
+    called = short_name(name)
+    try:
+        export_model(model, processor, folder / called, int8=True)
+    except UnsupportedModelError as error:
+        raise SiteError(f"{name} cannot be exported: {error}") from error
+    credits = Path(name) / "ATTRIBUTION.md"  # of the music that a model has learnt from
+    if credits.exists():
+        shutil.copy(credits, folder / called / credits.name)
+    return describe(called, model, processor).to_json()
+
+
+def fetch_packages(folder: Path) -> None:
+    """Files of the packages that `packages.json` names, from the registry that npm is set up for.
+
+    Raises:
+        SiteError: without npm or the registry, or when a package is not the one that was pinned.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for package in json.loads(PACKAGES.read_text(encoding="utf-8")):
+        with TemporaryDirectory() as place:
+            archive = _packed(package, Path(place))
+            with tarfile.open(archive) as members:
+                for file in package["files"]:
+                    content = members.extractfile(f"package/{file}")
+                    if content is None:
+                        raise SiteError(f"{package['name']} holds no {file}")
+                    (folder / Path(file).name).write_bytes(content.read())
+
+
+def _packed(package: dict, place: Path) -> Path:
+    wanted = f"{package['name']}@{package['version']}"
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SiteError(f"npm is not installed; it fetches {wanted}")
+    done = subprocess.run([npm, "pack", wanted, "--silent"], cwd=place, capture_output=True, text=True, check=False)
+    found = sorted(place.glob("*.tgz"))
+    if done.returncode or not found:
+        raise SiteError(f"{wanted} cannot be fetched: {(done.stderr.strip().splitlines() or ['npm failed'])[0]}")
+    digest = base64.b64encode(hashlib.sha512(found[0].read_bytes()).digest()).decode()
+    if f"sha512-{digest}" != package["integrity"]:
+        raise SiteError(f"{wanted} is not what was pinned: its hash is sha512-{digest}")
+    return found[0]

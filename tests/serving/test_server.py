@@ -1,0 +1,152 @@
+"""What a client sees: music asked for, told bar by bar, cancelled; a process that dies costs one request."""
+
+import json
+import os
+import signal
+import threading
+
+from live_server import LiveServer, base64, score_of, wait_until
+from tiny_model import tiny_model, tiny_processor
+
+from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.score.midi.io import midi_bytes, read_midi
+from symbolic_music.serving import runner
+from symbolic_music.serving.limits import ServerLimits
+
+
+def test_a_seed_gives_what_the_package_gives(server):
+    status, said = server.ask("/compose", num_bars=4, num_samples=2, seed=7, temperature=1.0, top_p=1.0)
+    assert status == 200
+    options = SamplingOptions(num_bars=4, seed=7, temperature=1.0, top_p=1.0)
+    expected = compose(tiny_model(tiny_processor()), tiny_processor(), 2, options=options)
+    assert [score_of(piece) for piece in said["pieces"]] == [read_midi(midi_bytes(piece.score)) for piece in expected]
+    assert [piece["num_bars"] for piece in said["pieces"]] == [4, 4]
+
+
+def test_bars_come_while_the_piece_is_written(server):
+    events = list(server.listen("/compose", num_bars=4, seed=1))
+    kinds = [kind for kind, _ in events]
+    assert kinds[:2] == ["queued", "begun"]
+    assert kinds[-1] == "end"
+    bars = [data["num_bars"] for kind, data in events if kind == "bars"]
+    assert bars == sorted(bars)
+    assert kinds.index("bars") < kinds.index("piece")
+    piece = next(data for kind, data in events if kind == "piece")
+    last = [data for kind, data in events if kind == "bars"][-1]
+    assert last["midi"] == piece["midi"]
+
+
+def test_a_piece_goes_on_with_its_first_bars_kept(server, tune):
+    status, said = server.ask("/continue", midi=base64(tune), prompt_bars=2, num_bars=4, seed=1)
+    assert status == 200
+    given, score = read_midi(tune), score_of(said["pieces"][0])
+    begin = [note.pitch for note in given.tracks[0].notes if note.time < 8 * given.ticks_per_quarter]
+    assert [note.pitch for note in score.tracks[0].notes][: len(begin)] == begin
+    status, said = server.ask("/continue", midi=base64(tune), num_bars=4)
+    assert (status, said["error"]) == (422, "num_bars is 4; expected more than the 4 bars that are given")
+
+
+def test_infilling_leaves_all_else_as_it_is(server, tune):
+    status, said = server.ask("/infill", midi=base64(tune), first_bar=2, last_bar=2, seed=2, num_samples=2)
+    assert status == 200, said
+    given = read_midi(tune)
+    begin, end = 4 * given.ticks_per_quarter, 8 * given.ticks_per_quarter
+
+    def outside(score):
+        return [vars_of(note) for note in score.tracks[0].notes if not begin <= note.time < end]
+
+    for piece in said["pieces"]:
+        assert outside(score_of(piece)) == outside(given)
+
+
+def vars_of(note):
+    return note.time, note.duration, note.pitch, note.velocity
+
+
+def test_forms_are_taken_too(server, tune):
+    parts = [
+        ('name="wishes"', b'{"first_bar": 1, "last_bar": 1}'),
+        ('name="file"; filename="C:\\\\music\\\\a.mid"', tune),
+    ]
+    body = b"".join(
+        b"--x\r\ncontent-disposition: form-data; %s\r\n\r\n%s\r\n" % (head.encode(), data) for head, data in parts
+    )
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    status, text = server.send("POST", "/infill", body + b"--x--\r\n", kind)
+    assert status == 200, text
+    assert json.loads(text)["pieces"][0]["valid"]
+
+
+def test_the_server_describes_itself(server):
+    described = {entry["name"]: entry for entry in json.loads(server.send("GET", "/models")[1])["models"]}
+    assert set(described) == {"composer", "filler"}
+    properties = described["composer"]["actions"]["compose"]["properties"]
+    assert properties["top_p"]["maximum"] == 1
+    said = json.loads(server.send("GET", "/openapi.json")[1])
+    schema = said["paths"]["/compose"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert properties.items() <= schema["properties"].items()
+    status, page = server.send("GET", "/docs")
+    assert status == 200
+    assert "POST /infill" in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_files_become_others(server, tune):
+    status, said = server.ask("/convert", midi=base64(tune), to="abc", title="<script>alert(1)</script>")
+    assert status == 200
+    assert len(said["pages"]) == 1
+    status, said = server.ask("/convert", midi=base64(tune), to="exe")
+    assert (status, said["error"][:20]) == (400, "to is not a format t")
+
+
+def test_a_running_job_can_be_cancelled(server):
+    """The process stands still meanwhile, so that the job cannot be over before."""
+    process = server.models[0].process_id
+    os.kill(process, signal.SIGSTOP)
+    try:
+        events = server.listen("/compose", num_bars=4)
+        job = next(events)[1]["job"]
+        wait_until(lambda: len(server.models[0].queue) == 0)
+        assert server.send("DELETE", f"/jobs/{job}")[0] == 200
+        wait_until(lambda: server.models[0]._cancelled.value > 0)
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert [kind for kind, _ in events][-1] == "cancelled"
+    assert server.send("DELETE", f"/jobs/{job}")[0] == 404
+    assert server.ask("/compose", num_bars=1)[0] == 200
+
+
+def test_a_killed_process_costs_one_request(server):
+    before, process = server.models[0].restarts, server.models[0].process_id
+    os.kill(process, signal.SIGSTOP)
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(server.ask("/compose", num_bars=1)[0])) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(server.models[0].queue) == 3)
+    os.kill(process, signal.SIGKILL)
+    for thread in threads:
+        thread.join(60)
+    assert sorted(answers) == [200, 200, 200, 500]
+    assert server.models[0].restarts == before + 1
+
+
+def test_what_takes_too_long_is_ended(model_folders, monkeypatch):
+    monkeypatch.setattr(runner, "_GRACE_SECONDS", 0.3)
+    running = LiveServer(model_folders[:1], ServerLimits(job_seconds=1.0))
+    try:
+        os.kill(running.models[0].process_id, signal.SIGSTOP)
+        status, said = running.ask("/compose", num_bars=1)
+        assert (status, said["error"]) == (504, "this takes more than 1 s")
+        assert running.ask("/compose", num_bars=1)[0] == 200
+        # And where there is no model to start again, who waits is told.
+        running.models[0]._name = str(model_folders[0] / "gone")
+        os.kill(running.models[0].process_id, signal.SIGKILL)
+        status, said = running.ask("/compose", num_bars=1)
+        assert status == 500
+        assert "start" in said["error"]
+    finally:
+        running.close()

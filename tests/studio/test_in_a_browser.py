@@ -1,0 +1,223 @@
+"""The page in a real browser: opened, played with by mouse and by keyboard, on a wide screen and on a phone."""
+
+import os
+from pathlib import Path
+
+import pytest
+from visits import BROWSER, Visit
+
+AXE = os.environ.get("SYMBOLIC_MUSIC_AXE", "")
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip extra 'test')")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def studio(model_folders):
+    from live_server import LiveServer
+
+    from symbolic_music.studio import PAGE
+
+    running = LiveServer(model_folders, page=PAGE)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def visit(browser, studio):
+    seen = Visit(browser, studio.port)
+    yield seen
+    seen.leave(studio.port)
+
+
+@pytest.fixture
+def tune_file(tmp_path, tune) -> Path:
+    path = tmp_path / "<img src=x onerror=alert(1)>.mid"
+    path.write_bytes(tune)
+    return path
+
+
+def write_bar_two_anew(visit):
+    page = visit.page
+    page.select_option("#action", "infill")
+    page.fill("#last-bar", "2")
+    page.fill("#first-bar", "2")
+    page.press("#first-bar", "Tab")
+    page.click("#go")
+    visit.until("document.querySelectorAll('#variants li').length === 3")
+
+
+def test_bars_are_written_anew_accepted_and_undone(visit, tune_file):
+    from symbolic_music.score.midi.io import read_midi
+
+    page = visit.page
+    page.set_input_files("#file", tune_file)
+    visit.until("studio.session.now")
+    assert "4 bars, 32 notes" in page.inner_text("#piece-name")
+    before = visit.piece()
+    write_bar_two_anew(visit)
+    assert "3 pieces" in visit.status()
+    page.click("#variants li:nth-child(2) button:has-text('Accept')")
+    after = visit.piece()
+    assert after != before
+    given, now = read_midi(before), read_midi(after)
+    begin, end = 4 * given.ticks_per_quarter, 8 * given.ticks_per_quarter
+
+    def outside(score):
+        return [str(note) for note in score.tracks[0].notes if not begin <= note.time < end]
+
+    assert outside(now) == outside(given)
+    page.click("#undo")
+    assert visit.piece() == before
+    page.click("#redo")
+    assert visit.piece() == after
+
+
+def test_a_drag_over_the_roll_selects_bars(visit, tune_file):
+    page = visit.page
+    page.set_input_files("#file", tune_file)
+    visit.until("studio.session.now")
+    page.select_option("#action", "infill")
+    box = page.locator("#roll").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
+    page.mouse.up()
+    assert (page.input_value("#first-bar"), page.input_value("#last-bar")) == ("2", "3")
+
+
+def test_what_is_composed_is_heard_and_survives_a_reload(visit):
+    page = visit.page
+    page.fill("#compose-num_bars", "4")
+    page.click("#go")
+    visit.until("studio.session.now")
+    page.click("#play")
+    visit.until("studio.player.level() > 0.01")
+    first = page.evaluate("studio.player.seconds")
+    visit.until(f"studio.player.seconds > {first} + 0.2")
+    page.click("#play")
+    assert not page.evaluate("studio.player.isPlaying")
+    kept = visit.piece()
+    page.reload()
+    visit.until("studio.session.now")
+    assert visit.piece() == kept
+
+
+def test_the_soundfont_is_heard(visit, tune_file):
+    pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
+    page = visit.page
+    page.set_input_files("#file", tune_file)
+    visit.until("studio.session.now")
+    page.select_option("#sound", "soundfont")
+    page.click("#play")
+    visit.until("studio.player.level() > 0.01")
+    assert page.evaluate("studio.player.last") == pytest.approx(10, abs=1)  # four bars at 120, and what rings on
+
+
+@pytest.mark.parametrize("suffix", ["mid", "abc", "musicxml"])
+def test_what_is_taken_away_is_read_again(visit, tune_file, tmp_path, suffix):
+    from symbolic_music.score.files import read_scores
+
+    page = visit.page
+    page.set_input_files("#file", tune_file)
+    visit.until("studio.session.now")
+    page.select_option("#format", suffix)
+    with page.expect_download() as waiting:
+        page.click("#download")
+    path = tmp_path / f"taken.{suffix}"
+    waiting.value.save_as(path)
+    (score,) = read_scores(path)
+    assert [note.pitch for note in score.tracks[0].notes] == [60 + step % 6 for step in range(32)]
+
+
+def test_scores_are_engraved(visit, tune_file):
+    pytest.importorskip("verovio", reason="verovio is not installed (pip extra 'engrave')")
+    page = visit.page
+    page.set_input_files("#file", tune_file)
+    visit.until("studio.session.now")
+    page.click("#engrave")
+    visit.until("document.querySelector('#score img')?.naturalWidth > 100")
+    assert page.evaluate("document.querySelectorAll('img').length") == 1  # a file's name is text
+
+
+def test_a_broken_file_is_one_line(visit, tmp_path):
+    (tmp_path / "broken.mid").write_bytes(b"MThd" + bytes(60))
+    visit.page.set_input_files("#file", tmp_path / "broken.mid")
+    visit.until("document.querySelector('#status').className === 'error'")
+    assert visit.status().startswith("broken.mid: corrupt_timing: expected")
+    visit.complaints.clear()  # the browser says that the server refused
+
+
+def test_a_wish_out_of_range_is_one_line(visit):
+    visit.page.fill("#compose-num_bars", "100000")
+    visit.page.click("#go")
+    visit.until("document.querySelector('#status').className === 'error'")
+    assert "num_bars is 100000; expected 1 to" in visit.status()
+    visit.complaints.clear()
+
+
+def test_the_keyboard_is_enough(visit):
+    """From the first Tab on, every control is reached; Enter in the form composes."""
+    page = visit.page
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+        if reached[-1] == "go":
+            break
+    assert {"file", "zoom", "drop", "action", "model", "compose-num_bars", "compose-seed", "go"} <= set(reached)
+    page.focus("#compose-num_bars")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("2")
+    page.focus("#go")
+    page.keyboard.press("Enter")
+    visit.until("studio.session.now")
+    page.focus("#play")
+    page.keyboard.press("Space")
+    visit.until("studio.player.isPlaying")
+
+
+def test_a_phone_is_wide_enough(browser, studio, tune_file):
+    seen = Visit(browser, studio.port, width=360)
+    seen.page.set_input_files("#file", tune_file)
+    seen.until("studio.session.now")
+    write_bar_two_anew(seen)
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+    seen.leave(studio.port)
+
+
+UNNAMED = """[...document.querySelectorAll("button, input, select, canvas")]
+  .filter((element) => !element.labels?.length && !element.getAttribute("aria-label") && !element.textContent.trim())
+  .map((element) => element.outerHTML)"""
+
+
+def test_every_control_has_a_name(visit, tune_file):
+    visit.page.set_input_files("#file", tune_file)
+    visit.until("studio.session.now")
+    write_bar_two_anew(visit)
+    assert visit.page.evaluate(UNNAMED) == []
+
+
+@pytest.mark.skipif(not AXE, reason="SYMBOLIC_MUSIC_AXE names no axe.min.js (npm's axe-core)")
+def test_axe_finds_nothing_serious(browser, studio, tune_file):
+    seen = Visit(browser, studio.port)
+    seen.page.set_input_files("#file", tune_file)
+    seen.until("studio.session.now")
+    write_bar_two_anew(seen)
+    seen.page.evaluate(Path(AXE).read_text())
+    found = seen.page.evaluate(
+        "axe.run().then((said) => said.violations.map((v) => [v.impact, v.id, v.nodes[0].html]))"
+    )
+    assert [row for row in found if row[0] in ("serious", "critical")] == []
+    seen.context.close()
