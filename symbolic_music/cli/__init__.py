@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import symbolic_music
 from symbolic_music._extras import MissingExtraError
-from symbolic_music.cli import export, files, generate, hub, info, prepare, report, serve
+from symbolic_music.cli import files, generate, info, prepare, publish, report, serve
 from symbolic_music.cli.shared import UserError
 
 USER_ERROR_EXIT_CODE = 2
@@ -52,8 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
     files.add_compare(commands)
     prepare.add_prepare(commands)
     report.add_evaluate(commands)
-    export.add_export(commands)
-    hub.add_publish(commands)
+    publish.add_export(commands)
+    publish.add_publish(commands)
     serve.add_serve(commands)
     serve.add_studio(commands)
     return parser

@@ -9,9 +9,9 @@ import numpy as np
 from symusic.core import ScoreTick as Score
 
 from symbolic_music.events.controls.asked import EVERY, Controls, ControlValue, Key
+from symbolic_music.metrics.features.notes import NoteTable
 from symbolic_music.metrics.harmony.beats import strong_beats
 from symbolic_music.metrics.intervals import wilson_interval
-from symbolic_music.metrics.features.notes import NoteTable
 from symbolic_music.score.bars import bar_table, count_bars
 from symbolic_music.score.checks import DEFAULT_TEMPO
 from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
