@@ -190,8 +190,8 @@ def compose(
         num_bars,
         header,
     )
-    if best_of < 1 or (best_of > 1 and on_bar is not None):
-        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where bars are heard as they are written")
+    if best_of < 1 or (best_of > 1 and (on_bar is not None or on_token is not None)):
+        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where pieces are heard as they are written")
     numbers = range(first * best_of, (first + num_samples) * best_of)
     if on_bar is not None:
         on_token = _bar_teller(processor, numbers, on_bar, on_token)

@@ -115,8 +115,8 @@ def infill(
         num_samples: how many ways to fill them.
         options: how to sample; `num_bars` says nothing here.
         on_batch: called with how many samples are done since the last call, for progress bars.
-        on_token: called with a sample's number and its ids after each token; what it raises ends the writing.
         controls: what the new notes shall be: of a key, within ranges.
+        on_token: called with a sample's number and its ids after each token; what it raises ends the writing.
 
     Returns:
         The whole Score each time, with the ids, notes and bars of what was filled in.
