@@ -12,7 +12,7 @@ from tqdm import tqdm
 from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.generation.loading import LoadError, load_model
-from symbolic_music.report.obedience import measure_obedience
+from symbolic_music.report.asked.obedience import measure_obedience
 from symbolic_music.score.files import read_folder
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 

@@ -22,8 +22,8 @@ from symbolic_music.metrics.ensembles.instruments import instrument_shares, line
 from symbolic_music.metrics.memorisation_report import compare_copies
 from symbolic_music.metrics.rests import describe_rests
 from symbolic_music.metrics.statistics import compare_measured, left_out, measure_pieces
+from symbolic_music.report.asked.controls import measure_control
 from symbolic_music.report.continuations import measure_continuations
-from symbolic_music.report.controls import measure_control
 from symbolic_music.report.errors import ReportError
 from symbolic_music.report.piece_losses import PieceLoss, gather_pieces
 from symbolic_music.report.samples import SampledPieces, sample_pieces

@@ -1,0 +1,1 @@
+"""Whether pieces are what was asked for, and what asking costs."""
