@@ -52,7 +52,7 @@ MISTAKES = [
     (["build_tokenizer", "--dataset", "{model}", "--vocab-size", "840", "--output", "{out}/t"], "no dataset could"),
     (["pretrain", "--dataset={bad}/junk-rows", "--tokenizer={tokenizer}", "--output={out}/z", *TINY], "not_music"),
     (["evaluate_memorisation", "--dataset", "{bad}/no-columns", "--output", "{out}/m"], "no column 'midi'"),
-    (["prepare_dataset", "--dataset", "{model}", "--output", "{out}/p"], "cannot be read"),
+    (["symbolic-music", "prepare", "--dataset", "{model}", "--output", "{out}/p"], "cannot be read"),
     # Files that are none.
     (["pretrain", "--config", "{bad}/missing.yaml"], "no such file; expected a YAML file"),
     (["pretrain", "--config", "{bad}/junk.yaml"], "cannot be read as YAML"),
