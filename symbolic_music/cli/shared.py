@@ -20,7 +20,7 @@ MAX_TOLD = 20
 
 DEFAULT_COMPOSER = "gpt2-music-base"
 DEFAULT_CONTINUER = "remi-transformer-ensemble"
-DEFAULT_FILLER = "infill-transformer-folk"
+DEFAULT_FILLER = "gpt2-music-infill"
 """The shipped models that are taken where none is named: for a new piece, to go on from one, to fill bars of one."""
 
 
