@@ -25,7 +25,7 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-# Quarter notes per minute. Italian terms after the scale of Maelzel's metronome as Wittner prints it on its own.
+# Quarter notes per minute: the usual bands of metronomes, which differ a little from maker to maker.
 TEMPO_WORDS: dict[str, tuple[float, float]] = {
     "very slow": (40, 60),
     "slow": (50, 76),
