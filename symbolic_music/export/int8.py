@@ -26,7 +26,9 @@ def to_int8(model: bytes) -> bytes:
             target,
             op_types_to_quantize=["MatMul", "Gather", "LSTM"],
             per_channel=True,
-            weight_type=quantization.QuantType.QInt8,
+            # Signed ones overflow the 16-bit sums of processors without VNNI: 2.2% more bits per note, where these
+            # cost 0.4% (gpt2-music-base, AVX2).
+            weight_type=quantization.QuantType.QUInt8,
             # What ONNX Runtime's own operators give has no type that ONNX could infer.
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )

@@ -1,6 +1,6 @@
 """What instruments can play, as sounding pitches.
 
-The ranges are the usual ones of ordinary parts, at sounding pitch, narrow where usage differs; soloists go beyond. They
+The ranges are the usual ones of ordinary parts, at sounding pitch; soloists go beyond them, and makers differ. They
 were not copied from one table; manuals to compare them with are Adler, "The Study of Orchestration" (third edition,
 2002), and Blatter, "Instrumentation and Orchestration" (second edition, 1997). Keyboards without a standard compass,
 synthesizers and effects are not listed: nothing is asked of them.
