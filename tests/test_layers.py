@@ -81,3 +81,9 @@ def test_a_folder_holds_at_most_ten_modules(folder):
     modules = sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
     name = folder.relative_to(PACKAGE).as_posix()
     assert len(modules) <= MOST_MODULES, f"{name} holds {len(modules)} modules: give some a sub-room ({modules})"
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest imports them by name alone."""
+    names = sorted(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert names == sorted(set(names)), sorted({name for name in names if names.count(name) > 1})
