@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from symbolic_music._extras import require
@@ -63,6 +64,13 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     elif path.exists():
         path.fs.rm(path.path, recursive=True)  # type: ignore[attr-defined]
+
+
+def remove_all(folder: Path, names: Iterable[str]) -> None:
+    """Remove files and folders of these names from a folder of `as_path`, where they are there, and nothing else."""
+    for name in names:
+        path = folder / name
+        remove_folder(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path | str, data: bytes) -> None:

@@ -161,6 +161,8 @@ def test_mistakes_are_one_line(made, packed, tmp_path):
 
 def test_other_blocks_are_replaced_when_that_is_asked_for(made, tmp_path):
     pack_blocks(*made, tmp_path / "out", SETTINGS, FACTS, progress=False)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
     pack_blocks(*made, tmp_path / "out", PackSettings(32, pieces_per_file=20), FACTS, overwrite=True, progress=False)
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
     assert open_blocks(str(tmp_path / "out")).block_size == 32
     assert len(list((tmp_path / "out" / "data").iterdir())) == 2

@@ -27,7 +27,7 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 DESCRIPTION_FILE = "blocks.json"
 TOKENIZER_FOLDER = "tokenizer"
 SPLITS = ("train", "validation")
-_DATA_FOLDER = "data"
+DATA_FOLDER = "data"
 _BUFFERED_BLOCKS = 10_000
 
 
@@ -67,7 +67,7 @@ class BlockFile:
     @property
     def path(self) -> str:
         """Within the dataset's folder."""
-        return f"{_DATA_FOLDER}/{self.split}-{self.number:05d}-of-{self.of:05d}.parquet"
+        return f"{DATA_FOLDER}/{self.split}-{self.number:05d}-of-{self.of:05d}.parquet"
 
     def pieces(self, num_pieces: int, seed: int) -> np.ndarray:
         """(n,) the indices of the split's pieces that the file is made of, ascending."""
@@ -173,7 +173,7 @@ class BlockDataset:
         return BlockStream(self._files(split), self.description["blocks"][split], seed)
 
     def _files(self, split: str) -> str:
-        return f"{self.base}/{_DATA_FOLDER}/{split}-*.parquet"
+        return f"{self.base}/{DATA_FOLDER}/{split}-*.parquet"
 
 
 class BlockStream(torch.utils.data.IterableDataset):

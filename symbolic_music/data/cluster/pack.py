@@ -11,6 +11,7 @@ from datasets import DatasetDict
 from tqdm import tqdm
 
 from symbolic_music.data.blocks.block_files import (
+    DATA_FOLDER,
     DESCRIPTION_FILE,
     TOKENIZER_FOLDER,
     BlockFile,
@@ -20,12 +21,14 @@ from symbolic_music.data.blocks.block_files import (
     write_file,
 )
 from symbolic_music.data.blocks.pack import PackError
-from symbolic_music.data.preparation.prepare import WORK_FOLDER, work_folder
-from symbolic_music.score.storage import is_remote, remove_folder, write_atomically
+from symbolic_music.data.preparation.prepare import PLAN_FILE, WORK_FOLDER, work_folder
+from symbolic_music.score.storage import is_remote, remove_all, remove_folder, write_atomically
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 if TYPE_CHECKING:
     from symbolic_music.data.cluster.engines import Engine
+
+_OWN_FILES = (DATA_FOLDER, TOKENIZER_FOLDER, DESCRIPTION_FILE, WORK_FOLDER)
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def _run(engine: "Engine", job: PackJob, output: Path, tasks: int, progress: boo
 
 def _found(output: Path, plan: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:
     """What is there already, where it is whole and of this plan; another plan's is cleared away if that is allowed."""
-    description, begun = output / DESCRIPTION_FILE, output / WORK_FOLDER / "plan.json"
+    description, begun = output / DESCRIPTION_FILE, output / WORK_FOLDER / PLAN_FILE
     if description.exists():
         found = json.loads(description.read_text())
     elif begun.exists():
@@ -126,7 +129,7 @@ def _found(output: Path, plan: dict[str, Any], overwrite: bool) -> dict[str, Any
         return found if description.exists() else None
     if not overwrite:
         raise PackError(f"{output}: holds blocks that were made otherwise; choose another folder, or --overwrite")
-    remove_folder(output)
+    remove_all(output, _OWN_FILES)
     return None
 
 

@@ -41,10 +41,10 @@ from symbolic_music.data.preparation.splits import SplitBy, SplitError, SplitFra
 from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.data.sources.archives import with_contents
 from symbolic_music.data.sources.units import WorkUnit
-from symbolic_music.score.storage import as_path, is_remote, remove_folder, write_atomically
+from symbolic_music.score.storage import as_path, is_remote, remove_all, remove_folder, write_atomically
 
 WORK_FOLDER = ".work"
-_PLAN_FILE = "plan.json"
+PLAN_FILE = "plan.json"
 _LOCK_FILE = "lock"
 _ASSEMBLED = "assembled"
 _OWN_FILES = (CARD_FILE, SUMMARY_FILE, SKIPPED_FILE, ATTRIBUTION_FILE, OVERVIEW_FILE, DATA_FOLDER, WORK_FOLDER)
@@ -165,7 +165,7 @@ def make_plan(units: Sequence[WorkUnit], settings: PrepareSettings) -> dict[str,
 def is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
     """Whether `output` already holds this plan's dataset; clears away another plan's if that is allowed."""
     complete = (output / CARD_FILE).exists() and (output / SUMMARY_FILE).exists()
-    found = output / SUMMARY_FILE if complete else output / WORK_FOLDER / _PLAN_FILE
+    found = output / SUMMARY_FILE if complete else output / WORK_FOLDER / PLAN_FILE
     if not found.exists():
         _check_free(output)
         return False
@@ -178,9 +178,7 @@ def is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
             f"{output}: holds a run with another plan ({_difference(earlier, plan)}); "
             "choose another folder, or --overwrite"
         )
-    for name in _OWN_FILES:
-        path = output / name
-        remove_folder(path) if path.is_dir() else path.unlink(missing_ok=True)
+    remove_all(output, _OWN_FILES)
     return False
 
 
@@ -219,7 +217,7 @@ def work_folder(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise PrepareError(f"{output}: another run is writing there") from error
-        write_atomically(work / _PLAN_FILE, json_bytes(plan))
+        write_atomically(work / PLAN_FILE, json_bytes(plan))
         yield work
 
 
