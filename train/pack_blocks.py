@@ -14,10 +14,10 @@ import os
 import sys
 from pathlib import Path
 
-from symbolic_music._extras import MissingExtraError, require
+from symbolic_music._extras import MissingExtraError
 from symbolic_music.data.blocks.block_files import PackSettings
 from symbolic_music.data.blocks.pack import PackError
-from symbolic_music.data.cluster.options import engine_options
+from symbolic_music.data.cluster.options import named_engine
 from symbolic_music.data.cluster.pack import pack_blocks
 from symbolic_music.data.preparation.prepare import PrepareError
 from symbolic_music.data.sources.units import CorpusError
@@ -73,11 +73,7 @@ def main() -> None:
     )
     engine = None
     if arguments.engine != HERE:
-        require("datatrove")
-        from symbolic_music.data.cluster.engines import Engine, EngineName
-
-        options = engine_options(arguments.engine_option)
-        engine = Engine(EngineName(arguments.engine), f"{arguments.output}.logs", arguments.num_workers, options)
+        engine = named_engine(arguments.engine, arguments.output, arguments.num_workers, arguments.engine_option)
     processor, splits = load_processor(arguments.tokenizer), load_splits(arguments.dataset)
     facts = describe_splits(splits) | {"tokenizer_hash": tokenizer_hash(processor)}
     dataset = str(Path(arguments.dataset).absolute()) if Path(arguments.dataset).exists() else arguments.dataset

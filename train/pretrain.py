@@ -24,7 +24,7 @@ from transformers import set_seed
 from symbolic_music.data.blocks.collate import BlockCollator
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE
 from symbolic_music.training.arguments import one_line_errors, parse_arguments
-from symbolic_music.training.blocks import pack_blocks, stream_blocks
+from symbolic_music.training.blocks import packed_blocks, streamed_blocks
 from symbolic_music.training.callbacks import (
     LiveSamplesCallback,
     show_progress,
@@ -57,10 +57,10 @@ def main() -> None:
 
     processor = load_processor(data_args.tokenizer)
     if data_args.streaming:
-        blocks = stream_blocks(data_args, processor, training_args.data_seed or training_args.seed)
+        blocks = streamed_blocks(data_args, processor, training_args.data_seed or training_args.seed)
     else:
         with training_args.main_process_first(desc="packing"):
-            blocks = pack_blocks(data_args, processor)
+            blocks = packed_blocks(data_args, processor)
 
     trainer = MusicTrainer(
         model=build_model(model_args, processor, data_args.context_length or data_args.block_size),

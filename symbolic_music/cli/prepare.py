@@ -228,19 +228,16 @@ def prepare(
     arguments: argparse.Namespace, units: "list[WorkUnit]", settings: "PrepareSettings"
 ) -> dict[str, Any] | None:
     """The dataset by this process, or by the tasks of an engine; None where those are yet to run."""
-    from symbolic_music._extras import require
     from symbolic_music.data.preparation.prepare import prepare_dataset
 
     output, overwrite, command = arguments.output, arguments.overwrite, shown_command()
     if arguments.engine == ONE_MACHINE:
         return prepare_dataset(units, output, settings, arguments.num_workers, overwrite, command)
-    require("datatrove")
-    from symbolic_music.data.cluster.engines import Engine, EngineName
-    from symbolic_music.data.cluster.options import engine_options
-    from symbolic_music.data.cluster.prepare import prepare_on
+    from symbolic_music.data.cluster.options import named_engine
 
-    options = engine_options(arguments.engine_option)
-    engine = Engine(EngineName(arguments.engine), f"{output}.logs", arguments.num_workers, options)
+    engine = named_engine(arguments.engine, output, arguments.num_workers, arguments.engine_option)
+    from symbolic_music.data.cluster.prepare import prepare_on  # needs datatrove, which was asked for above
+
     return prepare_on(engine, units, output, settings, arguments.tasks, overwrite=overwrite, command=command)
 
 

@@ -33,15 +33,16 @@ def log_likelihoods(
     except UnsupportedModelError:
         if isinstance(model, LightModel):
             raise
-        return [_by_torch(model, ids, num_given) for ids in sequences]
+        return [by_torch(model, ids, num_given) for ids in sequences]
     found: list[float] = []
     for first in range(0, len(sequences), batch_size):
-        found += _by_steps(decoder, [list(ids) for ids in sequences[first : first + batch_size]], num_given)
+        found += by_steps(decoder, [list(ids) for ids in sequences[first : first + batch_size]], num_given)
     return found
 
 
-def _by_steps(decoder: Decoder, sequences: list[list[int]], num_given: int) -> list[float]:
-    """The longest first, so that those that are over are the last places."""
+def by_steps(decoder: Decoder, sequences: list[list[int]], num_given: int) -> list[float]:
+    """The same by a decoder, its sequences side by side, (sequences,) floats."""
+    # The longest first, so that those that are over are the last places.
     order = sorted(range(len(sequences)), key=lambda place: -len(sequences[place]))
     sums = np.zeros(len(sequences))
     decoder.open(len(sequences))
@@ -65,10 +66,11 @@ def _log_probabilities(logits: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     return logits[np.arange(len(tokens)), tokens] - total
 
 
-def _by_torch(model: "PreTrainedModel", ids: Sequence[int], num_given: int) -> float:
+def by_torch(model: "PreTrainedModel", ids: Sequence[int], num_given: int) -> float:
+    """The same of one sequence, by one pass of the model over it."""
     import torch
 
     with torch.inference_mode():
         sequence = torch.tensor([list(ids)], device=model.device)
-        said = model(input_ids=sequence).logits[0, num_given - 1 : -1].log_softmax(dim=-1)
+        said = model(input_ids=sequence).logits[0, num_given - 1 : -1].float().log_softmax(dim=-1)
         return float(said.gather(1, sequence[0, num_given:, None]).sum())

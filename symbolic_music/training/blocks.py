@@ -31,7 +31,7 @@ class TrainingBlocks:
     describe: Callable[[], dict[str, Any]]
 
 
-def pack_blocks(arguments: DataArguments, processor: MusicProcessor) -> TrainingBlocks:
+def packed_blocks(arguments: DataArguments, processor: MusicProcessor) -> TrainingBlocks:
     """Encode and pack the pieces of a dataset; kept in the cache of `datasets`.
 
     Raises:
@@ -54,7 +54,7 @@ def pack_blocks(arguments: DataArguments, processor: MusicProcessor) -> Training
     )
 
 
-def stream_blocks(arguments: DataArguments, processor: MusicProcessor, seed: int) -> TrainingBlocks:
+def streamed_blocks(arguments: DataArguments, processor: MusicProcessor, seed: int) -> TrainingBlocks:
     """Read blocks that were packed before: those to train on as a stream, those to validate on at once.
 
     Args:

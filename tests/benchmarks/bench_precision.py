@@ -18,6 +18,7 @@ from _report import report
 from symbolic_music.export.int8 import to_int8
 from symbolic_music.generation.engine.decoder import Decoder
 from symbolic_music.generation.engine.graphs.families import step_graph
+from symbolic_music.generation.likelihood import by_steps, by_torch
 from symbolic_music.generation.loading import load_model
 from symbolic_music.training.evaluation.copies import split_pieces
 from symbolic_music.training.preparation import load_splits
@@ -34,31 +35,13 @@ def parse_arguments():
 
 
 def nats_by_steps(decoder: Decoder, pieces: list[np.ndarray]) -> float:
-    """Of all tokens but the first, the pieces side by side; the longest first, so that those that end are the last."""
-    pieces = sorted(pieces, key=len, reverse=True)
-    decoder.open(len(pieces))
-    readings = [decoder.read(ids[:1]) for ids in pieces]
-    for place, reading in enumerate(readings):
-        decoder.put(place, reading)
-    logits, nats = np.stack([reading.logits for reading in readings]), 0.0
-    for step in range(1, len(pieces[0])):
-        going = [ids for ids in pieces if len(ids) > step]
-        tokens = np.array([ids[step] for ids in going])
-        scores = torch.from_numpy(logits[: len(going)]).log_softmax(dim=1).numpy()
-        nats -= float(scores[np.arange(len(going)), tokens].sum())
-        logits = decoder.step(tokens)
-    return nats
+    """Of all tokens but the first, the pieces side by side."""
+    return -sum(by_steps(decoder, [ids.tolist() for ids in pieces], 1))
 
 
-@torch.inference_mode()
 def nats_by_torch(model, pieces: list[np.ndarray]) -> float:
     """The same by one pass of the model over each piece."""
-    nats = 0.0
-    for ids in pieces:
-        tokens = torch.from_numpy(ids)[None]
-        scores = model(tokens).logits[0, :-1].float().log_softmax(dim=1)
-        nats -= float(scores.gather(1, tokens[0, 1:, None]).sum())
-    return nats
+    return -sum(by_torch(model, ids, 1) for ids in pieces)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from tiny_run import flags
 from symbolic_music.data.blocks.block_files import PackSettings
 from symbolic_music.data.cluster.pack import pack_blocks
 from symbolic_music.training.arguments import DataArguments, TrainingError, parse_arguments
-from symbolic_music.training.blocks import stream_blocks
+from symbolic_music.training.blocks import streamed_blocks
 from symbolic_music.training.preparation import build_model, checkpoint_to_resume, load_splits
 from symbolic_music.training.summary import describe_splits, tokenizer_hash
 from symbolic_music.training.trainer import MusicTrainer
@@ -30,7 +30,7 @@ def make_trainer(tiny_folder, processor, packed, tmp_path):
         given = {"eval_steps": 3, "save_steps": 3, "use_cpu": True, "streaming": True, "dataset": packed} | changes
         model_args, data_args, args = parse_arguments(flags(tiny_folder, tmp_path / output, **given))
         torch.manual_seed(3)
-        blocks = stream_blocks(data_args, processor, args.seed)
+        blocks = streamed_blocks(data_args, processor, args.seed)
         return MusicTrainer(
             model=build_model(model_args, processor, data_args.block_size),
             args=args,
@@ -86,7 +86,7 @@ def test_two_epochs_come_in_two_orders(make_trainer):
 )
 def test_what_blocks_cannot_give_is_refused(packed, processor, changes, complaint):
     with pytest.raises(TrainingError, match=complaint):
-        stream_blocks(DataArguments(str(packed), "any", **changes), processor, 0)
+        streamed_blocks(DataArguments(str(packed), "any", **changes), processor, 0)
 
 
 def test_blocks_of_another_tokenizer_are_refused(packed):
@@ -95,4 +95,4 @@ def test_blocks_of_another_tokenizer_are_refused(packed):
 
     other = build_word_level_tokenizer(AbcNotesCodec(), 64)
     with pytest.raises(TrainingError, match=r"--tokenizer any: .* was made with another tokenizer"):
-        stream_blocks(DataArguments(str(packed), "any", block_size=64), other, 0)
+        streamed_blocks(DataArguments(str(packed), "any", block_size=64), other, 0)

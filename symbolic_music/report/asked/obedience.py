@@ -17,6 +17,7 @@ from symbolic_music.generation.compose import Composition, SamplingOptions, comp
 from symbolic_music.generation.controls.written import parse_chords
 from symbolic_music.generation.likelihood import log_likelihoods
 from symbolic_music.generation.writing.limits import GrammarError
+from symbolic_music.hub.cards.model_index import mean_distance
 from symbolic_music.metrics.control import control_accuracy
 from symbolic_music.metrics.statistics import compare_measured, measure_pieces
 from symbolic_music.score.files import read_scores
@@ -170,11 +171,10 @@ def _row(
     human: dict[str, np.ndarray],
 ) -> dict[str, Any]:
     """Obedience, and the mean over statistics of the distance in human standard deviations, its sign left out."""
-    compared = compare_measured(measured, human)
-    distances = [abs(statistic["distance"]["value"]) for statistic in compared.values()]
+    distance = mean_distance({"statistics": compare_measured(measured, human)})
     return {
         "asked": name,
         **({} if kept is None else {"kept": int(kept["kept"]), "pieces": int(kept["asked"])}),
         "bits per note": round(bits, 3),
-        "distance to human": round(float(np.mean(distances)), 3),
+        "distance to human": round(distance, 3),
     }

@@ -6,13 +6,13 @@ import torch
 
 from symbolic_music.events.controls.asked import Controls
 from symbolic_music.generation.compose import SamplingOptions, compose
-from symbolic_music.generation.likelihood import _by_torch, log_likelihoods
+from symbolic_music.generation.likelihood import by_torch, log_likelihoods
 
 
 def test_steps_and_one_pass_say_the_same(model, processor):
     pieces = compose(model, processor, 5, options=SamplingOptions(num_bars=2))
     sequences = [piece.ids for piece in pieces]
-    expected = [_by_torch(model, ids, 1) for ids in sequences]
+    expected = [by_torch(model, ids, 1) for ids in sequences]
     assert log_likelihoods(model, sequences, 1, batch_size=3) == pytest.approx(expected, abs=1e-3)
 
 
@@ -32,7 +32,7 @@ def test_of_several_pieces_the_one_with_the_fewest_bits_per_note_is_taken(model,
     best = compose(model, processor, 2, options=options, controls=controls, best_of=3)
 
     def cost(piece):
-        return -_by_torch(model, piece.ids, 1) / piece.num_notes
+        return -by_torch(model, piece.ids, 1) / piece.num_notes
 
     assert [piece.ids for piece in best] == [min(all_pieces[begin : begin + 3], key=cost).ids for begin in (0, 3)]
 
