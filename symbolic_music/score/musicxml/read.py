@@ -15,7 +15,8 @@ from lxml.etree import Element, _Element
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.musicxml.reading.container import score_root
 from symbolic_music.score.musicxml.reading.header import Instrument, PartHeader, Titles, read_parts, read_titles
-from symbolic_music.score.musicxml.reading.measures import MeasureFacts, Part, read_part
+from symbolic_music.score.musicxml.reading.measures import read_part
+from symbolic_music.score.musicxml.reading.part import MeasureFacts, Part
 from symbolic_music.score.musicxml.reading.signs import Signs
 from symbolic_music.score.musicxml.reading.tempo import resolve
 from symbolic_music.score.notation.assemble import assemble
