@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from itertools import combinations
 
-from symbolic_music.score.abc.parse.tune import JUMPS
+from symbolic_music.score.abc.parse.signs import JUMPS
 
 OTHER = "other"
 """No rewriting makes the readings the same."""

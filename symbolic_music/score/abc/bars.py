@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from symbolic_music.score.abc.parse.tune import read_tune
+from symbolic_music.score.abc.parse.reader import read_tune
 from symbolic_music.score.errors import ScoreError
 
 

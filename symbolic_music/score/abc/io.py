@@ -10,7 +10,7 @@ from pathlib import Path
 from symusic.core import ScoreTick as Score
 from symusic.core import TempoTick
 
-from symbolic_music.score.abc.parse.tune import read_tune
+from symbolic_music.score.abc.parse.reader import read_tune
 from symbolic_music.score.abc.parse.written import write_score
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.notation.assemble import assemble

@@ -6,7 +6,7 @@ The directives are abc2midi's (abcguide.txt of the abcMIDI package). Knows nothi
 import re
 from dataclasses import dataclass, replace
 
-from symbolic_music.score.abc.parse.voice import Instrument, Loudness, Setting
+from symbolic_music.score.abc.parse.elements import Instrument, Loudness, Setting
 
 DRUM_CHANNEL = 10
 _ACCOMPANIMENT = re.compile(r"g?chord(on|off|bars|vol|prog|name|octave)?$|gchord|bass|drum|drone|randomchord")

@@ -7,8 +7,23 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
+from symbolic_music.score.chords import normal_chord
 from symbolic_music.score.errors import Refusal, ScoreError
 
+ALTERATIONS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
+"""Semitones that an accidental raises its letter by."""
+TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
+"""Notes of a tuplet and the time they take, where the tune does not say (ABC 2.1, section 4.13)."""
+JUMPS = {
+    **dict.fromkeys(("dc", "dacapo", "dcalfine", "dacapoalfine", "dcalcoda", "dacapoalcoda"), "da_capo"),
+    **dict.fromkeys(("ds", "dalsegno", "dsalfine", "dalsegnoalfine", "dsalcoda", "dalsegnoalcoda"), "dal_segno"),
+    "segno": "segno",
+    "coda": "coda",
+    "dacoda": "to_coda",
+    "tocoda": "to_coda",
+    "fine": "fine",
+}
+"""What decorations say of the order of playing, without dots, spaces and capitals (ABC 2.1, section 4.14)."""
 _LENGTH = r"\d*(?:/+\d*)*"
 _ACCIDENTAL = r"(?:\^\^?|__?|=)(?:\d+/\d+|/\d*)?"
 _NOTE = rf"(?P<accidental>{_ACCIDENTAL})?(?P<letter>[A-Ga-g])(?P<octaves>[,']*)(?P<length>{_LENGTH})(?P<tie>-?)"
@@ -68,3 +83,36 @@ def _length_of(text: str) -> Fraction:
 def _refuse(text: str) -> Fraction:
     shown = text if len(text) < 30 else f"{text[:30]}…"
     raise ScoreError(Refusal.UNREADABLE, None, f"expected a note's length such as 2, 3/2 or /4, found {shown!r}")
+
+
+def nearest_semitone(accidental: str) -> int:
+    """By how many semitones an accidental raises its letter: "^" by 1.
+
+    A fraction of a semitone ("^3/4") sounds as the nearest one, a half as the letter itself.
+    """
+    if accidental in ALTERATIONS:
+        return ALTERATIONS[accidental]
+    sign = accidental.rstrip("0123456789/")
+    upper, _, lower = accidental[len(sign) :].partition("/")
+    share = Fraction(int(upper[:3] or 1), int(lower[:3] or 2) or 1) * (1 if sign[0] == "^" else -1)
+    return int(share + (Fraction(1, 2) if share > 0 else -Fraction(1, 2))) if abs(share) != Fraction(1, 2) else 0
+
+
+def read_passes(text: str) -> tuple[int, ...]:
+    """The passes of a volta: "1", "1,3", "1-3"."""
+    passes: list[int] = []
+    for part in re.findall(r"\d{1,2}-\d{1,2}|\d{1,2}", text[:100]):
+        first, _, last = part.partition("-")
+        passes += range(int(first), int(last or first) + 1)
+    return tuple(sorted({number for number in passes if number}))
+
+
+def read_chord_symbol(words: str) -> str | None:
+    """The normal form of a chord symbol; ABC writes a bass in small letters, too: "G/b" (ABC 2.1, section 4.18).
+
+    An optional chord stands in brackets; older tune books write a sharp bass "D/F+".
+    """
+    if words[0] == "(" and words[-1] == ")":
+        words = words[1:-1]
+    chord, slash, bass = words.partition("/")
+    return normal_chord(f"{chord}/{bass[0].upper()}{bass[1:].replace('+', '#')}" if slash and bass else words)

@@ -4,136 +4,20 @@ Takes signs one by one and remembers what they leave in force: key, accidentals,
 Knows nothing of lines, fields' texts, or other voices.
 """
 
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
-from typing import NamedTuple
 
+from symbolic_music.score.abc.parse.elements import Bar, Head, Instrument, Loudness, NoteRow, Setting
 from symbolic_music.score.abc.parse.fields import Key, Meter, Sounding
-from symbolic_music.score.abc.parse.signs import length_of
+from symbolic_music.score.abc.parse.signs import ALTERATIONS, TUPLET_TIME, length_of, nearest_semitone
 from symbolic_music.score.chords import SEMITONES_OF_LETTER
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.notation.playback import MAX_PLAYED_BARS
 
 MAX_NOTES = 300_000
 """Written notes of a tune; more is no music, and takes seconds to read."""
-_ALTERATIONS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
 _FOUR_FOUR = Meter(4, 4)
 _MAX_UNITS = 10**8
-# Notes of a tuplet and the time they take, where the tune does not say (ABC 2.1, section 4.13).
-_TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
-
-
-@dataclass(slots=True)
-class Bar:
-    """A bar of one voice.
-
-    Args:
-        meter: in force at its beginning; None in free time.
-        length: in quarter notes.
-        starts: how many colons stand at its beginning, 1 for `|:`.
-        ends: how many stand at its end, 1 for `:|`.
-        endings: passes of the volta that begins with it; () where none begins.
-        double_start: whether it begins with a double bar line.
-        double_end: whether it ends with one.
-        part: the `P:` that begins with it.
-        is_cut: whether no bar line stands before that `P:`.
-        jumps: names of the signs at its beginning and end, each with whether it stands behind the bar's first note.
-    """
-
-    meter: Meter | None
-    length: Fraction = Fraction(0)
-    starts: int = 0
-    ends: int = 0
-    endings: tuple[int, ...] = ()
-    double_start: bool = False
-    double_end: bool = False
-    part: str = ""
-    is_cut: bool = False
-    jumps: list[tuple[str, bool]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Loudness:
-    """Velocities by place in the bar, as abc2midi's `%%MIDI beat` has them.
-
-    Args:
-        first: of notes on the first beat.
-        strong: on the other beats that the meter stresses.
-        other: elsewhere.
-        every: notes between the stresses in place of the meter's own; 0 leaves it to the meter.
-    """
-
-    first: int = 105
-    strong: int = 95
-    other: int = 80
-    every: int = 0
-
-
-@dataclass(frozen=True)
-class Instrument:
-    """What plays a voice: a General MIDI program, or drums."""
-
-    program: int = 0
-    is_drum: bool = False
-
-
-@dataclass(slots=True)
-class NoteRow:
-    """One written note; columns as in `notation.written.NoteTable`."""
-
-    instrument: Instrument
-    layer: int
-    bar: int
-    onset: int
-    duration: int
-    unit: int
-    pitch: int
-    velocity: int
-    tie_start: bool = False
-    tie_stop: bool = False
-
-
-class Head(NamedTuple):
-    """A note head as it is written: "" for no accidental; a letter from A to g; the marks of octaves; its length."""
-
-    accidental: str
-    letter: str
-    octaves: str
-    length: str
-    tied: bool
-
-
-@dataclass
-class Setting:
-    """What holds when a voice begins, and may change as it goes on."""
-
-    key: Key
-    meter: Meter | None = None
-    has_meter: bool = False
-    unit: Fraction | None = None
-    sounding: Sounding = field(default_factory=Sounding)
-    transpose: int = 0
-    instrument: Instrument = field(default_factory=Instrument)
-    loudness: Loudness = field(default_factory=Loudness)
-    channel: int = 0
-
-    @property
-    def unit_length(self) -> Fraction:
-        """In whole notes; by the meter where the tune does not say (ABC 2.1, section 3.1.7)."""
-        if self.unit is not None:
-            return self.unit
-        return Fraction(1, 16) if self.meter is not None and self.meter.length < Fraction(3, 4) else Fraction(1, 8)
-
-    def semitones(self) -> int:
-        """By which notes sound above what is written."""
-        octaves = (self.sounding.clef_octaves or 0) + (self.sounding.octaves or 0)
-        return 12 * octaves + (self.sounding.semitones or 0) + self.transpose
-
-    def sound_as(self, change: Sounding) -> None:
-        """Take over what a clef or its parameters say."""
-        said = {name: value for name, value in vars(change).items() if value is not None}
-        self.sounding = replace(self.sounding, **said)
 
 
 class Voice:
@@ -230,11 +114,8 @@ class Voice:
         carried, self._carried = self._carried, {}
         self._last_rows, self._last_heads = [], heads
         for head in heads:
-            own = (
-                first
-                if head.length == heads[0].length
-                else first / length_of(heads[0].length) * length_of(head.length)
-            )
+            same = head.length == heads[0].length
+            own = first if same else first / length_of(heads[0].length) * length_of(head.length)
             self._grow(own.denominator)
             pitch = self._pitch(head, carried)
             row = NoteRow(
@@ -317,8 +198,8 @@ class Voice:
         letter = head.letter.upper()
         carried = carried_pitches.get((head.letter, head.octaves)) if carried_pitches else None
         if head.accidental:
-            alteration = self._accidental(head.accidental)
-            self._accidentals[letter] = alteration
+            self.microtones += head.accidental not in ALTERATIONS
+            alteration = self._accidentals[letter] = nearest_semitone(head.accidental)
         elif carried is not None and letter not in self._accidentals:
             return carried
         else:
@@ -329,16 +210,6 @@ class Voice:
             written = head.letter + head.octaves[:9]
             raise ScoreError(Refusal.PITCH_OUT_OF_RANGE, None, f"{written} gives pitch {pitch}, expected 0 to 127")
         return pitch
-
-    def _accidental(self, text: str) -> int:
-        if text in _ALTERATIONS:
-            return _ALTERATIONS[text]
-        # A fraction of a semitone sounds as the nearest one, halves as the letter itself.
-        self.microtones += 1
-        sign = text.rstrip("0123456789/")
-        upper, _, lower = text[len(sign) :].partition("/")
-        share = Fraction(int(upper[:3] or 1), int(lower[:3] or 2) or 1) * (1 if sign[0] == "^" else -1)
-        return int(share + (Fraction(1, 2) if share > 0 else -Fraction(1, 2))) if abs(share) != Fraction(1, 2) else 0
 
     def _velocity(self) -> int:
         loudness = self.setting.loudness
@@ -372,11 +243,10 @@ class Voice:
     def start_tuplet(self, notes: int, time: int, count: int) -> None:
         """`(p:q:r`; 0 where the tune does not say."""
         if not 1 <= notes <= 99 or time > 99 or count > 999:
-            raise ScoreError(
-                Refusal.UNREADABLE, None, f"expected a tuplet of up to 99 notes, found ({notes}:{time}:{count}"
-            )
+            detail = f"expected a tuplet of up to 99 notes, found ({notes}:{time}:{count}"
+            raise ScoreError(Refusal.UNREADABLE, None, detail)
         compound = self.setting.meter is not None and self.setting.meter.is_compound
-        self._tuplet = Fraction(time or _TUPLET_TIME.get(notes, 3 if compound else 2), notes)
+        self._tuplet = Fraction(time or TUPLET_TIME.get(notes, 3 if compound else 2), notes)
         self._tuplet_left = count or notes
 
     def break_rhythm(self, signs: str) -> None:
@@ -419,9 +289,8 @@ class Voice:
         if self.per % denominator:
             finer = lcm(self.per, denominator)
             if finer > _MAX_UNITS:
-                raise ScoreError(
-                    Refusal.CORRUPT_TIMING, None, "expected lengths with a common unit, found ever finer ones"
-                )
+                detail = "expected lengths with a common unit, found ever finer ones"
+                raise ScoreError(Refusal.CORRUPT_TIMING, None, detail)
             self.at *= finer // self.per
             self.per = finer
 

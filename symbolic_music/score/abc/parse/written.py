@@ -12,9 +12,10 @@ from itertools import accumulate
 
 import numpy as np
 
+from symbolic_music.score.abc.parse.elements import Bar, Instrument
 from symbolic_music.score.abc.parse.fields import Key
 from symbolic_music.score.abc.parse.tune import Tune
-from symbolic_music.score.abc.parse.voice import Bar, Instrument, Voice
+from symbolic_music.score.abc.parse.voice import Voice
 from symbolic_music.score.errors import Refusal, ScoreError
 from symbolic_music.score.notation.playback import MAX_PLAYED_BARS, BarMarks, play_order
 from symbolic_music.score.notation.written import NoteTable, Placed, WrittenBar, WrittenKey, WrittenScore, WrittenTrack
