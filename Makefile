@@ -44,10 +44,10 @@ style: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# A file of a shipped model is named like the package's own: modeling_<family>.py.
+# A file of a shipped model is named like the package's own: modeling_<family>.py; all of its family stand beside it.
 shipped-code:
-	for file in model_cards/*/*.py; do \
-		name=$$(basename $$file .py); cp symbolic_music/models/$${name#*_}/$$name.py $$file; \
+	for file in model_cards/*/modeling_*.py; do \
+		name=$$(basename $$file .py); cp symbolic_music/models/$${name#*_}/*_$${name#*_}.py $$(dirname $$file); \
 	done
 
 benchmark: $(VENV)/.dev

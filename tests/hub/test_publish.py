@@ -39,6 +39,7 @@ def test_the_folder_holds_all_a_repository_needs(published):
         "cache_music_transformer.py",
         "configuration_music_transformer.py",
         "generation_config.json",
+        "layers_music_transformer.py",
         "miditok.json",
         "model.safetensors",
         "modeling_music_transformer.py",

@@ -260,6 +260,7 @@ def test_a_trainer_pushes_the_models_files_alone(loopback_hub, pushed_training):
         "config.json",
         "configuration_music_transformer.py",
         "generation_config.json",
+        "layers_music_transformer.py",
         "loss.png",
         "miditok.json",
         "model.safetensors",

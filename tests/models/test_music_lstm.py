@@ -259,7 +259,9 @@ def test_without_a_kernel_in_onednn_the_results_are_the_same(weights, monkeypatc
         return run_kernel(layer, *arguments)
 
     monkeypatch.setattr(modeling_music_lstm.MusicLSTMLayer, "_run_kernel", record)
-    torch.testing.assert_close(model(ids).logits, expected)
+    # Kernels round within a sequence at other places: a few units in the last place of the largest logit.
+    tolerance = 4 * torch.finfo(weights).eps * expected.abs().max().item()
+    torch.testing.assert_close(model(ids).logits, expected, rtol=0, atol=tolerance)
     assert enabled == [False, False]
     assert torch._C._get_mkldnn_enabled()
 

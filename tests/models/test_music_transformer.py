@@ -7,14 +7,16 @@ import torch
 from torch.nn import functional as F
 
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
+from symbolic_music.models.music_transformer.layers_music_transformer import (
+    apply_rotary_positions,
+    rotary_positions,
+    sinusoidal_positions,
+)
 from symbolic_music.models.music_transformer.modeling_music_transformer import (
     EMBEDDED_STD,
     MusicTransformerForCausalLM,
     MusicTransformerModel,
     PositionOutOfRangeError,
-    apply_rotary_positions,
-    rotary_positions,
-    sinusoidal_positions,
 )
 
 TINY = {"vocab_size": 61, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "dropout": 0.0}

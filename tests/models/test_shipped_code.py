@@ -17,6 +17,14 @@ def test_every_shipped_model_of_ours_brings_its_code():
     assert {folder for folder, config in configs.items() if "auto_map" in config} == ours
 
 
+@pytest.mark.parametrize("folder", sorted({path.parent for path in SHIPPED}), ids=lambda folder: folder.name)
+def test_shipped_code_is_complete(folder):
+    family = json.loads((folder / "config.json").read_text())["model_type"]
+    assert {path.name for path in folder.glob("*.py")} == {
+        path.name for path in (FAMILIES / family).glob("*.py") if path.name != "__init__.py"
+    }
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_shipped_code_is_the_packages(path):
     family = path.stem.partition("_")[2]
