@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     files.add_render(commands)
     files.add_convert(commands)
     info.add_info(commands)
-    files.add_compare(commands)
+    report.add_compare(commands)
     prepare.add_prepare(commands)
     report.add_evaluate(commands)
     publish.add_export(commands)
