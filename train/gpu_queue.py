@@ -67,7 +67,7 @@ def parse_arguments() -> argparse.Namespace:
     assemble.add_argument("--output", type=Path, required=True, help="the folder to write")
     assemble.set_defaults(act=assemble_models)
 
-    ladder = commands.add_parser("ladder", help="a ladder's runs for the report of train/scaling_study.py")
+    ladder = commands.add_parser("ladder", help="a ladder's runs for the report of train/studies/scaling_study.py")
     ladder.add_argument("--jobs", type=Path, required=True, help="YAML file of the queue")
     ladder.add_argument("--data", type=Path, required=True, help="folder of the packed folders")
     ladder.add_argument("--output", type=Path, required=True, help="folder of the queue, or what was assembled")

@@ -38,9 +38,9 @@ MISTAKES = [
         ["symbolic-music", "generate", "--model", "{bad}/junk-tokenizer", "--output-dir", "{out}"],
         "cannot load a model",
     ),
-    (["compare_recipes", "--base-model", "{bad}/walk.mid", *DATA], "no tokenizer of text could be loaded"),
+    (["studies/compare_recipes", "--base-model", "{bad}/walk.mid", *DATA], "no tokenizer of text could be loaded"),
     (
-        ["compare_recipes", "--base-model", "a b c", *DATA, "--recipe", "spelled"],
+        ["studies/compare_recipes", "--base-model", "a b c", *DATA, "--recipe", "spelled"],
         "no tokenizer of text could be loaded",
     ),
     (["finetune_lora", "--base_model", "{model}", *DATA], "it is a model of music already"),
@@ -55,9 +55,15 @@ MISTAKES = [
     # Files that are none.
     (["pretrain", "--config", "{bad}/missing.yaml"], "no such file; expected a YAML file"),
     (["pretrain", "--config", "{bad}/junk.yaml"], "cannot be read as YAML"),
-    (["ablation_study", "--grid", "{bad}/missing.yaml", "--tokenizer", "t", *DATA], "no such file; expected a YAML"),
-    (["ablation_study", "--grid", "{bad}/list.yaml", "--tokenizer", "t", *DATA], "expected one mapping"),
-    (["ablation_study", "--grid", "{bad}/other.yaml", "--tokenizer", "t", *DATA], "expected a study with base"),
+    (
+        ["studies/ablation_study", "--grid", "{bad}/missing.yaml", "--tokenizer", "t", *DATA],
+        "no such file; expected a YAML",
+    ),
+    (["studies/ablation_study", "--grid", "{bad}/list.yaml", "--tokenizer", "t", *DATA], "expected one mapping"),
+    (
+        ["studies/ablation_study", "--grid", "{bad}/other.yaml", "--tokenizer", "t", *DATA],
+        "expected a study with base",
+    ),
     (["symbolic-music", "compare", "--reports", "{bad}/junk.yaml", "--output", "{out}/m.md"], "found no folder"),
     (["symbolic-music", "compare", "--reports", "{bad}", "--output", "{out}/m.md"], "expected the figures"),
     ([*EVALUATE, *MODEL, "--kinds", "{bad}/list.yaml"], "expected lines 'source: kind'"),
@@ -71,7 +77,10 @@ MISTAKES = [
     ([*EVALUATE, *MODEL, "--seed", "-1"], "seed is -1; expected 0 to"),
     ([*EVALUATE, *DATA], "--model is missing"),
     (["symbolic-music", "compare", "{bad}/walk.mid"], "expected two files or folders of pieces"),
-    (["compare_recipes", "--base-model", "x", *DATA, "--learning-rate", "nan"], "nan; expected a number above 0"),
+    (
+        ["studies/compare_recipes", "--base-model", "x", *DATA, "--learning-rate", "nan"],
+        "nan; expected a number above 0",
+    ),
     (["tune_sampling", *MODEL, "--temperature", "-1"], "temperature is -1.0; expected 0 or"),
     (["tune_sampling", *MODEL, "--temperature", "1e99"], "temperature is 1e+99; expected 0 or"),
     ([*PRETRAIN, "--learning_rate=nan"], "--learning_rate is nan; expected 0 or more"),

@@ -137,7 +137,7 @@ def test_a_card_has_the_commands_of_its_facts(facts):
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_that_is_shown_has_the_flags(script):
-    told = run_script(Path(script).stem, "--help", expected=0).stdout.replace("-", "_")
+    told = run_script(Path(script).with_suffix("").relative_to("train"), "--help", expected=0).stdout.replace("-", "_")
     known = set(re.findall(r"__\w+", told))
     given = {word for words in SHOWN if words[:2] == ["python", script] for word in words if word.startswith("--")}
     assert {flag.replace("-", "_") for flag in given} <= known

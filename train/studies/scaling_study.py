@@ -1,8 +1,9 @@
 """Train a grid of families, sizes, data fractions and seeds for one epoch each, and report how loss scales.
 
-    python train/scaling_study.py --config train/configs/scaling-cpu.yaml --dataset DIR --tokenizer DIR --output DIR
-    accelerate launch train/scaling_study.py --config train/configs/scaling-gpu.yaml --dataset DIR --tokenizer DIR \
+    python train/studies/scaling_study.py --config train/configs/scaling-cpu.yaml --dataset DIR --tokenizer DIR \
         --output DIR
+    accelerate launch train/studies/scaling_study.py --config train/configs/scaling-gpu.yaml --dataset DIR \
+        --tokenizer DIR --output DIR
 
 Resumable: a run that is in `runs.jsonl` is not trained again, one that was interrupted starts again. The same command
 may run several times at once (one per core, or per node of a cluster on one file system): each takes the next run that

@@ -1,6 +1,6 @@
 """Train one model per row of a YAML grid and put them in one table: loss on held-out pieces, validity without grammar.
 
-    python train/ablation_study.py --grid train/configs/ablations.yaml --dataset runs/folk-chorales \
+    python train/studies/ablation_study.py --grid train/configs/ablations.yaml --dataset runs/folk-chorales \
         --other-dataset random=runs/folk-chorales-random --tokenizer tokenizer_assets/remi-folk --output runs/ablations
 
 Resumable: a run whose result is written is not run again. A run with `dataset: NAME` trains and is scored on the
@@ -89,7 +89,7 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
     flags = grid["flags"] | changes
     resume = {"resume": True} if folder.exists() else {}
     call(
-        str(Path(__file__).parent / "pretrain.py"),
+        str(Path(__file__).parents[1] / "pretrain.py"),
         config=grid["base"],
         dataset=dataset,
         tokenizer=arguments.tokenizer,
