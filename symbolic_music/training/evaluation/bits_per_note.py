@@ -4,15 +4,16 @@ Knows no model: scores are numbers for each token.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from symbolic_music.metrics.intervals import RESAMPLES, group_draws, percentile_interval
+
 # Music repeats within itself, so a model with context pays less the further a piece has come.
 BAR_RANGES = ((1, 4), (5, 8), (9, 16), (17, None))
-BOOTSTRAP_SAMPLES = 1000
 CONFIDENCE = 0.95
 
 
@@ -118,21 +119,49 @@ def scores_of_rows(rows: Sequence[Mapping[str, Any]]) -> list[PieceScores]:
 
 def _interval_per_note(scores: Sequence[PieceScores], nats: Sequence[float], seed: int) -> dict[str, float] | None:
     """The interval of a sum of nats, one for each piece, as bits per note of the pieces."""
-    groups = sorted({piece.group for piece in scores})
-    index = {group: row for row, group in enumerate(groups)}
-    sums = np.zeros((len(groups), 2))
-    for piece, of_piece in zip(scores, nats, strict=True):
-        sums[index[piece.group]] += [of_piece, piece.notes.sum()]
-    if len(groups) < 2 or not sums[:, 1].any():
-        return None
-    draws = np.random.default_rng(seed).multinomial(
-        len(groups), np.full(len(groups), 1 / len(groups)), BOOTSTRAP_SAMPLES
+    sums = sums_of_groups(
+        [piece.group for piece in scores], zip(nats, (piece.notes.sum() for piece in scores), strict=True)
     )
-    totals, notes = (draws @ sums).T
-    bits = totals[notes > 0] / math.log(2) / notes[notes > 0]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(bits, [tail, 1 - tail])
-    return {"low": float(low), "high": float(high), "confidence": CONFIDENCE, "samples": BOOTSTRAP_SAMPLES}
+    if len(sums) < 2 or not sums[:, 1].any():
+        return None
+    interval = interval_of(resampled_bits(sums, group_draws(len(sums), seed)))
+    return interval | {"confidence": CONFIDENCE, "samples": RESAMPLES}
+
+
+def sums_of_groups(groups: Sequence[int], rows: Iterable[Sequence[float]]) -> np.ndarray:
+    """Sums over the pieces of each group, in the groups' order.
+
+    Args:
+        groups: of each piece.
+        rows: nats and notes of each piece.
+
+    Returns:
+        (groups, 2) float64.
+    """
+    index = {group: row for row, group in enumerate(sorted(set(groups)))}
+    sums = np.zeros((len(index), 2))
+    for group, row in zip(groups, rows, strict=True):
+        sums[index[group]] += row
+    return sums
+
+
+def resampled_bits(sums: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Bits per note of resamples of groups.
+
+    Args:
+        sums: nats and notes of each group, (groups, ..., 2).
+        draws: of `metrics.intervals.group_draws`.
+
+    Returns:
+        (resamples, ...); nan where a resample has no notes.
+    """
+    nats, notes = np.moveaxis(np.tensordot(draws, sums, axes=1), -1, 0)
+    return np.divide(nats / math.log(2), notes, out=np.full_like(nats, np.nan), where=notes > 0)
+
+
+def interval_of(resampled: np.ndarray) -> dict[str, float]:
+    """`low` and `high` of the middle 95% of the resamples (resamples,) that have notes."""
+    return percentile_interval(resampled[np.isfinite(resampled)])
 
 
 def bits_per_note_by_bar(scores: Sequence[PieceScores]) -> dict[str, dict[str, float | int | None]]:
