@@ -20,11 +20,11 @@ from typing import Any
 # Where nothing is installed, the package is found beside this script's folder.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from symbolic_music._command import end_in_one_line
 from symbolic_music.training.queue.data.packed import QueueError, read_description
 from symbolic_music.training.queue.jobs import Job, build_jobs, read_jobs
 
 STARTED = time.monotonic()
-USER_ERROR_EXIT_CODE = 2
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -186,11 +186,8 @@ def write_ladder(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Do what the command says; what a user can mend is one line and exit code 2."""
     arguments = parse_arguments()
-    try:
+    with end_in_one_line((QueueError, OSError)):
         arguments.act(arguments)
-    except (QueueError, OSError) as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-        raise SystemExit(USER_ERROR_EXIT_CODE) from None
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ becomes two folders. What a card says around its figures stands in a template.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
-
+from symbolic_music._command import end_in_one_line
+from symbolic_music._yaml import read_mapping
 from symbolic_music.hub.assembly.adapted import assemble_adapted
 from symbolic_music.hub.assembly.composer import assemble_model
 from symbolic_music.hub.assembly.filler import assemble_filler
@@ -59,14 +58,14 @@ def parse_arguments() -> argparse.Namespace:
 
 def read_facts(path: Path, kind: type[Facts]) -> Facts:
     """The facts of a YAML file; `ablations` names a file of `ablation_study.py`, `attribution` one of a dataset."""
+    facts = read_mapping(path, "facts of a model by name", PublishError)
     try:
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
         if "ablations" in facts:
             facts["ablations"] = json.loads(Path(facts["ablations"]).read_text(encoding="utf-8"))["table"]
         if "attribution" in facts:
             facts["attribution"] = Path(facts["attribution"]).read_text(encoding="utf-8")
         return kind(**facts)
-    except (OSError, TypeError, KeyError, ValueError, yaml.YAMLError) as error:
+    except (OSError, TypeError, KeyError, ValueError) as error:
         raise PublishError(f"{path}: {error}") from error
 
 
@@ -91,8 +90,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with end_in_one_line((OSError, PublishError), "publish_model"):
         main()
-    except (OSError, PublishError) as error:
-        print(f"publish_model: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -7,8 +7,8 @@ mean, not how they are acted on.
 import argparse
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ from transformers.hf_argparser import HfArg
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.utils import logging
 
+from symbolic_music._command import end_in_one_line
 from symbolic_music._extras import MissingExtraError
 from symbolic_music._yaml import read_mapping, unknown_key
 from symbolic_music.data.blocks.augment import AugmentationError
@@ -33,7 +34,6 @@ from symbolic_music.score.errors import ScoreError
 
 logger = logging.get_logger(__name__)
 
-USER_ERROR_EXIT_CODE = 2
 VALIDATION_METRICS = ("loss", "structural_loss", "bits_per_note", "bits_per_bar")
 """What validation measures of each model, and the best one may be chosen by; the least is the best."""
 
@@ -404,23 +404,21 @@ def _flags_of_file(path: Path, parser: HfArgumentParser) -> list[str]:
     return flags
 
 
-@contextmanager
-def one_line_errors() -> Iterator[None]:
+USER_ERRORS = (
+    TrainingError,
+    PackError,
+    AugmentationError,
+    LoadError,
+    OptionError,
+    GrammarError,
+    IndexFileError,
+    KeptBatchesError,
+    MissingExtraError,
+    ScoreError,  # a dataset's row that is no music
+    OSError,  # a folder that cannot be written, a file that is none
+)
+
+
+def one_line_errors() -> AbstractContextManager[None]:
     """End a script with one line and exit code 2 for what its user can mend; bugs keep their traceback."""
-    try:
-        yield
-    except (
-        TrainingError,
-        PackError,
-        AugmentationError,
-        LoadError,
-        OptionError,
-        GrammarError,
-        IndexFileError,
-        KeptBatchesError,
-        MissingExtraError,
-        ScoreError,  # a dataset's row that is no music
-        OSError,  # a folder that cannot be written, a file that is none
-    ) as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-        raise SystemExit(USER_ERROR_EXIT_CODE) from None
+    return end_in_one_line(USER_ERRORS)

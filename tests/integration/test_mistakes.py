@@ -67,7 +67,7 @@ MISTAKES = [
     (["symbolic-music", "compare", "--reports", "{bad}/junk.yaml", "--output", "{out}/m.md"], "found no folder"),
     (["symbolic-music", "compare", "--reports", "{bad}", "--output", "{out}/m.md"], "expected the figures"),
     ([*EVALUATE, *MODEL, "--kinds", "{bad}/list.yaml"], "expected lines 'source: kind'"),
-    ([*EVALUATE, *MODEL, "--kinds", "{bad}/missing.yaml"], "no kinds of sources could be read"),
+    ([*EVALUATE, *MODEL, "--kinds", "{bad}/missing.yaml"], "missing.yaml: no such file; expected a YAML file"),
     # Places that cannot be written.
     (["pretrain", "--dataset={dataset}", "--tokenizer={tokenizer}", "--output={bad}/walk.mid/x", *TINY], "walk.mid"),
     ([*EVALUATE, *COPIES, "--dataset", "{dataset}", "--output", "{bad}/walk.mid"], "walk.mid"),

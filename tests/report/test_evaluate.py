@@ -117,7 +117,7 @@ def test_a_report_that_was_cut_short_goes_on_and_ends_the_same(place, report, tm
         (["--continuations", "2"], "--continuations is 2; expected 3 or more"),
         (["--continuations", "3", "--prompt-bars", "0"], "--prompt-bars is 0; expected 1 or more"),
         (["--continuations", "3"], "0 held-out pieces have 24 bars"),
-        (["--kinds", "no/such/kinds.yaml"], "no/such/kinds.yaml: no kinds of sources could be read"),
+        (["--kinds", "no/such/kinds.yaml"], "no/such/kinds.yaml: no such file; expected a YAML file"),
         (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (["--batch-size", "0"], "--batch-size is 0; expected 1 or more"),
         (["--cover-notes", "0"], "cover_notes is 0 and alarm_notes 16; expected 4 or more"),
