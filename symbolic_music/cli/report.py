@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symbolic_music._command import shown_command
-from symbolic_music.cli.shared import UserError, load_model, read_pieces
+from symbolic_music.cli.shared import (
+    TOP_P_HELP,
+    UserError,
+    add_sampling_flags,
+    load_model,
+    read_pieces,
+    sampling_options,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -63,13 +70,9 @@ def _add_sampling(parser: Any) -> None:
         "--num-samples", type=int, metavar="N", help="pieces under the grammar (500), or bars to fill (200)"
     )
     parser.add_argument("--num-free-samples", type=int, metavar="N", help="pieces without the grammar (default 100)")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="longest piece (default 512)")
-    parser.add_argument("--temperature", type=float, help="(default: the model's)")
-    parser.add_argument("--top-p", type=float, help="nucleus sampling; 1 is off (default: the model's)")
-    parser.add_argument(
-        "--batch-size", type=int, metavar="N", help="pieces sampled (default 50) and scored at once (8; 16 to fill)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the samples and of the bootstraps")
+    at_once = "sampled (default 50) and windows scored (8; of a model that fills, 16) at once"
+    add_sampling_flags(parser, longest="512; of a model that fills, its context", at_once=at_once)
+    parser.add_argument("--top-p", type=float, help=TOP_P_HELP)
     parser.add_argument(
         "--read-as-abc", action="store_true", default=None, help="have abc2midi and music21 read the pieces as ABC"
     )
@@ -182,18 +185,10 @@ def _judge_pieces(options: argparse.Namespace) -> list[str]:
 
 def _settings(options: argparse.Namespace) -> "ReportSettings":
     """What is asked of a model that composes."""
-    from symbolic_music.generation.compose import SamplingOptions
     from symbolic_music.metrics.memorisation.copies import ALARM_NOTES, COVER_NOTES, CopyLimits
     from symbolic_music.report.settings import COMPOSER_PARTS, CopySettings, ReportSettings, choose_parts
     from symbolic_music.training.evaluation.kinds import read_kinds
 
-    sampling = SamplingOptions(
-        max_length=_given(options.max_tokens, 512),
-        temperature=options.temperature,
-        top_p=options.top_p,
-        batch_size=_given(options.batch_size, 50),
-        seed=options.seed,
-    )
     limits = CopyLimits(_given(options.cover_notes, COVER_NOTES), _given(options.alarm_notes, ALARM_NOTES))
     parts = choose_parts(options.only, COMPOSER_PARTS)
     return ReportSettings(
@@ -203,7 +198,7 @@ def _settings(options: argparse.Namespace) -> "ReportSettings":
         parts=parts,
         num_samples=_given(options.num_samples, 500),
         num_free_samples=_given(options.num_free_samples, 100),
-        sampling=sampling,
+        sampling=sampling_options(options, 512, 50, top_p=options.top_p),
         read_as_abc=bool(options.read_as_abc),
         kinds=read_kinds(options.kinds) if options.kinds else {},
         loss_pieces=options.loss_pieces,

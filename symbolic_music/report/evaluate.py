@@ -27,6 +27,7 @@ from symbolic_music.report.piece_losses import PieceLoss, gather_pieces
 from symbolic_music.report.settings import ReportSettings
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.evaluation.copies import Pieces, folder_pieces
+from symbolic_music.training.summary import machine_class
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def evaluate_model(
         output: the report's folder; what lies there of the same settings is taken as it is.
 
     Returns:
-        The report; its figures have "settings", "parameters", "model_type" and "codec", and of the parts: "loss";
-        "sampling", "statistics", "statistics_left_out", "instruments" and "lineups"; "memorisation"; "control";
+        The report; its figures have "settings", "parameters", "model_type", "codec" and "machine", and of its parts
+        "loss"; "sampling", "statistics", "statistics_left_out", "instruments", "lineups"; "memorisation"; "control";
         "continuations" (None when none were asked for); and "pieces", how many there were.
 
     Raises:
@@ -87,6 +88,7 @@ def evaluate_model(
         "parameters": model.num_parameters(),
         "model_type": model.config.model_type,
         "codec": processor.codec.codec_type,
+        "machine": machine_class(model.device),
     }
     scores: list[ScoreTick] = []
     losses: list[PieceLoss] = []
