@@ -24,8 +24,9 @@ from symbolic_music.generation.compose import compose
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.statistics import compare_measured, measure_pieces
-from symbolic_music.training.arguments import USER_ERRORS, TrainingError, at_least
+from symbolic_music.training.arguments import USER_ERRORS, TrainingError
 from symbolic_music.training.evaluation.copies import split_pieces
+from symbolic_music.training.parsing import at_least
 from symbolic_music.training.preparation import load_splits
 from symbolic_music.training.summary import dataset_hash
 

@@ -84,7 +84,7 @@ def evaluate_model(
     run = Run(model, processor, _open(splits, settings, output, processor.codec))
     data = run.data
     figures: dict[str, Any] = {
-        "settings": asdict(settings),
+        "settings": _shown(settings),
         "parameters": model.num_parameters(),
         "model_type": model.config.model_type,
         "codec": processor.codec.codec_type,
@@ -159,11 +159,18 @@ def evaluate_pieces(
     data = _open(splits, settings, output, codec)
     pieces = folder_pieces(Path(settings.samples)) if settings.samples else Pieces()
     figures = {
-        "settings": asdict(settings),
+        "settings": _shown(settings),
         "pieces": _count(pieces.scores, data.human, pieces),
         "memorisation": measure_copies(data, pieces.scores),
     }
     return Report(figures)
+
+
+def _shown(settings: ReportSettings) -> dict[str, Any]:
+    """Settings as a report says them: where the index lies is nobody's business."""
+    shown = asdict(settings)
+    del shown["copies"]["index"]
+    return shown
 
 
 def _open(splits: DatasetDict, settings: ReportSettings, output: Path, codec: ScoreCodec | None = None) -> Data:

@@ -107,6 +107,30 @@ def test_a_report_that_was_cut_short_goes_on_and_ends_the_same(place, report, tm
     assert figures(report)["sampling"] == theirs["sampling"]
 
 
+def test_parts_are_measured_alone(place, report, tmp_path, capsys):
+    whole = figures(report)
+    assert main(command(place, tmp_path, "--only", "loss")) == 0
+    assert f"{whole['loss']['bits_per_note']:.3f} bits/note" in capsys.readouterr().out
+    alone = figures(tmp_path)
+    assert alone["loss"] == whole["loss"]
+    assert not {"sampling", "memorisation", "control"} & alone.keys()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("report.json", "report.md", "losses.csv", "loss_by_bar.png", "parts"),
+    }
+    assert main(command(place, tmp_path, "--only", "copies,control", "--index", str(tmp_path / "index"))) == 0
+    assert "| samples | human |" in capsys.readouterr().out
+    alone = figures(tmp_path)
+    assert {name: alone[name] for name in ("memorisation", "control")} == {
+        name: whole[name] for name in ("memorisation", "control")
+    }
+    assert (tmp_path / "index").exists()
+    assert main(command(place, tmp_path / "short", "--only", "loss", "--context-length", "16")) == 0
+    short = figures(tmp_path / "short")["loss"]
+    assert short["context_length"] == 16
+    assert short["nats"] != whole["loss"]["nats"]
+    assert short["notes"] == whole["loss"]["notes"]
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

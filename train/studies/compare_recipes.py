@@ -43,7 +43,8 @@ from symbolic_music.training.adaptation.recipes import (
     build_recipe,
     train_recipe,
 )
-from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors, positive
+from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.parsing import at_least, positive
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 
