@@ -49,7 +49,7 @@ def summarise_scores(scores: Sequence[PieceScores], seed: int = 0) -> dict[str, 
         "bits_per_note_interval": bootstrap over near-duplicate groups; "bits_per_note_by_bar": by position in the
         piece; "per_piece": one row for each piece.
     """
-    nats, tokens, notes, bars = (sum(column) for column in zip(*(_totals(piece) for piece in scores), strict=True))
+    nats, tokens, notes, bars = sum_scores(scores)
     return {
         "pieces": len(scores),
         "groups": len({piece.group for piece in scores}),
@@ -59,8 +59,8 @@ def summarise_scores(scores: Sequence[PieceScores], seed: int = 0) -> dict[str, 
         "nats": nats,
         "nats_per_token": nats / tokens,
         "perplexity_per_token": math.exp(nats / tokens),
-        "bits_per_note": _bits_per(nats, notes),
-        "bits_per_bar": _bits_per(nats, bars),
+        "bits_per_note": bits_per(nats, notes),
+        "bits_per_bar": bits_per(nats, bars),
         "allowed_mass": sum(float(piece.allowed_mass.sum()) for piece in scores) / tokens,
         "bits_per_note_interval": bootstrap_interval(scores, seed),
         "bits_per_note_by_bar": bits_per_note_by_bar(scores),
@@ -177,9 +177,15 @@ def bits_per_note_by_bar(scores: Sequence[PieceScores]) -> dict[str, dict[str, f
             inside = (bar >= first) & (bar <= last) if last else bar >= first
             sums[row] += [piece.nats[inside].sum(), piece.notes[inside].sum()]
     return {
-        f"{first}-{last}" if last else f"{first}+": {"bits_per_note": _bits_per(nats, notes), "notes": int(notes)}
+        f"{first}-{last}" if last else f"{first}+": {"bits_per_note": bits_per(nats, notes), "notes": int(notes)}
         for (first, last), (nats, notes) in zip(BAR_RANGES, sums.tolist(), strict=True)
     }
+
+
+def sum_scores(scores: Sequence[PieceScores]) -> tuple[float, int, int, int]:
+    """Nats, tokens, notes and bars of all pieces together."""
+    nats, tokens, notes, bars = zip(*(_totals(piece) for piece in scores), strict=True)
+    return sum(nats), sum(tokens), sum(notes), sum(bars)
 
 
 def _totals(piece: PieceScores) -> tuple[float, int, int, int]:
@@ -192,5 +198,6 @@ def _piece_row(piece: PieceScores) -> dict[str, Any]:
     return about | {"nats": nats, "tokens": tokens, "notes": notes, "bars": bars}
 
 
-def _bits_per(nats: float, count: float) -> float | None:
+def bits_per(nats: float, count: float) -> float | None:
+    """Bits for each of so many notes or bars; None without any."""
     return nats / math.log(2) / count if count else None

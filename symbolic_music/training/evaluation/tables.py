@@ -14,8 +14,10 @@ from symbolic_music.metrics.intervals import group_draws
 from symbolic_music.training.evaluation.bits_per_note import (
     CONFIDENCE,
     PieceScores,
+    bits_per,
     bootstrap_interval,
     resampled_bits,
+    sum_scores,
 )
 
 LAST_BAR = 64
@@ -65,18 +67,16 @@ def bits_per_note_by_label(
     table = {}
     for label in sorted(set(labels)):
         chosen = [piece for piece, own in zip(scores, labels, strict=True) if own == label]
-        nats = sum(float(piece.nats.sum()) for piece in chosen)
-        tokens = sum(len(piece.nats) for piece in chosen)
-        notes, bars = (sum(int(getattr(piece, name).sum()) for piece in chosen) for name in ("notes", "bars"))
+        nats, tokens, notes, bars = sum_scores(chosen)
         table[label] = {
             "pieces": len(chosen),
             "groups": len({piece.group for piece in chosen}),
             "tokens": tokens,
             "notes": notes,
             "bars": bars,
-            "bits_per_note": nats / math.log(2) / notes if notes else None,
+            "bits_per_note": bits_per(nats, notes),
             "interval": bootstrap_interval(chosen, seed),
-            "bits_per_bar": nats / math.log(2) / bars if bars else None,
+            "bits_per_bar": bits_per(nats, bars),
             "nats_per_token": nats / tokens,
         }
     return table
