@@ -1,10 +1,13 @@
-"""The command line as everyone may read it on a card: without secrets, and without this machine's folders."""
+"""A program's beginning and end: its command line as everyone may read it on a card, without secrets and without this
+machine's folders; and the one line that it ends with for what its user can mend."""
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+USER_ERROR_EXIT_CODE = 2
 _PROGRAM = "symbolic-music"
 _SECRET_FLAGS = ("--hub_token", "--hub-token")
 
@@ -38,3 +41,23 @@ def shown_path(value: str) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return path.name or value
+
+
+@contextmanager
+def end_in_one_line(errors: tuple[type[Exception], ...], who: str = "error") -> Iterator[None]:
+    """End the program with one line and exit code 2 for what its user can mend; bugs keep their traceback.
+
+    Args:
+        errors: that a user can mend.
+        who: what the line begins with.
+    """
+    try:
+        yield
+    except errors as error:
+        sys.stderr.write(f"{who}: {one_line(error)}\n")
+        raise SystemExit(USER_ERROR_EXIT_CODE) from None
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())

@@ -23,7 +23,10 @@ PROGRAM_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPAT
 
 
 def run_script(name, *arguments, expected=None, **options) -> subprocess.CompletedProcess:
-    """Run train/NAME.py; `expected` is the exit code that is asserted, other options are those of `run_python`."""
+    """Run train/NAME.py, such as "studies/scaling_study".
+
+    `expected` is the exit code that is asserted, other options are those of `run_python`.
+    """
     return _checked(run_python(TRAIN / f"{name}.py", *arguments, **options), expected)
 
 

@@ -19,7 +19,8 @@ from symbolic_music.score.midi.io import read_midi
 from symbolic_music.tokenization.build import build_remi_tokenizer, build_word_level_tokenizer, save_processor
 from symbolic_music.tokenization.event_tokenizer import CODECS, build_codec
 from symbolic_music.tokenization.processing_music import MusicProcessor
-from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
+from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.parsing import at_least
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import tokenizer_hash
 

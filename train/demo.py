@@ -32,9 +32,12 @@ def steps(arguments: argparse.Namespace) -> list[tuple[str, list[str]]]:
     def script(name: str, *flags: str) -> list[str]:
         return [sys.executable, str(ROOT / "train" / name), *flags]
 
+    def command(*words: str) -> list[str]:
+        return [sys.executable, "-m", "symbolic_music", *words]
+
     def generate(source: str, name: str) -> list[str]:
         flags = ["--num-samples", "4", "--bars", "16", "--format", "mid,wav,png", "--output-dir", str(output / name)]
-        return [sys.executable, "-m", "symbolic_music", "generate", "--model", source, *flags]
+        return command("generate", "--model", source, *flags)
 
     return [
         ("compose with the shipped model", generate(str(SHIPPED), "shipped_pieces")),
@@ -53,9 +56,8 @@ def steps(arguments: argparse.Namespace) -> list[tuple[str, list[str]]]:
         ),
         (
             "evaluate it",
-            script(
-                "evaluate_model.py",
-                *("--model", model, "--dataset", dataset, "--output", f"{model}/evaluation.json"),
+            command(
+                "evaluate", "--model", model, "--dataset", dataset, "--only", "loss", "--output", f"{model}/report"
             ),
         ),
         ("compose with it", generate(model, "own_pieces")),
@@ -80,8 +82,8 @@ def describe(arguments: argparse.Namespace, name: str) -> str:
     if name == "train a small model":
         summary = json.loads((output / "model/training_summary.json").read_text())
         return f"{summary['parameters']:,} parameters, {summary['tokens_seen']:,} tokens seen: {output / 'model'}"
-    evaluation = json.loads((output / "model/evaluation.json").read_text())
-    return f"{evaluation['bits_per_note']:.2f} bits per note on {evaluation['pieces']} held-out tunes"
+    loss = json.loads((output / "model/report/report.json").read_text())["loss"]
+    return f"{loss['bits_per_note']:.2f} bits per note on {loss['pieces']} held-out tunes"
 
 
 def main() -> int:

@@ -37,10 +37,11 @@ from symbolic_music.hub.cards.adapted import ADAPTATION_FILE
 from symbolic_music.hub.cards.runs.adaptation import adaptation_card
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.training.adaptation.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
-from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors, parse_as
+from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors
 from symbolic_music.training.callbacks import show_progress
 from symbolic_music.training.evaluation.bits_per_note import bootstrap_difference, scores_of_rows
 from symbolic_music.training.evaluation.pieces import evaluate_split
+from symbolic_music.training.parsing import parse_as
 from symbolic_music.training.preparation import choose_split, load_splits, load_text_model
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 from symbolic_music.training.trainer import MusicTrainer

@@ -20,11 +20,11 @@ from typing import Any
 # Where nothing is installed, the package is found beside this script's folder.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from symbolic_music._command import end_in_one_line
 from symbolic_music.training.queue.data.packed import QueueError, read_description
 from symbolic_music.training.queue.jobs import Job, build_jobs, read_jobs
 
 STARTED = time.monotonic()
-USER_ERROR_EXIT_CODE = 2
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -67,7 +67,7 @@ def parse_arguments() -> argparse.Namespace:
     assemble.add_argument("--output", type=Path, required=True, help="the folder to write")
     assemble.set_defaults(act=assemble_models)
 
-    ladder = commands.add_parser("ladder", help="a ladder's runs for the report of train/scaling_study.py")
+    ladder = commands.add_parser("ladder", help="a ladder's runs for the report of train/studies/scaling_study.py")
     ladder.add_argument("--jobs", type=Path, required=True, help="YAML file of the queue")
     ladder.add_argument("--data", type=Path, required=True, help="folder of the packed folders")
     ladder.add_argument("--output", type=Path, required=True, help="folder of the queue, or what was assembled")
@@ -186,11 +186,8 @@ def write_ladder(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Do what the command says; what a user can mend is one line and exit code 2."""
     arguments = parse_arguments()
-    try:
+    with end_in_one_line((QueueError, OSError)):
         arguments.act(arguments)
-    except (QueueError, OSError) as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-        raise SystemExit(USER_ERROR_EXIT_CODE) from None
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ python train/listening_page.py --models model_cards/*/ --judgements train/cards/
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from symbolic_music._command import shown_command
+from symbolic_music._command import end_in_one_line, shown_command
 from symbolic_music.hub.cards.listening import listening_page, read_judgements
 from symbolic_music.hub.errors import PublishError
 
@@ -29,8 +28,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with end_in_one_line((OSError, PublishError), "listening_page"):
         main()
-    except (OSError, PublishError) as error:
-        print(f"listening_page: {error}", file=sys.stderr)
-        sys.exit(2)

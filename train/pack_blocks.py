@@ -14,15 +14,14 @@ import os
 import sys
 from pathlib import Path
 
-from symbolic_music._extras import MissingExtraError
+from symbolic_music._command import end_in_one_line
 from symbolic_music.data.blocks.block_files import PackSettings
-from symbolic_music.data.blocks.pack import PackError
 from symbolic_music.data.cluster.options import named_engine
 from symbolic_music.data.cluster.pack import pack_blocks
 from symbolic_music.data.preparation.prepare import PrepareError
 from symbolic_music.data.sources.units import CorpusError
 from symbolic_music.score.storage import as_path
-from symbolic_music.training.arguments import TrainingError
+from symbolic_music.training.arguments import USER_ERRORS
 from symbolic_music.training.preparation import load_processor, load_splits
 from symbolic_music.training.summary import describe_splits, tokenizer_hash
 
@@ -89,10 +88,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
-    except (CorpusError, MissingExtraError, OSError, PackError, PrepareError, TrainingError) as error:
-        print(f"pack_blocks: {error}", file=sys.stderr)
-        sys.exit(2)
+        with end_in_one_line((*USER_ERRORS, CorpusError, PrepareError), "pack_blocks"):
+            main()
     except KeyboardInterrupt:
         print("pack_blocks: interrupted; the same command goes on where this run stopped", file=sys.stderr)
         sys.exit(130)

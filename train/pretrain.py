@@ -23,12 +23,13 @@ from transformers import set_seed
 
 from symbolic_music.data.blocks.collate import BlockCollator
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE
-from symbolic_music.training.arguments import one_line_errors, parse_arguments
+from symbolic_music.training.arguments import one_line_errors
 from symbolic_music.training.blocks import packed_blocks, streamed_blocks
 from symbolic_music.training.callbacks import (
     LiveSamplesCallback,
     show_progress,
 )
+from symbolic_music.training.parsing import parse_arguments
 from symbolic_music.training.preparation import (
     build_model,
     checkpoint_to_resume,

@@ -2,32 +2,27 @@
 
 python train/publish_model.py --checkpoint runs/remi-folk --report runs/remi-folk/report \
     --facts train/cards/remi-transformer-folk.yaml --output model_cards/remi-transformer-folk
-python train/publish_model.py --checkpoint runs/infill-folk --filling runs/infill-folk/filling.json \
-    --beside runs/infill-folk/beside.json --facts train/cards/infill-transformer-folk.yaml \
-    --output model_cards/infill-transformer-folk
-
 python train/publish_model.py --checkpoint runs/gpt2-lieder --facts train/cards/gpt2-lieder.yaml \
     --adapter-output model_cards/gpt2-lora-lieder --output model_cards/gpt2-lieder
 
-A model that composes has a report, one that fills masked bars has what `evaluate_infill.py` wrote, one that was
-adapted with LoRA has its figures beside it and becomes two folders. What a card says around its figures stands in a
-template.
+A model that composes or fills masked bars has a report; one that was adapted with LoRA has its figures beside it and
+becomes two folders. What a card says around its figures stands in a template.
 """
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
-
+from symbolic_music._command import end_in_one_line
+from symbolic_music._yaml import read_mapping
 from symbolic_music.hub.assembly.adapted import assemble_adapted
 from symbolic_music.hub.assembly.composer import assemble_model
 from symbolic_music.hub.assembly.filler import assemble_filler
 from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES
 from symbolic_music.hub.cards.adapted import AdaptedFacts
 from symbolic_music.hub.cards.composer import ModelFacts
+from symbolic_music.hub.cards.filler import COMPARISON_FILE, FILLING_FILE
 from symbolic_music.hub.errors import PublishError
 
 Facts = TypeVar("Facts", bound=ModelFacts)
@@ -40,11 +35,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, required=True, help="a trained model")
     evaluated = parser.add_mutually_exclusive_group(required=True)
     evaluated.add_argument("--report", type=Path, help="folder that `symbolic-music evaluate` wrote")
-    evaluated.add_argument("--filling", type=Path, help="file that `evaluate_infill.py` wrote")
     evaluated.add_argument(
         "--adapter-output", type=Path, help="of a model adapted with LoRA: the adapter's own folder; must not exist"
     )
-    parser.add_argument("--beside", type=Path, help="file that `compare_infill.py` wrote; needed with --filling")
     parser.add_argument("--facts", type=Path, required=True, help="YAML with what the card says and no file knows")
     parser.add_argument(
         "--template",
@@ -65,14 +58,14 @@ def parse_arguments() -> argparse.Namespace:
 
 def read_facts(path: Path, kind: type[Facts]) -> Facts:
     """The facts of a YAML file; `ablations` names a file of `ablation_study.py`, `attribution` one of a dataset."""
+    facts = read_mapping(path, "facts of a model by name", PublishError)
     try:
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
         if "ablations" in facts:
             facts["ablations"] = json.loads(Path(facts["ablations"]).read_text(encoding="utf-8"))["table"]
         if "attribution" in facts:
             facts["attribution"] = Path(facts["attribution"]).read_text(encoding="utf-8")
         return kind(**facts)
-    except (OSError, TypeError, KeyError, ValueError, yaml.YAMLError) as error:
+    except (OSError, TypeError, KeyError, ValueError) as error:
         raise PublishError(f"{path}: {error}") from error
 
 
@@ -81,24 +74,21 @@ def main() -> None:
     arguments = parse_arguments()
     facts = read_facts(arguments.facts, AdaptedFacts if arguments.adapter_output else ModelFacts)
     dtype, samples, output = arguments.dtype, arguments.samples, arguments.output
-    if bool(arguments.filling) != bool(arguments.beside):
-        raise PublishError("--filling and --beside go together")
-    checkpoint, filling, beside = arguments.checkpoint, arguments.filling, arguments.beside
-    kind = "template_infill.md" if filling else "template_adapted.md" if arguments.adapter_output else "template.md"
+    checkpoint, report = arguments.checkpoint, arguments.report
+    fills = report is not None and (report / FILLING_FILE).exists()
+    kind = "template_infill.md" if fills else "template_adapted.md" if arguments.adapter_output else "template.md"
     template = arguments.template or TEMPLATES / kind
     if isinstance(facts, AdaptedFacts):
         assemble_adapted(checkpoint, output, arguments.adapter_output, facts, template, dtype, samples)
-    elif filling:
-        assemble_filler(checkpoint, filling, output, facts, beside, template, dtype, samples)
+    elif fills:
+        beside = report / COMPARISON_FILE
+        assemble_filler(checkpoint, report / FILLING_FILE, output, facts, beside, template, dtype, samples)
     else:
-        assemble_model(checkpoint, arguments.report, output, facts, template, dtype, samples)
+        assemble_model(checkpoint, report, output, facts, template, dtype, samples)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
     print(f"{arguments.output}: {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    try:
+    with end_in_one_line((OSError, PublishError), "publish_model"):
         main()
-    except (OSError, PublishError) as error:
-        print(f"publish_model: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -1,12 +1,12 @@
-"""Run the scripts that a YAML file names, one after the other, such as from a corpus to a report; resumable.
+"""Run the scripts of this folder, of `studies/`, and `symbolic-music prepare` and `evaluate`, that a YAML file names.
 
     python train/run_steps.py --config train/configs/lakh-abc.yaml --output runs/lakh-abc
     python train/run_steps.py --config train/configs/lakh-abc.yaml --output runs/lakh-abc \
         --set prepare_dataset.corpus-archive=lakh=lmd_full.tar.gz
 
-A step that ended is not run again with the same flags; one that was cut short goes on as its script does. `--dry-run`
-prints the commands. In a file's values `{output}` stands for the output folder, and `{configs}` for the folder of the
-file.
+They run one after the other, such as from a corpus to a report. A step that ended is not run again with the same
+flags; one that was cut short goes on as its script does. `--dry-run` prints the commands. In a file's values
+`{output}` stands for the output folder, and `{configs}` for the folder of the file.
 """
 
 import argparse
@@ -21,6 +21,9 @@ from symbolic_music._yaml import read_mapping
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 
 TRAIN = Path(__file__).resolve().parent
+FOLDERS = (TRAIN, TRAIN / "studies")
+COMMANDS = ("prepare", "evaluate")
+"""Of `symbolic-music`, that are steps too."""
 DONE_FILE = "steps.json"
 
 
@@ -54,7 +57,7 @@ def read_steps(path: Path, output: Path, changes: list[str]) -> dict[str, list[s
     """
     steps = read_mapping(path, "flags by script", TrainingError)
     for script, flags in steps.items():
-        if not (TRAIN / f"{script}.py").is_file():
+        if find_program(script) is None:
             raise TrainingError(f"{path}: there is no script {script!r} in train/")
         if not isinstance(flags, dict):
             raise TrainingError(f"{path}: {script}: expected flags with their values, found {type(flags).__name__}")
@@ -66,6 +69,20 @@ def read_steps(path: Path, output: Path, changes: list[str]) -> dict[str, list[s
         steps[script][flag] = value or None
     places = {"output": str(output), "configs": str(path.parent)}
     return {script: _flags(flags, places) for script, flags in steps.items()}
+
+
+def find_program(name: str) -> list[str] | None:
+    """What follows `python` for a step, a script or a command; None when there is neither."""
+    if name in COMMANDS:
+        return ["-m", "symbolic_music", name]
+    return next(([str(path)] for folder in FOLDERS if (path := folder / f"{name}.py").is_file()), None)
+
+
+def shown_program(program: list[str]) -> list[str]:
+    """A step as its user would type it."""
+    if program[0] == "-m":
+        return ["symbolic-music", *program[2:]]
+    return ["python", str(Path(program[0]).relative_to(TRAIN.parent))]
 
 
 def _flags(flags: dict[str, Any], places: dict[str, str]) -> list[str]:
@@ -89,7 +106,8 @@ def main() -> None:
     record = arguments.output / DONE_FILE
     done = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
     for number, (script, flags) in enumerate(steps.items(), start=1):
-        shown = shlex.join(["python", f"train/{script}.py", *flags])
+        program = find_program(script) or []
+        shown = shlex.join([*shown_program(program), *flags])
         if arguments.dry_run:
             print(shown)
             continue
@@ -97,7 +115,7 @@ def main() -> None:
             print(f"[{number}/{len(steps)}] {script}: done before")
             continue
         print(f"[{number}/{len(steps)}] {shown}", flush=True)
-        code = subprocess.run([sys.executable, str(TRAIN / f"{script}.py"), *flags], check=False).returncode
+        code = subprocess.run([sys.executable, *program, *flags], check=False).returncode
         if code:
             raise TrainingError(f"{script} ended with exit code {code}; the same command goes on there")
         # What follows was made from what has just been made anew.

@@ -36,17 +36,12 @@ from symbolic_music.metrics.intervals import from_to
 from symbolic_music.tokenization.build import build_word_level_tokenizer
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.adaptation.lora import ADAPTER_FOLDER, add_adapter, count_parameters, save_adapted
-from symbolic_music.training.arguments import (
-    ModelArguments,
-    MusicTrainingArguments,
-    TrainingError,
-    one_line_errors,
-    parse_as,
-)
+from symbolic_music.training.arguments import ModelArguments, MusicTrainingArguments, TrainingError, one_line_errors
 from symbolic_music.training.callbacks import show_progress
 from symbolic_music.training.evaluation.bits_per_note import bootstrap_difference
 from symbolic_music.training.infilling.examples import InfillCollator, InfillFormat, MaskSettings, build_examples
 from symbolic_music.training.infilling.trainer import InfillTrainer, score_examples, summarise_examples
+from symbolic_music.training.parsing import parse_as
 from symbolic_music.training.preparation import (
     build_infill_model,
     checkpoint_to_resume,

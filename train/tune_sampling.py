@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from symbolic_music._command import shown_command
-from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music._command import end_in_one_line, shown_command
+from symbolic_music.cli.shared import UserError, add_sampling_flags, sampling_options
+from symbolic_music.generation.compose import compose
 from symbolic_music.generation.loading import load_model
 from symbolic_music.hub.cards.model_index import mean_distance, mean_overlap
 from symbolic_music.metrics.statistics import compare_measured, measure_pieces
-from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors
+from symbolic_music.training.arguments import USER_ERRORS, TrainingError
 from symbolic_music.training.evaluation.copies import split_pieces
+from symbolic_music.training.parsing import at_least
 from symbolic_music.training.preparation import load_splits
 from symbolic_music.training.summary import dataset_hash
 
@@ -38,11 +40,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", required=True, help="dataset folder or Hub id, for the human pieces")
     parser.add_argument("--split", default="validation", help="the split of the human pieces")
     parser.add_argument("--top-p", type=float, nargs="+", default=[0.85, 0.9, 0.95, 1.0])
-    parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--num-samples", type=at_least(1), default=300, help="of each kind")
-    parser.add_argument("--max-tokens", type=at_least(1), default=512, help="longest piece")
-    parser.add_argument("--batch-size", type=at_least(1), default=50)
-    parser.add_argument("--seed", type=at_least(0), default=0)
+    add_sampling_flags(parser, longest="512", at_once="sampled at once (default 50)", temperature="1")
+    parser.set_defaults(temperature=1.0)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; a GPU where there is one when left out")
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     return parser.parse_args()
@@ -62,16 +62,11 @@ def describe(measured: Measured, human: Measured, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Sample with each top-p, measure, write, name the nearest."""
     arguments = parse_arguments()
+    options = sampling_options(arguments, 512, 50)
     model, processor = load_model(arguments.model, arguments.device)
     splits = load_splits(arguments.dataset)
     pieces = split_pieces(splits, [arguments.split], arguments.dataset, processor.codec)
     human = measure_pieces(pieces.scores)
-    options = SamplingOptions(
-        max_length=arguments.max_tokens,
-        temperature=arguments.temperature,
-        batch_size=arguments.batch_size,
-        seed=arguments.seed,
-    )
     rows = []
     for top_p in arguments.top_p:
         own = replace(options, top_p=top_p)
@@ -97,5 +92,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
+    with end_in_one_line((*USER_ERRORS, UserError)):
         main()

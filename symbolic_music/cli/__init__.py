@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import symbolic_music
+from symbolic_music._command import USER_ERROR_EXIT_CODE, one_line
 from symbolic_music._extras import MissingExtraError
 from symbolic_music.cli import files, generate, info, prepare, publish, report, serve
 from symbolic_music.cli.shared import UserError
-
-USER_ERROR_EXIT_CODE = 2
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("symbolic-music: interrupted", file=sys.stderr)
         return 130
     except (UserError, MissingExtraError, OSError) as error:
-        print(f"symbolic-music: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"symbolic-music: {one_line(error)}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
     return 0
 
@@ -49,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     files.add_render(commands)
     files.add_convert(commands)
     info.add_info(commands)
-    files.add_compare(commands)
+    report.add_compare(commands)
     prepare.add_prepare(commands)
     report.add_evaluate(commands)
     publish.add_export(commands)

@@ -1,7 +1,6 @@
-"""`symbolic-music render`, `convert` and `compare`: what is done with files of music."""
+"""`symbolic-music render` and `convert`: what is done with files of music."""
 
 import argparse
-import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from symbolic_music._extras import require
 from symbolic_music.cli.pieces import writable_suffix
-from symbolic_music.cli.shared import TUNE_HELP, UserError, read_pieces, read_whole_piece, tell_skipped
+from symbolic_music.cli.shared import TUNE_HELP, UserError, read_whole_piece, tell_skipped
 
 
 def add_render(commands: Any) -> None:
@@ -47,16 +46,6 @@ def add_convert(commands: Any) -> None:
         help="sustain pedals as durations; auto: where music was played (default auto)",
     )
     parser.set_defaults(run=run_convert)
-
-
-def add_compare(commands: Any) -> None:
-    """The command and its flags."""
-    parser = commands.add_parser("compare", help="how far pieces lie from human ones, statistic by statistic")
-    parser.add_argument("sampled", type=Path, help="music file, or a folder of them")
-    parser.add_argument("human", type=Path, help="likewise, of held-out human music")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file for the whole table")
-    parser.set_defaults(run=run_compare)
 
 
 def run_render(options: argparse.Namespace) -> None:
@@ -143,34 +132,3 @@ def _convert_one(source: Path, output: Path, readable: bool, pedal: str) -> None
 def _print_left_out(left_out: Counter[str]) -> None:
     for kind, count in sorted(left_out.items()):
         print(f"besides the notes, {kind}: {count:,}")
-
-
-def run_compare(options: argparse.Namespace) -> None:
-    """`symbolic-music compare`."""
-    from tqdm import tqdm
-
-    from symbolic_music.metrics.statistics import compare_pieces
-    from symbolic_music.score.storage import write_atomically
-
-    sampled, human = (read_pieces(path) for path in (options.sampled, options.human))
-    with tqdm(total=len(sampled) + len(human), unit="piece", disable=None) as progress:
-        try:
-            table = compare_pieces(sampled, human, options.seed, on_piece=progress.update)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-    print(
-        f"{len(sampled)} pieces beside {len(human)} human ones; distances in standard deviations of the human pieces"
-    )
-    for name, row in table.items():
-        means = ", ".join(f"{_with_interval(row[of], 'mean')} {of}" for of in ("sampled", "human"))
-        print(f"{name}: {means}, distance {_with_interval(row['distance'])}, ", end="")
-        print(f"overlap {_with_interval(row['overlapping_area'])}")
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(options.output, (json.dumps(table, indent=2) + "\n").encode())
-
-
-def _with_interval(row: dict[str, float], key: str = "value") -> str:
-    from symbolic_music.metrics.intervals import in_brackets
-
-    return f"{row[key]:.3f} {in_brackets(row)}"

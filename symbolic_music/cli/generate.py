@@ -15,11 +15,14 @@ from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
     DEFAULT_CONTINUER,
     DEFAULT_FILLER,
+    TOP_P_HELP,
     TUNE_HELP,
     UserError,
+    add_sampling_flags,
     check_model_name,
     load_composer,
     read_piece,
+    sampling_options,
     shipped_model,
 )
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
     from symbolic_music.events.controls.asked import Controls
-    from symbolic_music.generation.compose import Composition
+    from symbolic_music.generation.compose import Composition, SamplingOptions
 
 
 def add_generate(commands: Any) -> None:
@@ -73,11 +76,8 @@ def add_infill(commands: Any) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     """What every command that samples from a model takes."""
-    parser.add_argument("--temperature", type=float, help="0 takes the likeliest token (default: the model's)")
-    parser.add_argument("--top-p", type=float, help="nucleus sampling; 1 is off (default: the model's)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="longest output (default: the model's context)")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pieces sampled at once (default 32)")
+    add_sampling_flags(parser, longest="the model's context", at_once="sampled at once (default 32)")
+    parser.add_argument("--top-p", type=float, help=TOP_P_HELP)
     parser.add_argument("--no-grammar", action="store_true", help="sample from the bare model; pieces may be invalid")
     parser.add_argument("--format", default="mid", help="comma-separated: mid, abc, musicxml, wav … (default mid)")
     parser.add_argument("--output-dir", type=Path, required=True, metavar="OUT")
@@ -204,21 +204,9 @@ def _check_samples(options: argparse.Namespace) -> None:
         raise UserError(f"--num-samples is {options.num_samples}; expected 1 or more")
 
 
-def _sampling_options(options: argparse.Namespace, num_bars: int | None = None):
-    from symbolic_music.generation.compose import SamplingOptions
-
-    try:
-        return SamplingOptions(
-            num_bars=num_bars,
-            max_length=options.max_tokens,
-            temperature=options.temperature,
-            top_p=options.top_p,
-            use_grammar=not options.no_grammar,
-            batch_size=options.batch_size,
-            seed=options.seed,
-        )
-    except ValueError as error:
-        raise UserError(str(error)) from error
+def _sampling_options(options: argparse.Namespace, num_bars: int | None = None) -> "SamplingOptions":
+    more = {"num_bars": num_bars, "top_p": options.top_p, "use_grammar": not options.no_grammar}
+    return sampling_options(options, None, 32, **more)
 
 
 def _read_controls(options: argparse.Namespace) -> "Controls | None":

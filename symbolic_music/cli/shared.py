@@ -1,13 +1,15 @@
-"""What several commands share: mistakes, and reading pieces and models. Parses nothing."""
+"""What several commands share: mistakes, reading pieces and models, and how a model is sampled."""
 
+import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
     from transformers import PreTrainedModel
 
+    from symbolic_music.generation.compose import SamplingOptions
     from symbolic_music.generation.light import LightModel
     from symbolic_music.score.errors import ScoreError
     from symbolic_music.score.piece import Piece, Reading
@@ -24,8 +26,54 @@ DEFAULT_FILLER = "gpt2-music-infill"
 """The shipped models that are taken where none is named: for a new piece, to go on from one, to fill bars of one."""
 
 
+TOP_P_HELP = "nucleus sampling; 1 is off (default: the model's)"
+
+
 class UserError(Exception):
     """Something the user can mend: one line on stderr and exit code 2."""
+
+
+def add_sampling_flags(parser: Any, longest: str, at_once: str, temperature: str = "the model's") -> None:
+    """How a model is sampled, for every command and script that samples one; see `sampling_options`.
+
+    Args:
+        parser: of argparse, or a group of its flags.
+        longest: what --max-tokens is when it is left out, in words.
+        at_once: what --batch-size is of and is when it is left out, in words.
+        temperature: what --temperature is when it is left out, in words.
+    """
+    parser.add_argument("--temperature", type=float, help=f"0 takes the likeliest token (default {temperature})")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-tokens", type=int, metavar="N", help=f"longest piece (default {longest})")
+    parser.add_argument("--batch-size", type=int, metavar="N", help=f"pieces {at_once}")
+
+
+def sampling_options(
+    options: argparse.Namespace, max_length: int | None, batch_size: int, **more: Any
+) -> "SamplingOptions":
+    """What `add_sampling_flags` was told.
+
+    Args:
+        options: that were parsed; `top_p` is one number, where it is there.
+        max_length: where --max-tokens was left out.
+        batch_size: where --batch-size was left out.
+        more: options of sampling that are no flags.
+
+    Raises:
+        UserError: for a value out of range.
+    """
+    from symbolic_music.generation.compose import OptionError, SamplingOptions
+
+    try:
+        return SamplingOptions(
+            max_length=max_length if options.max_tokens is None else options.max_tokens,
+            temperature=options.temperature,
+            batch_size=batch_size if options.batch_size is None else options.batch_size,
+            seed=options.seed,
+            **more,
+        )
+    except OptionError as error:
+        raise UserError(str(error)) from error
 
 
 def shipped_model(name: str) -> str:

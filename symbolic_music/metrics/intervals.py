@@ -37,6 +37,14 @@ def bootstrap_draws(count: int, resamples: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(count, size=(resamples, count))
 
 
+def group_draws(count: int, seed: int) -> np.ndarray:
+    """How often each resample holds each of `count` groups, drawn whole with replacement: (resamples, count) int.
+
+    Members of a group are no independent evidence (Efron & Tibshirani 1993, chapter 8).
+    """
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
+
+
 def percentile_interval(values: np.ndarray) -> dict[str, float]:
     """The middle 95% of what the resamples gave (Efron's percentile interval), as `low` and `high`."""
     low, high = np.quantile(values, [0.025, 0.975])
@@ -85,8 +93,7 @@ def bootstrap_intervals(
         raise ValueError("a mean needs at least one value")
     numbers = np.asarray(values, dtype=np.float64)
     labels = np.arange(len(numbers)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    count = int(labels.max()) + 1
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    draws = group_draws(int(labels.max()) + 1, seed)
     by_value = np.argsort(numbers, kind="stable")
     weights = draws[:, labels[by_value]]
     totals = weights.sum(axis=1)

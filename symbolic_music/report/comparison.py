@@ -134,7 +134,7 @@ def _on_fillers(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
         return []
     return [
         "",
-        "A model that fills was asked for one to four bars of held-out pieces (`train/evaluate_infill.py`): its loss "
+        "A model that fills was asked for one to four bars of held-out pieces (`symbolic-music evaluate`): its loss "
         "is that of masked bars of held-out windows, with what stands around them to read; its fills are set beside "
         "what people wrote in the same bars; and it fills one piece at a time, where the others compose many at once.",
     ]

@@ -10,8 +10,9 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from symbolic_music.metrics.intervals import RESAMPLES, percentile_interval
+from symbolic_music.metrics.intervals import group_draws
 from symbolic_music.report.errors import ReportError
+from symbolic_music.training.evaluation.bits_per_note import interval_of, resampled_bits, sums_of_groups
 
 _SUMMED = ("nats", "tokens", "notes", "bars")
 
@@ -99,11 +100,11 @@ def compare_on_same_pieces(losses: Mapping[str, Sequence[PieceLoss]], seed: int 
     tables = {model: {(loss.source, loss.name): loss for loss in rows} for model, rows in losses.items()}
     common = sorted(set.intersection(*(set(table) for table in tables.values()))) if tables else []
     chosen = {model: [table[key] for key in common] for model, table in tables.items()}
-    groups = sorted({loss.group for loss in next(iter(chosen.values()), [])})
+    groups = {loss.group for loss in next(iter(chosen.values()), [])}
     if len(tables) < 2 or len(groups) < 2 or not all(_notes(rows) for rows in chosen.values()):
         return None
-    draws = np.random.default_rng(seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)
-    resampled = {model: _resampled(rows, groups, draws) for model, rows in chosen.items()}
+    draws = group_draws(len(groups), seed)
+    resampled = {model: _resampled(rows, draws) for model, rows in chosen.items()}
     order = sorted(chosen, key=lambda model: _bits(chosen[model]))
     best = order[0]
     return {
@@ -113,12 +114,12 @@ def compare_on_same_pieces(losses: Mapping[str, Sequence[PieceLoss]], seed: int 
             {
                 "model": model,
                 "bits_per_note": _bits(chosen[model]),
-                **_interval(resampled[model]),
+                **interval_of(resampled[model]),
                 "dearer_by": None
                 if model == best
                 else {
                     "bits_per_note": _bits(chosen[model]) - _bits(chosen[best]),
-                    **_interval(resampled[model] - resampled[best]),
+                    **interval_of(resampled[model] - resampled[best]),
                 },
                 "tokens_per_note": sum(loss.tokens for loss in chosen[model]) / _notes(chosen[model]),
                 "notes": _notes(chosen[model]),
@@ -137,18 +138,11 @@ def _bits(rows: Sequence[PieceLoss]) -> float:
     return sum(loss.nats for loss in rows) / math.log(2) / _notes(rows)
 
 
-def _resampled(rows: Sequence[PieceLoss], groups: Sequence[int], draws: np.ndarray) -> np.ndarray:
+def _resampled(rows: Sequence[PieceLoss], draws: np.ndarray) -> np.ndarray:
     """Bits per note of each resample of the groups, (resamples,); nan where one holds no notes."""
-    index = {group: row for row, group in enumerate(groups)}
-    sums = np.zeros((len(groups), 2))
-    for loss in rows:
-        sums[index[loss.group]] += [loss.nats / math.log(2), loss.notes]
-    bits, notes = (draws @ sums).T
-    return np.divide(bits, notes, out=np.full(len(draws), np.nan), where=notes > 0)
-
-
-def _interval(resampled: np.ndarray) -> dict[str, float]:
-    return percentile_interval(resampled[np.isfinite(resampled)])
+    return resampled_bits(
+        sums_of_groups([loss.group for loss in rows], ((loss.nats, loss.notes) for loss in rows)), draws
+    )
 
 
 def _by_kind(rows: Sequence[PieceLoss]) -> dict[str, float]:

@@ -62,7 +62,7 @@ def draw_loss_by_bar(by_bar: Mapping[str, Any], path: Path) -> None:
     Bars that fewer than three pieces reach are not drawn, unless all are so.
 
     Args:
-        by_bar: what `training.held_out.tables.bits_per_note_by_single_bar` gives.
+        by_bar: what `training.evaluation.tables.bits_per_note_by_single_bar` gives.
         path: the PNG.
     """
     figure = require("matplotlib.figure").Figure(figsize=(7, 3.4), layout="constrained")

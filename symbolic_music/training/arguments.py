@@ -1,26 +1,18 @@
-"""What a training run is told: model size, data and training, from a YAML file and flags through one parser.
+"""What a training run is told: model size, data and training. Neither parses it nor acts on it."""
 
-A YAML file's keys are the flags' names; flags given on the command line win over the file. Knows what the arguments
-mean, not how they are acted on.
-"""
-
-import argparse
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import TrainingArguments
 from transformers.hf_argparser import HfArg
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.utils import logging
 
+from symbolic_music._command import end_in_one_line
 from symbolic_music._extras import MissingExtraError
-from symbolic_music._yaml import read_mapping, unknown_key
 from symbolic_music.data.blocks.augment import AugmentationError
 from symbolic_music.data.blocks.pack import PackError
 from symbolic_music.generation.compose import OptionError
@@ -33,7 +25,6 @@ from symbolic_music.score.errors import ScoreError
 
 logger = logging.get_logger(__name__)
 
-USER_ERROR_EXIT_CODE = 2
 VALIDATION_METRICS = ("loss", "structural_loss", "bits_per_note", "bits_per_bar")
 """What validation measures of each model, and the best one may be chosen by; the least is the best."""
 
@@ -326,101 +317,21 @@ def compiler_available(device_type: str, backend: str = "inductor") -> bool:
     return True
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """A type for argparse: a whole number that is so large."""
-
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is too small; expected {least} or more")
-        return value
-
-    return number
-
-
-def positive(text: str) -> float:
-    """A type for argparse: a finite number above zero."""
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}; expected a number above 0")
-    return value
+USER_ERRORS = (
+    TrainingError,
+    PackError,
+    AugmentationError,
+    LoadError,
+    OptionError,
+    GrammarError,
+    IndexFileError,
+    KeptBatchesError,
+    MissingExtraError,
+    ScoreError,  # a dataset's row that is no music
+    OSError,  # a folder that cannot be written, a file that is none
+)
 
 
-class _OneLineErrorParser(HfArgumentParser):
-    """Ends with one line instead of the usage of some 150 flags."""
-
-    def error(self, message: str) -> NoReturn:
-        raise TrainingError(message)
-
-
-def parse_arguments(
-    flags: Sequence[str] | None = None,
-) -> tuple[ModelArguments, DataArguments, MusicTrainingArguments]:
-    """Parse `--config FILE.yaml` and flags; flags win over the file.
-
-    Args:
-        flags: the command line without the program's name; `sys.argv` when None.
-
-    Raises:
-        TrainingError: one line that names the flag, key or file.
-    """
-    kinds = (ModelArguments, DataArguments, MusicTrainingArguments)
-    return parse_as(kinds, "Train a symbolic music model from scratch.", flags)  # type: ignore[return-value]
-
-
-def parse_as(kinds: Sequence[type], description: str, flags: Sequence[str] | None = None) -> tuple[Any, ...]:
-    """Parse `--config FILE.yaml` and flags, which win over the file, as dataclasses.
-
-    Args:
-        kinds: the dataclasses whose fields are the flags.
-        description: what the script does, for `--help`.
-        flags: the command line without the program's name; `sys.argv` when None.
-
-    Raises:
-        TrainingError: one line that names the flag, key or file.
-    """
-    flags = list(sys.argv[1:] if flags is None else flags)
-    parser = _OneLineErrorParser(list(kinds), description=description, allow_abbrev=False)  # type: ignore[arg-type]
-    parser.add_argument("--config", help="YAML file whose keys are these flags' names; flags win over it.")
-    known, _ = parser.parse_known_args(flags)
-    if known.config is not None:
-        flags = [*_flags_of_file(Path(known.config), parser), *flags]
-    _, unknown = parser.parse_known_args(flags)
-    if unknown:
-        raise TrainingError(f"unknown flags: {' '.join(unknown)} (see --help)")
-    return parser.parse_args_into_dataclasses(flags, look_for_args_file=False)[: len(kinds)]
-
-
-def _flags_of_file(path: Path, parser: HfArgumentParser) -> list[str]:
-    """A YAML file as flags, so that its values pass the same checks as the command line's."""
-    content = read_mapping(path, "one mapping of flags to values", TrainingError)
-    names = {action.dest for action in parser._actions} - {"help", "config"}
-    flags = []
-    for key, value in content.items():
-        if key not in names:
-            raise TrainingError(unknown_key(path, key, sorted(names)))
-        if value is not None:
-            flags += [f"--{key}", *(str(item) for item in (value if isinstance(value, list) else [value]))]
-    return flags
-
-
-@contextmanager
-def one_line_errors() -> Iterator[None]:
+def one_line_errors() -> AbstractContextManager[None]:
     """End a script with one line and exit code 2 for what its user can mend; bugs keep their traceback."""
-    try:
-        yield
-    except (
-        TrainingError,
-        PackError,
-        AugmentationError,
-        LoadError,
-        OptionError,
-        GrammarError,
-        IndexFileError,
-        KeptBatchesError,
-        MissingExtraError,
-        ScoreError,  # a dataset's row that is no music
-        OSError,  # a folder that cannot be written, a file that is none
-    ) as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-        raise SystemExit(USER_ERROR_EXIT_CODE) from None
+    return end_in_one_line(USER_ERRORS)

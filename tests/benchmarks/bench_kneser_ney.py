@@ -4,7 +4,7 @@
 
 The n-gram model is IRSTLM's improved Kneser-Ney (Debian: `apt-get install irstlm`), trained once on the pieces as
 written and once on the twelve transpositions that the neural model sees; the better one is the baseline. Every test
-token is scored once, as `train/evaluate_model.py` does.
+token is scored once, as `symbolic-music evaluate` does.
 
 On the same pieces dealt at random, it says what leakage is worth to a model that knows its training text by heart:
 
@@ -76,11 +76,11 @@ def train_and_score(train: Path, test: Path, folder: Path) -> tuple[int, float]:
 
 
 def model_bits(folder: Path) -> float | None:
-    """Bits per note in the model's `evaluation.json`, or in its `report.json` when it is shipped."""
-    evaluation, shipped = folder / "evaluation.json", folder / "report.json"
-    if evaluation.exists():
-        return json.loads(evaluation.read_text())["bits_per_note"]
-    return json.loads(shipped.read_text())["loss"]["bits_per_note"] if shipped.exists() else None
+    """Bits per note in the model's `report/report.json`, or in its `report.json` when it is shipped."""
+    for path in (folder / "report" / "report.json", folder / "report.json"):
+        if path.exists():
+            return json.loads(path.read_text())["loss"]["bits_per_note"]
+    return None
 
 
 def main() -> None:

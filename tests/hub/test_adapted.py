@@ -1,15 +1,13 @@
 """The folders of an adapted model: the adapter and the merged model write the same, with and without the package."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
 from huggingface_hub import ModelCard
 from made_up_results import ADAPTATION, FACTS, REPORT, TEMPLATE_ADAPTED
 from transformers import BartConfig, BartForConditionalGeneration, GPT2Config, GPT2LMHeadModel
+from without_package import run_without_package
 
 import symbolic_music
 from symbolic_music.events.voices.track_text import TrackTextCodec, TrackTextSettings
@@ -129,12 +127,6 @@ def test_adapter_and_merged_model_write_the_same(made, ten_tunes, monkeypatch):
 
 STRANGER = """
 import sys
-from importlib.abc import MetaPathFinder
-class Blocker(MetaPathFinder):
-    def find_spec(self, fullname, path, target=None):
-        if fullname.partition(".")[0] == "symbolic_music":
-            raise ModuleNotFoundError(fullname, name=fullname)
-sys.meta_path.insert(0, Blocker())
 import torch
 from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
@@ -150,18 +142,9 @@ print(float((whole - beside).abs().max()), type(whole).__module__)
 
 @pytest.mark.slow
 def test_both_load_with_transformers_and_peft_alone(made, tmp_path):
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", STRANGER, BASE, MERGED, ADAPTER],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=made,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[0]) < 1e-4
+    home = {"HF_HOME": str(tmp_path)}
+    told = run_without_package(STRANGER, BASE, MERGED, ADAPTER, folder=made, environment=home)
+    assert float(told.split()[0]) < 1e-4
 
 
 def test_the_table_of_models_has_a_row_for_the_merged_one(made):

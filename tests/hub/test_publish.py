@@ -1,9 +1,6 @@
 """The folder of a Hub repository: loads with and without the package, and its card quotes the files beside it."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -11,6 +8,7 @@ import torch
 from huggingface_hub import ModelCard
 from made_up_results import FACTS, TEMPLATE, save_trained
 from transformers import AutoModelForCausalLM, AutoProcessor
+from without_package import run_without_package
 
 import symbolic_music
 from symbolic_music.hub.assembly.composer import TRAINING_FILE, assemble_model
@@ -65,12 +63,6 @@ def test_it_loads_with_the_package_as_the_packages_own_classes(published, traine
 
 STRANGER = """
 import sys
-from importlib.abc import MetaPathFinder
-class Blocker(MetaPathFinder):
-    def find_spec(self, fullname, path, target=None):
-        if fullname.partition(".")[0] == "symbolic_music":
-            raise ModuleNotFoundError(fullname, name=fullname)
-sys.meta_path.insert(0, Blocker())
 from transformers import AutoModelForCausalLM, AutoTokenizer
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True)
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1], trust_remote_code=True)
@@ -81,20 +73,11 @@ print(model.generate(start, do_sample=False, max_length=20).tolist())
 
 @pytest.mark.slow
 def test_it_loads_without_the_package_and_generates_the_same(published, tmp_path):
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-I", "-c", STRANGER, str(published)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=tmp_path,
-        env=environment,
-    )
-    assert result.returncode == 0, result.stderr
+    home = {"HF_HOME": str(tmp_path)}
+    told = run_without_package(STRANGER, published, folder=tmp_path, environment=home)
     model = AutoModelForCausalLM.from_pretrained(published)
     expected = model.generate(torch.tensor([[1]]), do_sample=False, max_length=20)
-    assert result.stdout.strip() == str(expected.tolist())
+    assert told.strip() == str(expected.tolist())
 
 
 def test_bfloat16_halves_the_weights(trained, tmp_path):

@@ -15,7 +15,7 @@ def folder(tmp_path_factory):
 
 def study(folder, grid, **options):
     data = ["--dataset", folder / "dataset", "--tokenizer", folder / "tokenizer"]
-    return run_script("ablation_study", "--grid", grid, "--output", folder / "study", *data, **options)
+    return run_script("studies/ablation_study", "--grid", grid, "--output", folder / "study", *data, **options)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""`train/compare_recipes.py` on a text model of no size: recipes learn, sample and are judged; nothing runs twice."""
+"""`compare_recipes.py` on a text model of no size: recipes learn, sample and are judged; nothing runs twice."""
 
 import json
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 def run(folder, output, *flags, expected=0, **options):
     given = ["--base-model", folder / "text", "--dataset", folder / "dataset", "--output", output, *FLAGS, *flags]
-    return run_script("compare_recipes", *given, expected=expected, **options)
+    return run_script("studies/compare_recipes", *given, expected=expected, **options)
 
 
 def test_recipes_are_compared_on_the_same_windows(folder, tmp_path):

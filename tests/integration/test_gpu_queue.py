@@ -138,6 +138,6 @@ def test_a_ladder_ends_in_the_study_s_report(tmp_path, packed_remi, write_jobs):
     said = call("ladder", "--jobs", jobs, "--data", packed_remi.parent, "--output", output, "--to", report)
     assert "4 of 4 runs" in said
     arguments = ["--config", tmp_path / "study.yaml", "--output", report, "--report-only", "--bootstrap", "2"]
-    run_script("scaling_study", *arguments, expected=0)
+    run_script("studies/scaling_study", *arguments, expected=0)
     text = (report / "report.md").read_text()
     assert "2 of 2 pairs of transformer and lstm saw the same tokens in the same order" in text

@@ -18,59 +18,69 @@ pytestmark = pytest.mark.slow
 JUNK = bytes(range(256)) * 8
 DATA = ["--dataset", "{dataset}", "--output", "{out}/x"]
 MODEL = ["--model", "{model}", *DATA]
+EVALUATE = ["symbolic-music", "evaluate"]
+COPIES = ["--only", "copies"]
 TINY = ["--hidden_size=16", "--num_hidden_layers=1", "--num_attention_heads=2", "--max_steps=1", "--report_to=none"]
 PRETRAIN = ["pretrain", "--tokenizer={tokenizer}", "--dataset={dataset}", "--output={out}/run", *TINY]
 
 # (program and arguments, what its line says)
 MISTAKES = [
     # Models that are none.
-    (["evaluate_model", "--model", "{bad}/no-weights", *DATA], "cannot load a model from"),
-    (["evaluate_model", "--model", "{bad}/no-processor", *DATA], "cannot load a model from"),
-    (["evaluate_samples", "--model", "{bad}/no-tokenizer", *DATA], "cannot load a model from"),
+    ([*EVALUATE, "--model", "{bad}/no-weights", *DATA], "cannot load a model from"),
+    ([*EVALUATE, "--model", "{bad}/no-processor", *DATA], "cannot load a model from"),
+    ([*EVALUATE, "--model", "{bad}/no-tokenizer", "--only", "samples", *DATA], "cannot load a model from"),
     (["tune_sampling", "--model", "{bad}/junk-config", *DATA], "cannot load a model from"),
-    (["evaluate_memorisation", "--model", "{bad}/junk-weights", *DATA], "cannot load a model from"),
-    (["evaluate_infill", "--model", "{bad}/junk-tokenizer", *DATA], "cannot load a model from"),
-    (["evaluate_model", "--model", "{bad}/walk.mid", *DATA], "is a file; expected a model folder"),
+    ([*EVALUATE, "--model", "{bad}/junk-weights", "--only", "copies", *DATA], "cannot load a model from"),
+    ([*EVALUATE, "--model", "{bad}/junk-tokenizer", *DATA], "cannot load a model from"),
+    ([*EVALUATE, "--model", "{bad}/walk.mid", *DATA], "is a file; expected a model folder"),
     (["symbolic-music", "info", "{bad}/no-processor"], "cannot load a model from"),
     (
         ["symbolic-music", "generate", "--model", "{bad}/junk-tokenizer", "--output-dir", "{out}"],
         "cannot load a model",
     ),
-    (["compare_recipes", "--base-model", "{bad}/walk.mid", *DATA], "no tokenizer of text could be loaded"),
+    (["studies/compare_recipes", "--base-model", "{bad}/walk.mid", *DATA], "no tokenizer of text could be loaded"),
     (
-        ["compare_recipes", "--base-model", "a b c", *DATA, "--recipe", "spelled"],
+        ["studies/compare_recipes", "--base-model", "a b c", *DATA, "--recipe", "spelled"],
         "no tokenizer of text could be loaded",
     ),
     (["finetune_lora", "--base_model", "{model}", *DATA], "it is a model of music already"),
     (["pretrain", "--tokenizer={bad}/no-processor", "--dataset={dataset}", "--output={out}/y"], "no music processor"),
     # Datasets that are none.
-    (
-        ["evaluate_model", "--model", "{model}", "--dataset", "{bad}/missing", "--output", "{out}/x"],
-        "no dataset could",
-    ),
-    (["evaluate_model", "--model", "{model}", "--dataset", "", "--output", "{out}/x"], "no dataset is named"),
+    ([*EVALUATE, "--model", "{model}", "--dataset", "{bad}/missing", "--output", "{out}/x"], "no dataset could"),
+    ([*EVALUATE, "--model", "{model}", "--dataset", "", "--output", "{out}/x"], "no dataset is named"),
     (["build_tokenizer", "--dataset", "{model}", "--vocab-size", "840", "--output", "{out}/t"], "no dataset could"),
     (["pretrain", "--dataset={bad}/junk-rows", "--tokenizer={tokenizer}", "--output={out}/z", *TINY], "not_music"),
-    (["evaluate_memorisation", "--dataset", "{bad}/no-columns", "--output", "{out}/m"], "no column 'midi'"),
+    ([*EVALUATE, *COPIES, "--dataset", "{bad}/no-columns", "--output", "{out}/m"], "no column 'midi'"),
     (["symbolic-music", "prepare", "--dataset", "{model}", "--output", "{out}/p"], "cannot be read"),
     # Files that are none.
     (["pretrain", "--config", "{bad}/missing.yaml"], "no such file; expected a YAML file"),
     (["pretrain", "--config", "{bad}/junk.yaml"], "cannot be read as YAML"),
-    (["ablation_study", "--grid", "{bad}/missing.yaml", "--tokenizer", "t", *DATA], "no such file; expected a YAML"),
-    (["ablation_study", "--grid", "{bad}/list.yaml", "--tokenizer", "t", *DATA], "expected one mapping"),
-    (["ablation_study", "--grid", "{bad}/other.yaml", "--tokenizer", "t", *DATA], "expected a study with base"),
-    (["compare_models", "--reports", "{bad}/junk.yaml", "--output", "{out}/m.md"], "found no folder"),
-    (["compare_models", "--reports", "{bad}", "--output", "{out}/m.md"], "expected the figures"),
-    (["evaluate_model", *MODEL, "--kinds", "{bad}/list.yaml"], "expected lines 'source: kind'"),
-    (["evaluate_model", *MODEL, "--kinds", "{bad}/missing.yaml"], "no kinds of sources could be read"),
+    (
+        ["studies/ablation_study", "--grid", "{bad}/missing.yaml", "--tokenizer", "t", *DATA],
+        "no such file; expected a YAML",
+    ),
+    (["studies/ablation_study", "--grid", "{bad}/list.yaml", "--tokenizer", "t", *DATA], "expected one mapping"),
+    (
+        ["studies/ablation_study", "--grid", "{bad}/other.yaml", "--tokenizer", "t", *DATA],
+        "expected a study with base",
+    ),
+    (["symbolic-music", "compare", "--reports", "{bad}/junk.yaml", "--output", "{out}/m.md"], "found no folder"),
+    (["symbolic-music", "compare", "--reports", "{bad}", "--output", "{out}/m.md"], "expected the figures"),
+    ([*EVALUATE, *MODEL, "--kinds", "{bad}/list.yaml"], "expected lines 'source: kind'"),
+    ([*EVALUATE, *MODEL, "--kinds", "{bad}/missing.yaml"], "missing.yaml: no such file; expected a YAML file"),
     # Places that cannot be written.
     (["pretrain", "--dataset={dataset}", "--tokenizer={tokenizer}", "--output={bad}/walk.mid/x", *TINY], "walk.mid"),
-    (["evaluate_memorisation", "--dataset", "{dataset}", "--output", "{bad}/walk.mid"], "walk.mid"),
+    ([*EVALUATE, *COPIES, "--dataset", "{dataset}", "--output", "{bad}/walk.mid"], "walk.mid"),
     # Numbers and names out of range.
-    (["evaluate_samples", *MODEL, "--num-samples", "-1"], "-1 is too small; expected 1 or more"),
-    (["evaluate_model", *MODEL, "--context-length", "-1"], "-1 is too small; expected 2 or more"),
-    (["evaluate_model", *MODEL, "--seed", "-1"], "-1 is too small; expected 0 or more"),
-    (["compare_recipes", "--base-model", "x", *DATA, "--learning-rate", "nan"], "nan; expected a number above 0"),
+    ([*EVALUATE, *MODEL, "--num-samples", "-1"], "--num-samples is -1; expected 1 or more"),
+    ([*EVALUATE, *MODEL, "--context-length", "-1"], "--context-length is -1; expected 2 or more"),
+    ([*EVALUATE, *MODEL, "--seed", "-1"], "seed is -1; expected 0 to"),
+    ([*EVALUATE, *DATA], "--model is missing"),
+    (["symbolic-music", "compare", "{bad}/walk.mid"], "expected two files or folders of pieces"),
+    (
+        ["studies/compare_recipes", "--base-model", "x", *DATA, "--learning-rate", "nan"],
+        "nan; expected a number above 0",
+    ),
     (["tune_sampling", *MODEL, "--temperature", "-1"], "temperature is -1.0; expected 0 or"),
     (["tune_sampling", *MODEL, "--temperature", "1e99"], "temperature is 1e+99; expected 0 or"),
     ([*PRETRAIN, "--learning_rate=nan"], "--learning_rate is nan; expected 0 or more"),

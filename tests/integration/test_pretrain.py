@@ -10,7 +10,7 @@ import time
 import pytest
 import tiny_run
 import torch
-from programs import PROGRAM_ENVIRONMENT, TRAIN, run_python, run_script
+from programs import PROGRAM_ENVIRONMENT, TRAIN, run_command, run_python, run_script
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -101,19 +101,19 @@ def test_the_summary_holds_what_is_needed_to_repeat_and_quote_the_run(four_steps
 
 
 @pytest.mark.slow
-def test_evaluate_model_scores_the_result(four_steps, folder, tmp_path):
+def test_evaluate_scores_the_result(four_steps, folder, tmp_path):
     output, _ = four_steps
-    report = tmp_path / "evaluation.json"
+    report = tmp_path / "report"
     (tmp_path / "kinds.yaml").write_text("walk: walks\n")
     given = ["--model", output, "--dataset", folder / "dataset", "--output", report, "--device", "cpu"]
-    given += ["--kinds", tmp_path / "kinds.yaml", "--plot", tmp_path / "plots" / "by_bar.png"]
-    result = run_script("evaluate_model", *given, expected=0)
-    evaluation = json.loads(report.read_text())
+    given += ["--kinds", tmp_path / "kinds.yaml", "--only", "loss"]
+    result = run_command("evaluate", *given, expected=0)
+    evaluation = json.loads((report / "report.json").read_text())["loss"]
     assert evaluation["pieces"] == tiny_run.SPLIT_SIZES["test"]
     assert evaluation["split_hash"] == summary_of(output)["split_hash"]
     assert f"{evaluation['bits_per_note']:.3f} bits/note" in result.stdout
     assert f"kind walks: {evaluation['by_kind']['walks']['bits_per_note']:.3f} bits/note" in result.stdout
-    assert (tmp_path / "plots" / "by_bar.png").read_bytes()[:4] == b"\x89PNG"
+    assert (report / "loss_by_bar.png").read_bytes()[:4] == b"\x89PNG"
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from programs import run_script
 
 from symbolic_music.cli import build_parser
@@ -102,10 +103,41 @@ def test_every_command_that_is_shown_is_one():
             assert words[0] in {"make", "python"}
 
 
+def commands_of_cards() -> list[str]:
+    """What the shipped cards and their facts say is to be typed, for their figures to come again."""
+    blocks = [
+        block
+        for page in (*CARDS, *(ROOT / "model_cards" / name for name in ("README.md", "LISTEN.md")))
+        for language, block in re.findall(r"```(\w*)\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+        if language == ""
+    ]
+    facts = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "train" / "cards").glob("*.yaml")]
+    told = [command for content in facts if "commands" in content for command in content["commands"]]
+    lines = [line for block in blocks for line in block.splitlines()]
+    return sorted({line for line in (*lines, *told) if line.startswith(("python ", "symbolic-music "))})
+
+
+def test_every_command_of_a_card_is_one():
+    commands = [shlex.split(command) for command in commands_of_cards()]
+    assert len(commands) > 30
+    for words in commands:
+        if words[0] == "symbolic-music":
+            build_parser().parse_args(words[1:])
+        else:
+            assert (ROOT / words[1]).is_file(), words[1]
+
+
+@pytest.mark.parametrize("facts", sorted((ROOT / "train" / "cards").glob("*-*.yaml")), ids=lambda path: path.stem)
+def test_a_card_has_the_commands_of_its_facts(facts):
+    card = (ROOT / "model_cards" / facts.stem / "README.md").read_text(encoding="utf-8")
+    commands = yaml.safe_load(facts.read_text(encoding="utf-8"))["commands"]
+    assert [command for command in commands if command not in card] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_that_is_shown_has_the_flags(script):
-    told = run_script(Path(script).stem, "--help", expected=0).stdout.replace("-", "_")
+    told = run_script(Path(script).with_suffix("").relative_to("train"), "--help", expected=0).stdout.replace("-", "_")
     known = set(re.findall(r"__\w+", told))
     given = {word for words in SHOWN if words[:2] == ["python", script] for word in words if word.startswith("--")}
     assert {flag.replace("-", "_") for flag in given} <= known

@@ -65,8 +65,18 @@ def test_the_commands_can_be_looked_at_first(tmp_path):
     first, second, third = done.stdout.splitlines()
     assert first.startswith("python train/prepare_dataset.py --corpus=lakh --max-bars=128")
     assert f"--output={tmp_path}/tokenizer" in second
+    assert third.startswith("python train/studies/scaling_study.py --config=")
     assert "scaling-gpu.yaml" in third
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_is_a_step_too(tmp_path):
+    config = tmp_path / "steps.yaml"
+    config.write_text("evaluate: {model: x, only: loss}")
+    done = run_script("run_steps", "--config", config, "--output", tmp_path / "out", "--dry-run", expected=0)
+    assert done.stdout == "symbolic-music evaluate --model=x --only=loss\n"
+    failed = run_script("run_steps", "--config", config, "--output", tmp_path / "out", expected=2)
+    assert "evaluate ended with exit code 2" in failed.stderr
 
 
 def test_a_step_that_fails_stops_the_rest(tmp_path):

@@ -1,4 +1,4 @@
-"""`train/scaling_study.py` as its user runs it: cut off, resumed, reported; in two processes; and told nonsense."""
+"""`scaling_study.py` as its user runs it: cut off, resumed, reported; in two processes; and told nonsense."""
 
 import json
 
@@ -9,7 +9,7 @@ from programs import TRAIN, run_python
 
 from symbolic_music.scaling.grid.study import read_settings
 
-SCRIPT = TRAIN / "scaling_study.py"
+SCRIPT = TRAIN / "studies" / "scaling_study.py"
 TWO_PROCESSES = [
     "-m",
     "accelerate.commands.launch",

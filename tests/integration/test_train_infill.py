@@ -1,12 +1,14 @@
 """`train/train_infill.py` as its user runs it: from scratch in each style, adapted, and used by the command line."""
 
 import json
+import shutil
 
 import pytest
 import tiny_run
 import torch
 from programs import run_command, run_script
 from text_tokenizers import TOKENIZERS
+from tiny_model import save_checkpoint
 from transformers import AutoModelForSeq2SeqLM, BartConfig, BartForConditionalGeneration
 
 from symbolic_music.score.midi.io import read_midi, write_midi
@@ -45,11 +47,11 @@ def test_every_style_trains_on_the_same_bars(folder, tmp_path, style):
 
 
 def compare(folder, tmp_path, own, other):
-    """`compare_infill.py` finds what training found, and the difference."""
-    models = ["--model", tmp_path / "out", "--model", folder / "seq2seq"]
-    given = [*models, "--dataset", folder / "dataset", "--output", tmp_path / "beside.json"]
-    done = run_script("compare_infill", *given, expected=0, fresh=True)
-    rows = json.loads((tmp_path / "beside.json").read_text())["models"]
+    """`symbolic-music evaluate` finds what training found, and the difference."""
+    models = ["--model", tmp_path / "out", "--beside", folder / "seq2seq", "--only", "loss"]
+    given = [*models, "--dataset", folder / "dataset", "--output", tmp_path / "report"]
+    done = run_command("evaluate", *given, expected=0, fresh=True)
+    rows = json.loads((tmp_path / "report" / "beside.json").read_text())["models"]
     bits = [found["test"]["bits_per_note"] for found in (own, other)]
     assert [row["bits_per_note"] for row in rows] == pytest.approx(bits, rel=1e-4)
     difference = rows[1]["first_is_cheaper_by"]
@@ -66,18 +68,30 @@ def test_a_shallow_encoder_and_few_pieces_are_compared_on_the_windows_that_all_c
     own, other = (json.loads((path / "infilling.json").read_text()) for path in (tmp_path / "out", folder / "seq2seq"))
     assert own["examples"]["train"] < other["examples"]["train"]
     assert own["test"]["examples"] < other["test"]["examples"]
-    models = ["--model", folder / "seq2seq", "--model", tmp_path / "out"]
-    output = ["--dataset", folder / "dataset", "--max-pieces", "2", "--output", tmp_path / "beside.json"]
-    run_script("compare_infill", *models, *output, expected=0)
-    rows = json.loads((tmp_path / "beside.json").read_text())["models"]
+    models = ["--model", folder / "seq2seq", "--beside", tmp_path / "out", "--only", "loss"]
+    output = ["--dataset", folder / "dataset", "--loss-pieces", "2", "--output", tmp_path / "report"]
+    run_command("evaluate", *models, *output, expected=0)
+    rows = json.loads((tmp_path / "report" / "beside.json").read_text())["models"]
     assert rows[0]["notes"] == rows[1]["notes"] == own["test"]["notes"]
     assert rows[0]["others_cannot_hold"] > rows[1]["others_cannot_hold"] == 0
 
 
 def test_only_what_was_trained_to_fill_is_compared(folder, tmp_path):
-    given = ["--model", tmp_path, "--dataset", folder / "dataset", "--output", tmp_path / "beside.json"]
-    done = run_script("compare_infill", *given, expected=2)
-    assert "infilling.json: expected what `train_infill.py` writes" in done.stderr.splitlines()[-1]
+    other, composer = tmp_path / "other", save_checkpoint(tmp_path / "composer")
+    shutil.copytree(folder / "seq2seq", other)
+    (other / "infilling.json").write_text("{}")
+    for name, complaint in (
+        (other, "infilling.json: expected what `train_infill.py` writes"),
+        (composer, "composer fills no bars"),
+        (tmp_path / "nothing", "nothing does not exist"),
+    ):
+        given = ["--model", folder / "seq2seq", "--beside", name, "--dataset", folder / "dataset", "--only", "loss"]
+        done = run_command("evaluate", *given, "--output", tmp_path / "report", expected=2)
+        assert complaint in done.stderr.splitlines()[-1]
+    done = run_command(
+        "evaluate", *given[:2], *given[4:6], "--read-as-abc", "--output", tmp_path / "report", expected=2
+    )
+    assert "--read-as-abc says nothing to a model that fills bars" in done.stderr
 
 
 def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
@@ -104,14 +118,16 @@ def test_a_trained_model_fills_bars_of_a_file(folder, tmp_path):
 def test_fills_of_held_out_pieces_are_counted_and_set_beside_what_people_wrote(folder, tmp_path):
     pytest.importorskip("pydivsufsort", reason="pydivsufsort is not installed (pip extra 'metrics')")
     given = ["--model", folder / "seq2seq", "--dataset", folder / "dataset", "--num-samples", "3"]
-    done = run_script("evaluate_infill", *given, "--output", tmp_path / "filling.json", expected=0, fresh=True)
-    result = json.loads((tmp_path / "filling.json").read_text())
+    done = run_command("evaluate", *given, "--output", tmp_path / "report", expected=0, fresh=True)
+    result = json.loads((tmp_path / "report" / "filling.json").read_text())
     assert (result["with_grammar"]["valid"], result["with_grammar"]["untouched"]) == (3, 3)
     assert result["without_grammar"]["samples"] == 3
     assert "3 of 3 fills are as long as their bars" in done.stdout
     assert result["memorisation"]["samples"]["pieces"] == result["memorisation"]["human"]["pieces"] == 3
     assert result["memorisation"]["training_pieces"] > 0
     assert 0 <= result["statistics"]["notes per bar"]["overlapping_area"]["value"] <= 1
+    (row,) = json.loads((tmp_path / "report" / "beside.json").read_text())["models"]
+    assert f"| **this model** | {row['parameters']:,} |" in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_path):
@@ -130,6 +146,12 @@ def test_a_trained_model_is_adapted_and_both_of_what_is_saved_load(folder, tmp_p
         assert (weights - adapter.state_dict()[name]).abs().max() < 1e-5, name
     music = tmp_path / "music"
     run_command("infill", folder / "tune.mid", "--model", output, "--bars", "1", "--output-dir", music, expected=0)
+    given = ["--model", output / "adapter", "--beside", output, "--only", "loss", "--dataset", folder / "dataset"]
+    run_command("evaluate", *given, "--output", tmp_path / "report", expected=0)
+    alone, whole = json.loads((tmp_path / "report" / "beside.json").read_text())["models"]
+    assert (alone["steps"], whole["steps"]) == (None, 4)
+    assert alone["bits_per_note"] == pytest.approx(whole["bits_per_note"], rel=1e-5)
+    assert whole["bits_per_note"] == pytest.approx(result["test"]["bits_per_note"], rel=1e-4)
 
 
 def test_a_text_model_learns_to_fill(folder, tmp_path):

@@ -5,21 +5,13 @@ python -I stranger.py REPORT OWNER_TOKEN COMMIT_OF_V1
 
 import hashlib
 import sys
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from without_package import block_package
 
-class Blocker(MetaPathFinder):
-    """The package is not installed here, whatever the environment holds."""
-
-    def find_spec(self, fullname, path, target=None):
-        if fullname.partition(".")[0] == "symbolic_music":
-            raise ModuleNotFoundError(fullname, name=fullname)
-
-
-sys.meta_path.insert(0, Blocker())
+block_package()
 
 import evaluate  # noqa: E402
 from datasets import load_dataset  # noqa: E402

@@ -1,27 +1,16 @@
 """A model folder with its code loads where the package is not installed, and generates the same."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
+from without_package import run_without_package
 
 from symbolic_music.models.music_lstm.configuration_music_lstm import MusicLSTMConfig
 from symbolic_music.models.music_lstm.modeling_music_lstm import MusicLSTMForCausalLM
 from symbolic_music.models.music_transformer.configuration_music_transformer import MusicTransformerConfig
 from symbolic_music.models.music_transformer.modeling_music_transformer import MusicTransformerForCausalLM
 
-# Runs as `python -I` elsewhere, with the package's name blocked: what a stranger's machine has.
 STRANGER = """
 import sys
-from importlib.abc import MetaPathFinder
-
-class Blocker(MetaPathFinder):
-    def find_spec(self, fullname, path, target=None):
-        if fullname.partition(".")[0] == "symbolic_music":
-            raise ModuleNotFoundError(fullname, name=fullname)
-
-sys.meta_path.insert(0, Blocker())
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -66,18 +55,9 @@ def test_the_folder_holds_its_code(published):
 @pytest.mark.slow
 def test_it_loads_and_generates_without_the_package(published):
     folder, model = published
-    environment = {"HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "PATH": "", "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-I", "-c", STRANGER, str(folder / "model")],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        cwd=folder,
-        env=environment,
-    )
-    assert result.returncode == 0, result.stderr
-    about, generated = result.stdout.strip().splitlines()
+    home = {"HF_HOME": str(folder / "home"), "PATH": ""}
+    told = run_without_package(STRANGER, folder / "model", folder=folder, environment=home)
+    about, generated = told.strip().splitlines()
     assert about == f"{model.config.model_type} transformers_modules"
     ids = torch.arange(3, 12)[None]
     assert generated == str(model.generate(ids, do_sample=False, max_new_tokens=8, eos_token_id=None).tolist())

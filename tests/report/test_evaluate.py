@@ -6,7 +6,7 @@ import re
 import pytest
 import tiny_run
 import torch
-from programs import run_script
+from programs import run_command, run_script
 from tiny_model import save_checkpoint, tiny_model, tiny_processor
 from transformers import AutoModelForCausalLM
 
@@ -107,17 +107,51 @@ def test_a_report_that_was_cut_short_goes_on_and_ends_the_same(place, report, tm
     assert figures(report)["sampling"] == theirs["sampling"]
 
 
+def test_parts_are_measured_alone(place, report, tmp_path, capsys):
+    whole = figures(report)
+    assert main(command(place, tmp_path, "--only", "loss")) == 0
+    assert f"{whole['loss']['bits_per_note']:.3f} bits/note" in capsys.readouterr().out
+    alone = figures(tmp_path)
+    assert alone["loss"] == whole["loss"]
+    assert not {"sampling", "memorisation", "control"} & alone.keys()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("report.json", "report.md", "losses.csv", "loss_by_bar.png", "parts"),
+    }
+    assert main(command(place, tmp_path, "--only", "copies,control", "--index", str(tmp_path / "index"))) == 0
+    assert "| samples | human |" in capsys.readouterr().out
+    alone = figures(tmp_path)
+    assert {name: alone[name] for name in ("memorisation", "control")} == {
+        name: whole[name] for name in ("memorisation", "control")
+    }
+    assert (tmp_path / "index").exists()
+    assert main(command(place, tmp_path / "short", "--only", "loss", "--context-length", "16")) == 0
+    short = figures(tmp_path / "short")["loss"]
+    assert short["context_length"] == 16
+    assert short["nats"] != whole["loss"]["nats"]
+    assert short["notes"] == whole["loss"]["notes"]
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--seed", "1"], "holds samples of other options"),
+        (["--seed", "1"], "was measured for"),
+        (["--seed", "1", "--only", "samples"], "holds samples of other options"),
         (["--split", "test"], "was measured for"),
         (["--split", "nothing"], "nothing"),
         (["--continuations", "2"], "--continuations is 2; expected 3 or more"),
         (["--continuations", "3", "--prompt-bars", "0"], "--prompt-bars is 0; expected 1 or more"),
         (["--continuations", "3"], "0 held-out pieces have 24 bars"),
-        (["--kinds", "no/such/kinds.yaml"], "no/such/kinds.yaml: no kinds of sources could be read"),
+        (["--kinds", "no/such/kinds.yaml"], "no/such/kinds.yaml: no such file; expected a YAML file"),
         (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
+        (["--batch-size", "0"], "--batch-size is 0; expected 1 or more"),
+        (["--cover-notes", "0"], "cover_notes is 0 and alarm_notes 16; expected 4 or more"),
+        (
+            ["--only", "loss,speed"],
+            "--only is 'loss,speed'; expected some of loss,samples,copies,control,continuations",
+        ),
+        (["--only", "loss", "--continuations", "3"], "--continuations is given, and --only leaves them out"),
+        (["--beside", "another"], "--beside is of models that fill bars"),
+        (["--samples", "here"], "--num-samples says nothing to pieces that are there: leave it out"),
         (["--top-p", "2"], "top_p is 2.0; expected more than 0 and at most 1"),
         (["--model", "nowhere/to-be-found"], "nowhere/to-be-found"),
     ],
@@ -135,7 +169,7 @@ def test_models_stand_side_by_side_in_one_table(report, tmp_path):
         for file in ("report.json", "losses.csv"):
             (tmp_path / name / file).write_bytes((report / file).read_bytes())
     reports, output = ["--reports", tmp_path / "two", tmp_path / "one"], tmp_path / "table.md"
-    run_script("compare_models", *reports, "--output", output, expected=0, fresh=True)
+    run_command("compare", *reports, "--output", output, expected=0, fresh=True)
     text = output.read_text()
     assert text.index("| [one](one) |") < text.index("| [two](two) |")
     assert f"{figures(report)['loss']['bits_per_note']:.3f} [" in text
@@ -143,7 +177,7 @@ def test_models_stand_side_by_side_in_one_table(report, tmp_path):
     assert text == comparison_text(read_reports(folders), read_losses(folders), text.split("```")[1].strip())
     assert f"{tiny_run.SPLIT_SIZES[SPLIT]} pieces in 3 groups" in text
     assert "0.000 [0.000, 0.000]" in text  # the same model twice: no difference
-    missing = run_script("compare_models", *reports, tmp_path, "--output", output, expected=2)
+    missing = run_command("compare", *reports, tmp_path, "--output", output, expected=2)
     assert "expected the figures that `symbolic-music evaluate` writes" in missing.stderr
 
 

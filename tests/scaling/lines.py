@@ -1,4 +1,4 @@
-"""Lines of a study's log as `train/scaling_study.py` writes them, with losses from a known law."""
+"""Lines of a study's log as `train/studies/scaling_study.py` writes them, with losses from a known law."""
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def line(family, size, fraction, seed, rng, noise=0.002):
         "bf16": False,
         "compiled": False,
         "commit": "c" * 40,
-        "command": "python train/scaling_study.py",
+        "command": "python train/studies/scaling_study.py",
         "machine": "a processor, 2 cores",
         "versions": {"python": "3.11.7", "torch": "2.13.0"},
         "tokens": tokens,

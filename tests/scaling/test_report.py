@@ -35,7 +35,13 @@ def test_every_run_and_every_fit_has_a_row(report):
 
 def test_the_report_names_its_origin(report):
     text = report.read_text()
-    for part in ("48 of 60 planned", "c" * 40, "d" * 64, "python train/scaling_study.py", "a processor, 2 cores"):
+    for part in (
+        "48 of 60 planned",
+        "c" * 40,
+        "d" * 64,
+        "python train/studies/scaling_study.py",
+        "a processor, 2 cores",
+    ):
         assert part in text
 
 

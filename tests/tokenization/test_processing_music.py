@@ -1,9 +1,6 @@
 """`MusicProcessor`: Scores and files to ids and back, saved and loaded; stock AutoTokenizer reads the same ids."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from miditok import REMI
 from miditok.classes import TokSequence
 from random_music import contents, scores
 from transformers import AutoProcessor
+from without_package import run_without_package
 
 import symbolic_music
 from symbolic_music.events.codec import DecodingError, EncodingError
@@ -32,14 +30,8 @@ from symbolic_music.tokenization.build import (
 from symbolic_music.tokenization.processing_music import MIDITOK_FILE, MusicProcessor
 
 SHIPPED = Path(__file__).parents[2] / "tokenizer_assets" / "remi-folk"
-BLOCKED = """
+STOCK = """
 import json, sys
-from importlib.abc import MetaPathFinder
-class Blocker(MetaPathFinder):
-    def find_spec(self, fullname, path, target=None):
-        if fullname.partition(".")[0] == "symbolic_music":
-            raise ModuleNotFoundError(fullname, name=fullname)
-sys.meta_path.insert(0, Blocker())
 from transformers import AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 for line in sys.stdin:
@@ -181,18 +173,9 @@ def test_an_unknown_codec_is_named(saved, tmp_path):
 
 def stock_ids(folder, texts):
     """Ids of texts of event names by AutoTokenizer, in a process that cannot import this package."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-I", "-c", BLOCKED, str(folder)],
-        input="\n".join(texts) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env=environment,
-    )
-    assert result.returncode == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    given = "\n".join(texts) + "\n"
+    told = run_without_package(STOCK, folder, folder=folder, given=given)
+    return [json.loads(line) for line in told.splitlines()]
 
 
 def miditok_ids(midi_tokenizer, events):
@@ -291,9 +274,8 @@ def test_a_word_level_processor_is_saved_and_loaded(word_level, tmp_path):
     score = melody_score(random_melody(6))
     assert loaded.encode_score(score) == word_level.encode_score(score)
     text = " ".join(word_level.codec.encode(score))
-    command = [sys.executable, "-c", BLOCKED, tmp_path]
-    stock = subprocess.run(list(map(str, command)), input=text, capture_output=True, text=True, check=True)
-    assert json.loads(stock.stdout) == word_level.encode_score(score, add_bos=False, add_eos=False)
+    (stock,) = stock_ids(tmp_path, [text])
+    assert stock == word_level.encode_score(score, add_bos=False, add_eos=False)
 
 
 def test_a_word_that_is_no_event_is_no_id(word_level):

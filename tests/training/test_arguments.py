@@ -10,7 +10,8 @@ from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from symbolic_music.models.device_precision import fast_bf16_available
 from symbolic_music.score.errors import Refusal, ScoreError
-from symbolic_music.training.arguments import TrainingError, one_line_errors, parse_arguments
+from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.parsing import parse_arguments
 
 NAMES = ["--dataset=d", "--tokenizer=t", "--report_to=none"]
 

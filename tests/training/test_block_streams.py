@@ -7,8 +7,9 @@ from tiny_run import flags
 
 from symbolic_music.data.blocks.block_files import PackSettings
 from symbolic_music.data.cluster.pack import pack_blocks
-from symbolic_music.training.arguments import DataArguments, TrainingError, parse_arguments
+from symbolic_music.training.arguments import DataArguments, TrainingError
 from symbolic_music.training.blocks import streamed_blocks
+from symbolic_music.training.parsing import parse_arguments
 from symbolic_music.training.preparation import build_model, checkpoint_to_resume, load_splits
 from symbolic_music.training.summary import describe_splits, tokenizer_hash
 from symbolic_music.training.trainer import MusicTrainer

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from symbolic_music.training.arguments import parse_arguments
+from symbolic_music.training.parsing import parse_arguments
 from symbolic_music.training.preparation import build_model, load_processor
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,10 @@ from tiny_run import flags
 from transformers import TrainerCallback
 
 from symbolic_music.data.blocks.pack import pack_split
-from symbolic_music.training.arguments import TrainingError, parse_arguments
+from symbolic_music.training.arguments import TrainingError
 from symbolic_music.training.callbacks import LossPlotCallback, TimeBudgetCallback
 from symbolic_music.training.checkpoints import MARKER
+from symbolic_music.training.parsing import parse_arguments
 from symbolic_music.training.preparation import build_model, checkpoint_to_resume, choose_split, load_splits
 from symbolic_music.training.trainer import MusicTrainer
 

@@ -6,12 +6,10 @@ from pathlib import Path
 from symbolic_music.generation.loading import load_whole
 from symbolic_music.hub.assembly.parts import WEIGHT_DTYPES, folder_to_make, read_json, write_folder, write_results
 from symbolic_music.hub.cards.composer import ModelFacts
-from symbolic_music.hub.cards.filler import FILLING_FILE, INFILLING_FILE, filler_card
+from symbolic_music.hub.cards.filler import COMPARISON_FILE, FILLING_FILE, INFILLING_FILE, filler_card
 from symbolic_music.hub.cards.samples import read_samples
 from symbolic_music.hub.errors import PublishError
 from symbolic_music.tokenization.processing_music import MusicProcessor
-
-COMPARISON_FILE = "beside.json"
 
 
 def assemble_filler(
@@ -28,10 +26,10 @@ def assemble_filler(
 
     Args:
         checkpoint: a folder that `train/train_infill.py` wrote, with `infilling.json`.
-        filling: what `train/evaluate_infill.py` wrote.
+        filling: `filling.json`, which `symbolic-music evaluate` wrote.
         output: the folder to write; must not exist.
         facts: what the card says and no file knows.
-        beside: what `train/compare_infill.py` wrote, of this model first.
+        beside: `beside.json`, which it wrote too, of this model first.
         template: of the card.
         dtype: "bfloat16" or "float32".
         samples: folders that `symbolic-music infill` wrote.

@@ -18,6 +18,7 @@ from symbolic_music.models.hub_code import is_own
 
 INFILLING_FILE = "infilling.json"
 FILLING_FILE = "filling.json"
+COMPARISON_FILE = "beside.json"
 _STYLES = {
     "seq2seq": "a BART, which reads the masked window in its encoder",
     "causal": "another that reads the masked window, then goes on with what the masks stand for",
@@ -41,8 +42,8 @@ def filler_card(
         facts: what the files do not know.
         model: whether its code goes with it, and what it is a task of.
         training: `infilling.json`, which `train/train_infill.py` wrote.
-        filling: what `train/evaluate_infill.py` wrote.
-        beside: what `train/compare_infill.py` wrote, this model first.
+        filling: `filling.json`, which `symbolic-music evaluate` wrote.
+        beside: `beside.json`, which it wrote too, this model first.
         samples: what `symbolic-music infill` wrote.
 
     Raises:
@@ -55,8 +56,8 @@ def filler_card(
         is_stock=not is_own(model),
         model_class=type(model).__name__,
         samples=[_shown(facts, shown) for shown in samples],
-        losses=_loss_table(beside["models"]),
-        fills=_fills_table(filling),
+        losses=losses_table(beside["models"]),
+        fills=fills_table(filling),
         **{name: f"{filling['settings'][name]:g}" for name in ("temperature", "top_p")},
         notes_per_second=f"{filling['with_grammar']['notes_per_second']:,.0f}",
         statistics=statistics_table(filling["statistics"]),
@@ -101,7 +102,7 @@ def _shown(facts: ModelFacts, shown: ShownSamples) -> dict[str, str]:
     return {"command": command, "files": "\n".join(list_files(facts.repository, shown))}
 
 
-def _loss_table(models: Sequence[dict[str, Any]]) -> str:
+def losses_table(models: Sequence[dict[str, Any]]) -> str:
     """What masked bars cost several models, the first of which the others are set beside."""
     lines = [
         "| model | parameters | steps | minutes | bits per note | this one is cheaper by |",
@@ -118,12 +119,14 @@ def _row(row: dict[str, Any], is_first: bool) -> str:
     cheaper = "itself" if is_first else "too few pieces"
     if less is not None and not is_first:
         cheaper = f"{less['bits_per_note']:.3f} {in_brackets(less)}"
-    return (
-        f"| {name} | {row['parameters']:,} | {row['steps']:,} | {row['training_minutes']:.0f} | {cost} | {cheaper} |"
+    steps, minutes = (
+        "unknown" if value is None else pattern.format(value)
+        for value, pattern in ((row["steps"], "{:,}"), (row["training_minutes"], "{:.0f}"))
     )
+    return f"| {name} | {row['parameters']:,} | {steps} | {minutes} | {cost} | {cheaper} |"
 
 
-def _fills_table(filling: dict[str, Any]) -> str:
+def fills_table(filling: dict[str, Any]) -> str:
     """How many fills of held-out pieces last as long as their bars, with the grammar and without."""
     lines = ["| sampled | as long as their bars (95% interval) | all else untouched |", "|---|---|---|"]
     for name, title in (("with_grammar", "with the grammar"), ("without_grammar", "without")):

@@ -19,22 +19,31 @@ PIECE_KINDS = ("with_grammar", "without_grammar")
 def measured_sections(
     figures: Mapping[str, Any], place: str = "", baseline: Mapping[str, float] | None = None
 ) -> list[str]:
-    """All sections, in order, with their plots; one that has nothing to say is empty.
+    """The sections of all parts that a report has, in order, with their plots; one that has nothing to say is empty.
 
     Args:
         figures: of a report.
         place: folder of the plots, with a slash at its end.
         baseline: see `loss_section`.
     """
+    sections = []
+    if "loss" in figures:
+        sections += [
+            loss_section(figures["loss"], baseline),
+            f"![Bits per note by place in the piece]({place}{PLOTS['loss']})",
+        ]
+    if "sampling" in figures:
+        sections += [
+            validity_section(figures["sampling"]),
+            statistics_section(figures["statistics"], figures["pieces"], figures.get("statistics_left_out")),
+            f"![Distributions of the statistics, sampled and human]({place}{PLOTS['distributions']})",
+            instruments_section(figures),
+        ]
+    if "memorisation" in figures:
+        sections.append(memorisation_section(figures["memorisation"]))
     return [
-        loss_section(figures["loss"], baseline),
-        f"![Bits per note by place in the piece]({place}{PLOTS['loss']})",
-        validity_section(figures["sampling"]),
-        statistics_section(figures["statistics"], figures["pieces"], figures.get("statistics_left_out")),
-        f"![Distributions of the statistics, sampled and human]({place}{PLOTS['distributions']})",
-        instruments_section(figures),
-        memorisation_section(figures["memorisation"]),
-        control_section(figures["control"]),
+        *sections,
+        control_section(figures.get("control", {})),
         continuation_section(figures.get("continuations")),
     ]
 

@@ -103,6 +103,15 @@ def compare_copies(
     }
 
 
+def without_pieces(comparison: dict[str, Any]) -> dict[str, Any]:
+    """A comparison without its "per_piece"."""
+    sums = dict(comparison)
+    for side in ("samples", "human"):
+        if comparison[side] is not None:
+            sums[side] = {name: value for name, value in comparison[side].items() if name != "per_piece"}
+    return sums
+
+
 def copies_table(comparison: dict[str, Any]) -> str:
     """A comparison as a Markdown table: means with their intervals, medians and maxima."""
     sides = {name: comparison[name] for name in ("samples", "human") if comparison[name] is not None}

@@ -11,8 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from symbolic_music._yaml import read_mapping
 from symbolic_music.models.music_transformer.configuration_music_transformer import POSITION_ENCODINGS
 from symbolic_music.scaling.grid.ladder import RUNGS, Rung
 
@@ -181,12 +180,7 @@ def read_settings(path: Path) -> StudySettings:
     Raises:
         StudyError: one line that names the file, the key and what was expected.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StudyError(f"{path}: no such file; --config wants a study's YAML file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StudyError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+    content = read_mapping(path, "a mapping", StudyError)
     try:
         return parse_settings(content)
     except StudyError as error:

@@ -54,7 +54,7 @@ def count_instruments(events: Sequence[str]) -> tuple[int, int]:
 
 
 def recipe_table(results: Sequence[dict[str, Any]]) -> str:
-    """What `train/compare_recipes.py` found, as a Markdown table, held-out music first."""
+    """What `train/studies/compare_recipes.py` found, as a Markdown table, held-out music first."""
     held_out = results[0]["held_out"]["rests"]
     lines = [
         "| recipe | sampled | bits per note | windows that decode (95%) | words that are music "

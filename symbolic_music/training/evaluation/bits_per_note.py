@@ -4,15 +4,16 @@ Knows no model: scores are numbers for each token.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from symbolic_music.metrics.intervals import RESAMPLES, group_draws, percentile_interval
+
 # Music repeats within itself, so a model with context pays less the further a piece has come.
 BAR_RANGES = ((1, 4), (5, 8), (9, 16), (17, None))
-BOOTSTRAP_SAMPLES = 1000
 CONFIDENCE = 0.95
 
 
@@ -48,7 +49,7 @@ def summarise_scores(scores: Sequence[PieceScores], seed: int = 0) -> dict[str, 
         "bits_per_note_interval": bootstrap over near-duplicate groups; "bits_per_note_by_bar": by position in the
         piece; "per_piece": one row for each piece.
     """
-    nats, tokens, notes, bars = (sum(column) for column in zip(*(_totals(piece) for piece in scores), strict=True))
+    nats, tokens, notes, bars = sum_scores(scores)
     return {
         "pieces": len(scores),
         "groups": len({piece.group for piece in scores}),
@@ -58,8 +59,8 @@ def summarise_scores(scores: Sequence[PieceScores], seed: int = 0) -> dict[str, 
         "nats": nats,
         "nats_per_token": nats / tokens,
         "perplexity_per_token": math.exp(nats / tokens),
-        "bits_per_note": _bits_per(nats, notes),
-        "bits_per_bar": _bits_per(nats, bars),
+        "bits_per_note": bits_per(nats, notes),
+        "bits_per_bar": bits_per(nats, bars),
         "allowed_mass": sum(float(piece.allowed_mass.sum()) for piece in scores) / tokens,
         "bits_per_note_interval": bootstrap_interval(scores, seed),
         "bits_per_note_by_bar": bits_per_note_by_bar(scores),
@@ -118,21 +119,49 @@ def scores_of_rows(rows: Sequence[Mapping[str, Any]]) -> list[PieceScores]:
 
 def _interval_per_note(scores: Sequence[PieceScores], nats: Sequence[float], seed: int) -> dict[str, float] | None:
     """The interval of a sum of nats, one for each piece, as bits per note of the pieces."""
-    groups = sorted({piece.group for piece in scores})
-    index = {group: row for row, group in enumerate(groups)}
-    sums = np.zeros((len(groups), 2))
-    for piece, of_piece in zip(scores, nats, strict=True):
-        sums[index[piece.group]] += [of_piece, piece.notes.sum()]
-    if len(groups) < 2 or not sums[:, 1].any():
-        return None
-    draws = np.random.default_rng(seed).multinomial(
-        len(groups), np.full(len(groups), 1 / len(groups)), BOOTSTRAP_SAMPLES
+    sums = sums_of_groups(
+        [piece.group for piece in scores], zip(nats, (piece.notes.sum() for piece in scores), strict=True)
     )
-    totals, notes = (draws @ sums).T
-    bits = totals[notes > 0] / math.log(2) / notes[notes > 0]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(bits, [tail, 1 - tail])
-    return {"low": float(low), "high": float(high), "confidence": CONFIDENCE, "samples": BOOTSTRAP_SAMPLES}
+    if len(sums) < 2 or not sums[:, 1].any():
+        return None
+    interval = interval_of(resampled_bits(sums, group_draws(len(sums), seed)))
+    return interval | {"confidence": CONFIDENCE, "samples": RESAMPLES}
+
+
+def sums_of_groups(groups: Sequence[int], rows: Iterable[Sequence[float]]) -> np.ndarray:
+    """Sums over the pieces of each group, in the groups' order.
+
+    Args:
+        groups: of each piece.
+        rows: nats and notes of each piece.
+
+    Returns:
+        (groups, 2) float64.
+    """
+    index = {group: row for row, group in enumerate(sorted(set(groups)))}
+    sums = np.zeros((len(index), 2))
+    for group, row in zip(groups, rows, strict=True):
+        sums[index[group]] += row
+    return sums
+
+
+def resampled_bits(sums: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Bits per note of resamples of groups.
+
+    Args:
+        sums: nats and notes of each group, (groups, ..., 2).
+        draws: of `metrics.intervals.group_draws`.
+
+    Returns:
+        (resamples, ...); nan where a resample has no notes.
+    """
+    nats, notes = np.moveaxis(np.tensordot(draws, sums, axes=1), -1, 0)
+    return np.divide(nats / math.log(2), notes, out=np.full_like(nats, np.nan), where=notes > 0)
+
+
+def interval_of(resampled: np.ndarray) -> dict[str, float]:
+    """`low` and `high` of the middle 95% of the resamples (resamples,) that have notes."""
+    return percentile_interval(resampled[np.isfinite(resampled)])
 
 
 def bits_per_note_by_bar(scores: Sequence[PieceScores]) -> dict[str, dict[str, float | int | None]]:
@@ -148,9 +177,15 @@ def bits_per_note_by_bar(scores: Sequence[PieceScores]) -> dict[str, dict[str, f
             inside = (bar >= first) & (bar <= last) if last else bar >= first
             sums[row] += [piece.nats[inside].sum(), piece.notes[inside].sum()]
     return {
-        f"{first}-{last}" if last else f"{first}+": {"bits_per_note": _bits_per(nats, notes), "notes": int(notes)}
+        f"{first}-{last}" if last else f"{first}+": {"bits_per_note": bits_per(nats, notes), "notes": int(notes)}
         for (first, last), (nats, notes) in zip(BAR_RANGES, sums.tolist(), strict=True)
     }
+
+
+def sum_scores(scores: Sequence[PieceScores]) -> tuple[float, int, int, int]:
+    """Nats, tokens, notes and bars of all pieces together."""
+    nats, tokens, notes, bars = zip(*(_totals(piece) for piece in scores), strict=True)
+    return sum(nats), sum(tokens), sum(notes), sum(bars)
 
 
 def _totals(piece: PieceScores) -> tuple[float, int, int, int]:
@@ -163,5 +198,6 @@ def _piece_row(piece: PieceScores) -> dict[str, Any]:
     return about | {"nats": nats, "tokens": tokens, "notes": notes, "bars": bars}
 
 
-def _bits_per(nats: float, count: float) -> float | None:
+def bits_per(nats: float, count: float) -> float | None:
+    """Bits for each of so many notes or bars; None without any."""
     return nats / math.log(2) / count if count else None

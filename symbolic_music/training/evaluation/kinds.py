@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from symbolic_music._yaml import read_mapping
 from symbolic_music.training.arguments import TrainingError
 
 CREDITS = "credits"
 """Where a dataset's recipe says what it knows of its sources."""
+_EXPECTED = f"lines 'source: kind' or a recipe whose {CREDITS} have a 'kind'"
 
 
 def read_kinds(path: Path) -> dict[str, str]:
@@ -22,14 +22,10 @@ def read_kinds(path: Path) -> dict[str, str]:
     Raises:
         TrainingError: when the file cannot be read or is neither.
     """
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise TrainingError(f"{path}: no kinds of sources could be read ({said})") from error
-    rows = _kinds_in_recipe(found) if isinstance(found, dict) and CREDITS in found else found
-    if not isinstance(rows, dict) or not rows:
-        raise TrainingError(f"{path}: expected lines 'source: kind' or a recipe whose {CREDITS} have a 'kind'")
+    found = read_mapping(path, _EXPECTED, TrainingError)
+    rows = _kinds_in_recipe(found) if CREDITS in found else found
+    if not rows:
+        raise TrainingError(f"{path}: expected {_EXPECTED}")
     for source, kind in rows.items():
         if not isinstance(source, str) or not isinstance(kind, str):
             raise TrainingError(f"{path}: expected the name of a kind for {source!r}, found {kind!r}")

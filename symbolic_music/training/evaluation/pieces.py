@@ -5,11 +5,9 @@ a long piece still sees at least half a context. Knows models as functions from 
 their tables; figures are per token, per note and per bar, and only the latter two compare across tokenizers.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,7 +65,7 @@ def evaluate_split(
 
     Returns:
         `summarise_scores`'s dictionary; "by_bar" and "by_source", and "by_kind" where kinds are given: see
-        `held_out.tables`; and "refused": the pieces that could not be read or encoded, by reason.
+        `evaluation.tables`; and "refused": the pieces that could not be read or encoded, by reason.
 
     Raises:
         TrainingError: when not one piece can be scored, or a source has no kind.
@@ -104,12 +102,6 @@ def evaluate_split(
         "context_length": context_length,
         "stride": stride or max(1, context_length // 2),
     }
-
-
-def write_evaluation(evaluation: dict[str, Any], path: Path) -> None:
-    """Write an evaluation as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(evaluation, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _encode_pieces(

@@ -1,23 +1,18 @@
-"""How a model's samples compare: the share that is music, with and without the grammar, and statistics beside human
-pieces. Knows a model and a processor; what the statistics mean is the metrics layer's business."""
+"""How many samples are music, for the grammar and for other programs, and how they rest. Knows no model."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from symusic.core import ScoreTick
-from transformers import PreTrainedModel
 
 from symbolic_music.data.preparation.workers import Failure, map_in_order
 from symbolic_music.events.grammar import FORBIDDEN
-from symbolic_music.generation.compose import Composition, SamplingOptions, compose
-from symbolic_music.metrics.ensembles.instruments import instrument_shares
+from symbolic_music.generation.compose import Composition
 from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.metrics.rests import count_rests, describe_rests
-from symbolic_music.metrics.statistics import describe_pieces
 from symbolic_music.score.abc.readers import READER_MODULES, OtherReaders, read_by_others
 from symbolic_music.score.abc.write import abc_text, written_bar_quarters
 from symbolic_music.score.checks import sounding_quarters
@@ -25,62 +20,6 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 
 # music21 takes a fifth of a second for a tune.
 _READER_SECONDS = 120.0
-
-
-def evaluate_sampling(
-    model: PreTrainedModel,
-    processor: MusicProcessor,
-    human: Sequence[ScoreTick],
-    num_samples: int,
-    options: SamplingOptions,
-    on_batch: Callable[[int], Any] | None = None,
-    read_as_abc: bool = False,
-) -> dict[str, Any]:
-    """Sample with and without the grammar.
-
-    Args:
-        model: a causal model.
-        processor: of the model.
-        human: held-out pieces to set beside the samples.
-        num_samples: pieces of each kind.
-        options: how to sample; `use_grammar` is set here.
-        on_batch: called with the number of pieces after each batch.
-        read_as_abc: whether abc2midi and music21 are to read the pieces.
-
-    Returns:
-        "with_grammar" and "without_grammar": see `validity`, with `readability` as "as_abc" where asked for, and for a
-        codec with rests `describe_rests` as "rests"; "human_rests": the same of the human pieces; "statistics": means
-        and intervals of the samples under the grammar ("sampled") and of the human pieces ("human"); "instruments":
-        `instrument_shares` of both.
-    """
-    options = options.for_model(model)
-    constrained = compose(model, processor, num_samples, options=replace(options, use_grammar=True), on_batch=on_batch)
-    free = compose(model, processor, num_samples, options=replace(options, use_grammar=False), on_batch=on_batch)
-    sampled = [piece.score for piece in constrained if piece.score is not None]
-    kinds = {"with_grammar": constrained, "without_grammar": free}
-    rows = {name: validity(pieces, processor) for name, pieces in kinds.items()}
-    if read_as_abc:
-        rows = {name: row | {"as_abc": readability(kinds[name])} for name, row in rows.items()}
-    human_rests = None
-    if processor.grammar().count_per_token("Rest").any():
-        human_rests = describe_rests([processor.codec.encode(score) for score in human], options.seed)
-        rows = {
-            name: row | {"rests": sampled_rests(kinds[name], processor, options.seed)} for name, row in rows.items()
-        }
-    return {
-        "max_length": options.max_length,
-        "temperature": options.temperature,
-        "top_p": options.top_p,
-        "seed": options.seed,
-        **rows,
-        "statistics": {
-            "sampled": describe_pieces(sampled, options.seed),
-            "human": describe_pieces(human, options.seed),
-        },
-        "instruments": {"sampled": instrument_shares(sampled), "human": instrument_shares(human)},
-        "human_pieces": len(human),
-        "human_rests": human_rests,
-    }
 
 
 def sampled_rests(pieces: Sequence[Composition], processor: MusicProcessor, seed: int) -> dict[str, Any] | None:

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from symbolic_music.metrics.intervals import group_draws
 from symbolic_music.training.evaluation.bits_per_note import (
-    BOOTSTRAP_SAMPLES,
     CONFIDENCE,
     PieceScores,
+    bits_per,
     bootstrap_interval,
+    resampled_bits,
+    sum_scores,
 )
 
 LAST_BAR = 64
@@ -64,18 +67,16 @@ def bits_per_note_by_label(
     table = {}
     for label in sorted(set(labels)):
         chosen = [piece for piece, own in zip(scores, labels, strict=True) if own == label]
-        nats = sum(float(piece.nats.sum()) for piece in chosen)
-        tokens = sum(len(piece.nats) for piece in chosen)
-        notes, bars = (sum(int(getattr(piece, name).sum()) for piece in chosen) for name in ("notes", "bars"))
+        nats, tokens, notes, bars = sum_scores(chosen)
         table[label] = {
             "pieces": len(chosen),
             "groups": len({piece.group for piece in chosen}),
             "tokens": tokens,
             "notes": notes,
             "bars": bars,
-            "bits_per_note": nats / math.log(2) / notes if notes else None,
+            "bits_per_note": bits_per(nats, notes),
             "interval": bootstrap_interval(chosen, seed),
-            "bits_per_bar": nats / math.log(2) / bars if bars else None,
+            "bits_per_bar": bits_per(nats, bars),
             "nats_per_token": nats / tokens,
         }
     return table
@@ -84,7 +85,7 @@ def bits_per_note_by_label(
 def _curve(scores: Sequence[PieceScores], last_bar: int, seed: int) -> dict[str, Any]:
     sums, pieces = _sums_by_bar(scores, last_bar)
     nats, notes = sums.sum(axis=0).T
-    resampled = _resampled_bits(sums, seed)
+    resampled = _resampled(sums, seed)
     low, high = (None, None) if resampled is None else _interval(resampled)
     return {
         "pieces": len(scores),
@@ -116,13 +117,9 @@ def _sums_by_bar(scores: Sequence[PieceScores], last_bar: int) -> tuple[np.ndarr
     return sums, pieces
 
 
-def _resampled_bits(sums: np.ndarray, seed: int) -> np.ndarray | None:
-    """Bits per note of resamples of the groups, (samples, bars); nan where a resample has no notes."""
-    if len(sums) < 2:
-        return None
-    draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), BOOTSTRAP_SAMPLES)
-    nats, notes = np.moveaxis(np.tensordot(draws, sums, axes=1), -1, 0)
-    return np.divide(nats / math.log(2), notes, out=np.full_like(nats, np.nan), where=notes > 0)
+def _resampled(sums: np.ndarray, seed: int) -> np.ndarray | None:
+    """Bits per note of resamples of the groups, (resamples, bars); None with fewer than two groups."""
+    return None if len(sums) < 2 else resampled_bits(sums, group_draws(len(sums), seed))
 
 
 def _interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +135,7 @@ def _later_is_cheaper_by(long: Sequence[PieceScores], seed: int) -> dict[str, An
     sums, _ = _sums_by_bar(long, LONG_BARS)
     parts = np.stack([sums[:, first - 1 : last].sum(axis=1) for first, last in (EARLIER, LATER)], axis=1)
     totals = parts.sum(axis=0)
-    resampled = _resampled_bits(parts, seed)
+    resampled = _resampled(parts, seed)
     if resampled is None or not totals[:, 1].all():
         return None
     bits = totals[:, 0] / math.log(2) / totals[:, 1]

@@ -15,7 +15,8 @@ from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.generation.compose import Composition, SamplingOptions
 from symbolic_music.generation.infill import infill
 from symbolic_music.metrics.intervals import wilson_interval
-from symbolic_music.metrics.memorisation.report import compare_copies
+from symbolic_music.metrics.memorisation.copies import CopyLimits
+from symbolic_music.metrics.memorisation.report import compare_copies, without_pieces
 from symbolic_music.metrics.memorisation.training_index import MemorisationIndex
 from symbolic_music.metrics.statistics import NOTE_STATISTICS, compare_measured, measure_pieces
 from symbolic_music.score.bars import bar_table
@@ -123,34 +124,53 @@ def describe_fills(fills: Sequence[Fill]) -> dict[str, Any]:
     }
 
 
-def compare_with_human(
-    fills: Sequence[Fill], index: MemorisationIndex, groups: Sequence[int], seed: int
-) -> dict[str, Any]:
+def compare_with_human(fills: Sequence[Fill], seed: int) -> dict[str, Any]:
     """What fills are like, beside what people wrote in the same bars.
+
+    Args:
+        fills: those that are no music are left out.
+        seed: of the bootstraps.
+
+    Returns:
+        See `metrics.statistics.compare_pieces`; without the statistics that need more than some bars.
+
+    Raises:
+        ValueError: with fewer than three fills that are music.
+    """
+    filled, human = _valid(fills)
+    ours, theirs = (measure_pieces(scores, NOTE_STATISTICS) for scores in (filled, human))
+    return compare_measured(ours, theirs, seed)
+
+
+def copies_in_fills(
+    fills: Sequence[Fill], index: MemorisationIndex, groups: Sequence[int], seed: int, limits: CopyLimits | None = None
+) -> dict[str, Any]:
+    """What fills copy from the training pieces, beside what people wrote in the same bars.
 
     Args:
         fills: those that are no music are left out.
         index: of the training pieces.
         groups: near-duplicate group of each piece that was filled, by number.
         seed: of the bootstraps.
+        limits: when a run of notes counts.
 
     Returns:
-        "statistics", see `metrics.statistics.compare_pieces`, without those that need more than some bars; and
-        "memorisation", see `metrics.memorisation.report.compare_copies`, without single pieces.
+        See `metrics.memorisation.report.compare_copies`; without single pieces.
 
     Raises:
-        ValueError: with fewer than three fills that are music.
+        ValueError: when not one fill is music.
     """
-    pairs = [(fill.filled, fill) for fill in fills if fill.filled is not None]
-    filled, human = [score for score, _ in pairs], [fill.human for _, fill in pairs]
-    ours, theirs = (measure_pieces(scores, NOTE_STATISTICS) for scores in (filled, human))
-    copies = compare_copies(index, filled, human, human_groups=[groups[fill.number] for _, fill in pairs], seed=seed)
-    for side in ("samples", "human"):
-        copies[side].pop("per_piece")
-    return {
-        "statistics": compare_measured(ours, theirs, seed),
-        "memorisation": copies,
-    }
+    filled, human = _valid(fills)
+    of_human = [groups[fill.number] for fill in fills if fill.filled is not None]
+    return without_pieces(compare_copies(index, filled, human, limits, human_groups=of_human, seed=seed))
+
+
+def _valid(fills: Sequence[Fill]) -> tuple[list[ScoreTick], list[ScoreTick]]:
+    """The fills that are music, and what people wrote in their bars."""
+    pairs = [(fill.filled, fill.human) for fill in fills if fill.filled is not None]
+    if not pairs:
+        raise ValueError(f"not one of {len(fills)} fills is music")
+    return [filled for filled, _ in pairs], [human for _, human in pairs]
 
 
 def _fill(

@@ -20,8 +20,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from symbolic_music._yaml import read_mapping
 from symbolic_music.training.queue.data.packed import QueueError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -142,11 +141,8 @@ def read_jobs(path: Path) -> list[dict[str, Any]]:
     Raises:
         QueueError: when it is missing, no YAML, or no list of jobs.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise QueueError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict) or not isinstance(content.get("jobs"), list) or not content["jobs"]:
+    content = read_mapping(path, "a mapping with a list of jobs", QueueError)
+    if not isinstance(content.get("jobs"), list) or not content["jobs"]:
         raise QueueError(f"{path}: expected a mapping with a list of jobs")
     _check_keys(content, ("defaults", "jobs"), str(path))
     entries = [{**(content.get("defaults") or {}), **entry} for entry in content["jobs"] if isinstance(entry, dict)]

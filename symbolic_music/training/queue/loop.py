@@ -11,40 +11,33 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    PreTrainedModel,
-    set_seed,
-)
+from transformers import set_seed
 
-from symbolic_music.models import auto
 from symbolic_music.models.device_precision import fast_bf16_available
 from symbolic_music.training.optimization.losses import IGNORED_LABEL
-from symbolic_music.training.optimization.muon import MuonAdamW, decayed_parameters, muon_groups
 from symbolic_music.training.optimization.schedule import cosine_factor
-from symbolic_music.training.queue.data.batches import (
-    Batch,
-    BatchSettings,
-    BlockBatches,
-    ExampleBatches,
-    blocks_of,
-    epoch_order,
-)
-from symbolic_music.training.queue.data.epochs import Epoch, EpochMaker, EventTokenizer
+from symbolic_music.training.queue.data.batches import Batch, BatchSettings
+from symbolic_music.training.queue.data.epochs import EpochMaker, EventTokenizer
+from symbolic_music.training.queue.data.feed import Feed
 from symbolic_music.training.queue.data.packed import PackedData, QueueError
+from symbolic_music.training.queue.data.validation import validation_batches
 from symbolic_music.training.queue.jobs import Job
+from symbolic_music.training.queue.models import (
+    blocks_of_model,
+    build_model,
+    build_optimizer,
+    compile_blocks,
+    logits_of,
+    short_line,
+    total_nats,
+)
 from symbolic_music.training.queue.planner import Deal
+from symbolic_music.training.queue.progress import Progress
 from symbolic_music.training.queue.shards import (
     MODEL_FOLDER,
     check_shards,
@@ -57,9 +50,6 @@ from symbolic_music.training.queue.shards import (
 )
 from symbolic_music.training.queue.utilisation import TrainingFlops, peak_flops, utilisation
 
-auto.register_configs()
-auto.register_models()
-
 _LOG_SECONDS = 10.0
 # Before they have been timed: seconds to validate, and to write weights and a checkpoint, which take 14 bytes a
 # parameter with AdamW, to a slow disk.
@@ -68,31 +58,6 @@ _SECONDS_PER_PARAMETER = 14 / 200e6
 # Steps that the CPU may be ahead of the GPU.
 _STEPS_AHEAD = 2
 Report = Callable[[str], None]
-
-
-@dataclass
-class Progress:
-    """How far a job has come; what a checkpoint keeps besides tensors.
-
-    Attributes:
-        step: steps taken.
-        epoch: being trained on, from 0.
-        position: steps taken in that epoch.
-        tokens: trained on.
-        seconds: that the job has had, until the checkpoint.
-        validations: by step: nats a token, bits a note.
-        curve: by step: mean nats a token of the training since the one before.
-        micro_tokens: of a forward pass, on which the batches depend.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    position: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    micro_tokens: int = 0
-    validations: list[dict[str, Any]] = field(default_factory=list)
-    curve: list[dict[str, Any]] = field(default_factory=list)
 
 
 class JobTraining:
@@ -129,11 +94,8 @@ class JobTraining:
         self.tokenizer = EventTokenizer(data)
         tables = data.tables if job.transposed else data.tables[:1]
         self.epochs = EpochMaker(data.splits["train"], tables, self.tokenizer, job.seed)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"data of {job.name}")
         first = (checkpoint_facts(folder) or {}).get("epoch", begun.epoch if begun else 0)
-        # While the model is built and compiled.
-        self._first_epoch = (first, self._thread.submit(self.epochs.make, first))
-        self._batches_ahead: dict[int, Future[BlockBatches | ExampleBatches]] = {}
+        self.feed = Feed(job, self.epochs, first, device)  # makes an epoch while the model is built and compiled
         set_seed(job.seed)
         self.model = build_model(job, self.tokenizer, bool(data.description["infill"]))
         check_shards(self.model, job.precision, job.name)
@@ -143,7 +105,7 @@ class JobTraining:
         self.optimizer = build_optimizer(self.model, job)
         self.flops = TrainingFlops(self.model)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16_available(device))
-        self.nats: Callable[[Tensor, Tensor], Tensor] = _nats
+        self.nats: Callable[[Tensor, Tensor], Tensor] = total_nats
         self.progress = begun or Progress()
         self.progress.micro_tokens = min(job.micro_tokens or job.batch_tokens, job.batch_tokens)
         self.compiled = False
@@ -157,7 +119,6 @@ class JobTraining:
         self._reserve = {"validate": _FIRST_RESERVE_SECONDS, "save": writing}
         self._trained_flops = self._trained_seconds = 0.0
         self._trained_tokens = 0
-        self._steps_of_epoch = 1
         self._pending: deque[torch.cuda.Event] = deque()
 
     # ---- the session ------------------------------------------------------------------------------------------------
@@ -175,7 +136,7 @@ class JobTraining:
         try:
             return self._run(deal, max_steps)
         finally:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+            self.feed.close()
 
     def _run(self, deal: Deal, max_steps: int | None) -> dict[str, Any]:
         self._warm_up()
@@ -265,7 +226,7 @@ class JobTraining:
         """Share of the whole training that is over: of its epochs or tokens where these end it, else of its time."""
         job, progress = self.job, self.progress
         if job.epochs is not None:
-            return (progress.epoch + progress.position / self._steps_of_epoch) / job.epochs
+            return (progress.epoch + progress.position / self.feed.steps_of_epoch) / job.epochs
         if job.tokens is not None:
             return progress.tokens / job.tokens
         total = deal.total_seconds - sum(self._reserve.values())
@@ -288,39 +249,8 @@ class JobTraining:
         """Forward passes a step."""
         return max(1, round(self.job.batch_tokens / self.progress.micro_tokens))
 
-    def _batches(self, epoch: int) -> BlockBatches | ExampleBatches:
-        """Those of an epoch; the next is made by a thread meanwhile, so that the GPU does not wait for it."""
-        for number in (epoch, epoch + 1):
-            if number not in self._batches_ahead and (self.job.epochs is None or number < self.job.epochs):
-                self._batches_ahead[number] = self._thread.submit(self._make_batches, number)
-        return self._batches_ahead.pop(epoch).result()
-
-    def _make_batches(self, epoch: int) -> BlockBatches | ExampleBatches:
-        first, begun = self._first_epoch
-        made = begun.result() if epoch == first else self.epochs.make(epoch)
-        # A fraction is the beginning of one order, whatever the epoch.
-        order = epoch_order(len(made.ids), self.job.seed, epoch if self.job.fraction == 1.0 else 0)
-        if made.sources is not None:
-            return ExampleBatches(made, self._batch_settings(), self.device, order)
-        blocks = blocks_of(made, self._batch_settings(), order, whole=True)
-        return BlockBatches(blocks, self._batch_settings(), self.device)
-
     def _steps(self) -> Iterator[list[Batch]]:
-        """The batches of step after step, from where the progress stands, over as many epochs as there are."""
-        progress, accumulated = self.progress, self._accumulated
-        while self.job.epochs is None or progress.epoch < self.job.epochs:
-            batches = self._batches(progress.epoch)
-            self._steps_of_epoch = max(1, len(batches) // accumulated)
-            held: list[Batch] = []
-            for number, batch in enumerate(batches):
-                if number < progress.position * accumulated:
-                    continue
-                held.append(batch)
-                # What fills no step is left out, unless it is all there is.
-                if len(held) == min(accumulated, len(batches)):
-                    yield held
-                    held = []
-            progress.epoch, progress.position = progress.epoch + 1, 0
+        return self.feed.steps(self.progress, self._accumulated, self._batch_settings())
 
     def _step(self, batches: list[Batch], factor: float) -> None:
         """One step of the optimizer at a share of the learning rate."""
@@ -328,7 +258,7 @@ class JobTraining:
         nats = torch.zeros((), device=self.device)
         for batch in batches:
             with self.autocast:
-                loss = self.nats(_logits(self.model, batch.inputs), batch.labels)
+                loss = self.nats(logits_of(self.model, batch.inputs), batch.labels)
             (loss / count).backward()
             nats += loss.detach()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.job.max_grad_norm)
@@ -358,7 +288,7 @@ class JobTraining:
         """Run a batch forward and backward: compiles, and halves the batch until it fits the memory."""
         if self.job.compile:
             self.compiled = compile_blocks(self.model)
-            self.nats = torch.compile(_nats)
+            self.nats = torch.compile(total_nats)
         while True:
             try:
                 self._try_batch()
@@ -371,9 +301,9 @@ class JobTraining:
             except Exception as error:  # whatever a compiler raises, the answer is to train without it
                 if not self.compiled:
                     raise
-                self.report(f"{self.job.name}: trained without torch.compile, which failed ({_one_line(error)})")
-                self.compiled, self.nats = False, _nats
-                for block in _blocks(self.model):
+                self.report(f"{self.job.name}: trained without torch.compile, which failed ({short_line(error)})")
+                self.compiled, self.nats = False, total_nats
+                for block in blocks_of_model(self.model):
                     block._compiled_call_impl = None
         self.optimizer.zero_grad(set_to_none=True)
         set_seed(self.job.seed)
@@ -386,7 +316,7 @@ class JobTraining:
         if self.model.config.is_encoder_decoder:
             inputs |= {"attention_mask": torch.ones_like(ids), "decoder_input_ids": ids}
         with self.autocast:
-            loss = self.nats(_logits(self.model, inputs), ids)
+            loss = self.nats(logits_of(self.model, inputs), ids)
         loss.backward()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
@@ -403,7 +333,7 @@ class JobTraining:
         for batch in self._validation_batches():
             # What is compiled is for training; compiling it again for this would take longer than it saves.
             with self.autocast, torch.compiler.set_stance("force_eager"):
-                nats = _nats(_logits(self.model, batch.inputs), batch.labels)
+                nats = total_nats(logits_of(self.model, batch.inputs), batch.labels)
             kept = batch.labels != IGNORED_LABEL
             notes = (notes_per_id[batch.labels.clamp(min=0)] * kept).sum()
             sums += torch.stack([nats.double(), kept.sum().double(), notes.double()])
@@ -427,24 +357,10 @@ class JobTraining:
 
     def _validation_batches(self) -> list[Batch]:
         if self._validation is None:
-            maker = EpochMaker(self.data.splits["validation"], self.data.tables[:1], self.tokenizer)
-            epoch = maker.make(0)
-            self._validation = list(self._first_batches(epoch))
+            epoch = EpochMaker(self.data.splits["validation"], self.data.tables[:1], self.tokenizer).make(0)
+            most = self.job.validation_tokens
+            self._validation = list(validation_batches(epoch, self._batch_settings(), most, self.device))
         return self._validation
-
-    def _first_batches(self, epoch: Epoch) -> Iterator[Batch]:
-        settings = self._batch_settings()
-        settings = BatchSettings(settings.context, settings.tokens, settings.pad)
-        order = np.arange(len(epoch.ids))
-        most = self.job.validation_tokens
-        if epoch.sources is not None:
-            sizes = np.cumsum(epoch.ids.lengths + epoch.sources.lengths)
-            kept = order[: max(1, int(np.searchsorted(sizes, most, side="right")))]
-            return iter(ExampleBatches(epoch, settings, self.device, kept, scored_only=True))
-        blocks = blocks_of(epoch, settings, order, whole=False)[: max(1, most // self.job.context)]
-        batches = BlockBatches(blocks, settings, self.device)
-        rows = batches.rows
-        return (batches.batch(batches.blocks[first : first + rows]) for first in range(0, len(blocks), rows))
 
     def _save(self, last: bool) -> None:
         """Write the weights, and unless the job is complete a checkpoint to go on from."""
@@ -474,84 +390,6 @@ class JobTraining:
         return math.isfinite(nats)
 
 
-def _logits(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
-    return model(**inputs, use_cache=False).logits
-
-
-def _nats(logits: Tensor, labels: Tensor) -> Tensor:
-    """Nats of all labels together."""
-    logits = logits.flatten(0, 1).float()
-    return F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED_LABEL, reduction="sum")
-
-
-def _blocks(model: nn.Module) -> list[nn.Module]:
-    """The blocks of a Transformer's stacks."""
-    return [block for stack in model.modules() if isinstance(stack, nn.ModuleList) for block in stack]
-
-
-def compile_blocks(model: nn.Module) -> bool:
-    """Let each block be compiled when it is first called, once for all blocks of a kind; whether there is any.
-
-    A whole model takes as many times longer to compile as it has blocks, and minutes count.
-    """
-    blocks = _blocks(model)
-    for block in blocks:
-        block.compile()
-    return bool(blocks)
-
-
-def build_model(job: Job, tokenizer: EventTokenizer, infills: bool) -> PreTrainedModel:
-    """A model with fresh weights for a job's data.
-
-    Raises:
-        QueueError: when the family is unknown, its sizes contradict each other or it is of the wrong kind.
-    """
-    settings = dict(job.model)
-    model_type = settings.pop("model_type")
-    ids: dict[str, int | None] = {
-        "pad_token_id": tokenizer.pad,
-        "bos_token_id": tokenizer.bos,
-        "eos_token_id": tokenizer.eos,
-    }
-    if infills:
-        ids |= {"decoder_start_token_id": tokenizer.bos, "forced_eos_token_id": None}
-    try:
-        config = AutoConfig.for_model(
-            model_type,
-            vocab_size=tokenizer.vocab_size,
-            max_position_embeddings=job.context,
-            **ids,
-            **settings,
-        )
-        if bool(config.is_encoder_decoder) != infills:
-            purpose = "an encoder-decoder" if infills else "causal models"
-            raise ValueError(f"data {job.data} is for {purpose}")
-        kind = AutoModelForSeq2SeqLM if infills else AutoModelForCausalLM
-        return kind.from_config(config)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise QueueError(f"job {job.name}: no {model_type} of these settings ({_one_line(error)})") from error
-
-
-def build_optimizer(model: PreTrainedModel, job: Job) -> torch.optim.Optimizer:
-    """Muon and AdamW, or AdamW alone."""
-    betas = (0.9, job.adam_beta2)
-    if job.muon:
-        return MuonAdamW(muon_groups(model, model, job.weight_decay), lr=job.learning_rate, betas=betas)
-    decayed = set(decayed_parameters(model))
-    groups = [
-        {
-            "params": [weight for name, weight in model.named_parameters() if (name in decayed) == kind],
-            "weight_decay": job.weight_decay * kind,
-        }
-        for kind in (True, False)
-    ]
-    return torch.optim.AdamW(groups, lr=job.learning_rate, betas=betas)
-
-
 def _finite(value: float) -> float | None:
     """JSON knows no NaN."""
     return value if math.isfinite(value) else None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

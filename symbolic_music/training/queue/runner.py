@@ -22,8 +22,9 @@ from symbolic_music._command import shown_command
 from symbolic_music.training.checkpoints import find_checkpoints
 from symbolic_music.training.queue.data.packed import PackedData, QueueError, read_description, read_packed
 from symbolic_music.training.queue.jobs import Job
-from symbolic_music.training.queue.loop import JobTraining, Progress
+from symbolic_music.training.queue.loop import JobTraining
 from symbolic_music.training.queue.planner import Deal, next_deal
+from symbolic_music.training.queue.progress import Progress
 from symbolic_music.training.queue.shards import MODEL_FOLDER
 
 _VERSIONS = ("torch", "transformers", "numpy")

@@ -41,12 +41,12 @@ def test_a_source_without_a_kind_is_named():
         ("", "expected lines 'source: kind'"),
         ("credits: 3\n", "expected lines 'source: kind'"),
         ("lieder: 3\n", "expected the name of a kind for 'lieder', found 3"),
-        ("lieder: [\n", "no kinds of sources could be read"),
+        ("lieder: [\n", "cannot be read as YAML"),
     ],
 )
 def test_what_is_no_mapping_is_refused(tmp_path, text, said):
     (tmp_path / "kinds.yaml").write_text(text)
     with pytest.raises(TrainingError, match=said):
         read_kinds(tmp_path / "kinds.yaml")
-    with pytest.raises(TrainingError, match=r"missing\.yaml: no kinds"):
+    with pytest.raises(TrainingError, match=r"missing\.yaml: no such file"):
         read_kinds(tmp_path / "missing.yaml")

@@ -1,10 +1,10 @@
-"""Pieces to look at for copies, from splits and folders; the index's file; and the script as its user runs it."""
+"""Pieces to look at for copies, from splits and folders; the index's file; and the command as its user runs it."""
 
 import json
 
 import pytest
 import tiny_run
-from programs import run_script
+from programs import run_command
 
 from symbolic_music.score.midi.io import write_midi
 from symbolic_music.training.arguments import TrainingError
@@ -57,20 +57,25 @@ def test_the_index_is_built_once_and_not_taken_for_another(splits, processor, tm
 
 
 @pytest.mark.slow
-def test_the_script_finds_a_copied_piece(tiny_folder, splits, tmp_path):
+def test_the_command_finds_a_copied_piece(tiny_folder, splits, tmp_path):
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "copy.mid").write_bytes(splits["train"]["midi"][3])
-    common = ("--dataset", tiny_folder / "dataset", "--output", tmp_path / "out")
-    given = [*common, "--samples", tmp_path / "samples"]
-    table = run_script("evaluate_memorisation", *given, expected=0, fresh=True).stdout
+    common = ("--dataset", tiny_folder / "dataset", "--split", "validation,test", "--output", tmp_path / "out")
+    given = [*common, "--samples", tmp_path / "samples", "--index", tmp_path / "index"]
+    table = run_command("evaluate", *given, expected=0, fresh=True).stdout
     assert "| samples | human |" in table
-    result = json.loads((tmp_path / "out" / "memorisation.json").read_text())
+    assert (tmp_path / "index").exists()
+    result = json.loads((tmp_path / "out" / "parts" / "copies.json").read_text())
     copied = result["samples"]["per_piece"][0]
     assert copied["alarm"]
     assert copied["nearest"] == splits["train"]["name"][3]
     assert copied["nearest_share"] == copied["covered"] == 1
     assert result["human"]["pieces"] == 8
     assert result["split_hash"]
-    assert "evaluate_memorisation.py" in result["command"]
-    missing = run_script("evaluate_memorisation", *common, "--samples", tmp_path / "missing", expected=2).stderr
-    assert missing.splitlines()[-1] == f"error: {tmp_path / 'missing'}: no such folder of samples"
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "symbolic-music evaluate" in report["command"]
+    assert report["memorisation"]["samples"]["alarms"] == 1
+    missing = run_command("evaluate", *common, "--samples", tmp_path / "missing", expected=2).stderr
+    assert missing.splitlines()[-1] == f"symbolic-music: {tmp_path / 'missing'}: no such folder of samples"
+    run_command("evaluate", *common, "--only", "copies", expected=0)
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["memorisation"]["samples"] is None

@@ -10,7 +10,7 @@ from symbolic_music.scaling.grid.ladder import RUNGS, find_rung, lstm_config, pa
 from symbolic_music.scaling.grid.ladder_jobs import ladder_jobs
 from symbolic_music.scaling.grid.study import StudyError
 from symbolic_music.training.queue.jobs import build_jobs, read_jobs
-from symbolic_music.training.queue.loop import build_model
+from symbolic_music.training.queue.models import build_model
 from symbolic_music.training.queue.shards import check_shards
 
 GPU = Path(__file__).parents[3] / "train" / "configs" / "gpu"

@@ -12,8 +12,9 @@ from symbolic_music.training.checkpoints import find_checkpoints
 from symbolic_music.training.queue import shards
 from symbolic_music.training.queue.data.packed import QueueError, read_packed
 from symbolic_music.training.queue.data.packing import PackSettings, pack_dataset
-from symbolic_music.training.queue.loop import JobTraining, Progress
+from symbolic_music.training.queue.loop import JobTraining
 from symbolic_music.training.queue.planner import Deal
+from symbolic_music.training.queue.progress import Progress
 
 
 class TickingClock:
@@ -88,7 +89,9 @@ def test_a_job_whose_minutes_are_over_has_a_rate_near_zero(tmp_path, packed, mak
 
 def test_a_loss_that_is_no_number_fails_the_job(tmp_path, packed, make_job, monkeypatch):
     monkeypatch.setattr("symbolic_music.training.queue.loop._LOG_SECONDS", 0)
-    monkeypatch.setattr("symbolic_music.training.queue.loop._nats", lambda logits, labels: logits.sum() * math.nan)
+    monkeypatch.setattr(
+        "symbolic_music.training.queue.loop.total_nats", lambda logits, labels: logits.sum() * math.nan
+    )
     found = train(make_job(tokens=1000), packed, tmp_path)
     assert found["status"] == "failed"
     assert not (tmp_path / "model").exists()

@@ -1,6 +1,7 @@
 """Ask a model for each thing alone and for random combinations, and judge what comes by its MIDI files.
 
-python train/measure_obedience.py --model model_cards/remi-transformer-folk --human my_music --output obedience.json
+python train/studies/measure_obedience.py --model model_cards/remi-transformer-folk --human my_music \
+    --output obedience.json
 """
 
 import argparse

@@ -1,15 +1,10 @@
 """The part of a report on how a model goes on with held-out pieces. Puts the training layer's measures together."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
-
-from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.report.errors import ReportError
-from symbolic_music.tokenization.processing_music import MusicProcessor
+from symbolic_music.report.parts.run import Run, progress_bar
 from symbolic_music.training.evaluation.continuation_figures import judge_continuations
 from symbolic_music.training.evaluation.continuations import (
     FEWEST,
@@ -17,46 +12,32 @@ from symbolic_music.training.evaluation.continuations import (
     choose_prompts,
     continue_pieces,
 )
-from symbolic_music.training.evaluation.copies import Pieces
 from symbolic_music.training.evaluation.kinds import kinds_of
 
+_KEPT_FILE = "continuations.jsonl"
 
-def measure_continuations(
-    model: PreTrainedModel,
-    processor: MusicProcessor,
-    human: Pieces,
-    settings: ContinuationSettings,
-    options: SamplingOptions,
-    kinds: Mapping[str, str],
-    path: Path,
-    about: dict[str, Any],
-    on_piece: Callable[[int], Any] | None = None,
-) -> dict[str, Any]:
+
+def measure_continuations(run: Run, settings: ContinuationSettings) -> dict[str, Any]:
     """Have held-out pieces continued, and judge what comes.
 
     Args:
-        model: a causal model.
-        processor: of the model.
-        human: held-out pieces as the codec writes them.
+        run: the model and the held-out pieces.
         settings: how many pieces and bars.
-        options: how to sample.
-        kinds: the kind of each source; may be empty.
-        path: the file that keeps the samples.
-        about: what else the samples depend on.
-        on_piece: called with 1 after each piece.
 
     Returns:
         "settings", "asked", "sources" (pieces asked of each) and "refused" (by reason), with what
-        `training.held_out.continuation_figures.judge_continuations` gives.
+        `training.evaluation.continuation_figures.judge_continuations` gives.
 
     Raises:
         TrainingError: when there is nothing to continue, or the model cannot.
         ReportError: when fewer than three pieces came.
     """
+    human, options, kinds = run.data.human, run.settings.sampling, run.settings.kinds
+    path, on_piece = run.data.parts / _KEPT_FILE, progress_bar("continue held-out pieces", settings.num_pieces)
     chosen = choose_prompts(human.scores, human.groups, human.sources, settings, options.seed)
     sources = [human.sources[number] for number in chosen]
     continued, refused = continue_pieces(
-        model, processor, human.scores, chosen, settings, options, path, about, on_piece
+        run.model, run.processor, human.scores, chosen, settings, options, path, run.about, on_piece
     )
     if len(continued) < FEWEST:
         raise ReportError(

@@ -1,7 +1,8 @@
 """Recipes that teach a text model music, on the same model, windows and steps: what each of them writes.
 
-    python train/compare_recipes.py --base-model DIR --dataset runs/lieder --output runs/recipes
-    python train/compare_recipes.py --base-model DIR --gguf-file FILE --dataset DIR --recipe spelled --output runs/new
+    python train/studies/compare_recipes.py --base-model DIR --dataset runs/lieder --output runs/recipes
+    python train/studies/compare_recipes.py --base-model DIR --gguf-file FILE --dataset DIR --recipe spelled \
+        --output runs/new
 
 `atoms` is this package's: each event of track text is one new token with a row of its own, the loss has the structural
 term and the unlikelihood of repeated rests, and the grammar leads the sampling; `atoms-…` leave out a term. `spelled`
@@ -42,7 +43,8 @@ from symbolic_music.training.adaptation.recipes import (
     build_recipe,
     train_recipe,
 )
-from symbolic_music.training.arguments import TrainingError, at_least, one_line_errors, positive
+from symbolic_music.training.arguments import TrainingError, one_line_errors
+from symbolic_music.training.parsing import at_least, positive
 from symbolic_music.training.preparation import choose_split, load_splits
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
 

@@ -1,8 +1,9 @@
 """Train a grid of families, sizes, data fractions and seeds for one epoch each, and report how loss scales.
 
-    python train/scaling_study.py --config train/configs/scaling-cpu.yaml --dataset DIR --tokenizer DIR --output DIR
-    accelerate launch train/scaling_study.py --config train/configs/scaling-gpu.yaml --dataset DIR --tokenizer DIR \
+    python train/studies/scaling_study.py --config train/configs/scaling-cpu.yaml --dataset DIR --tokenizer DIR \
         --output DIR
+    accelerate launch train/studies/scaling_study.py --config train/configs/scaling-gpu.yaml --dataset DIR \
+        --tokenizer DIR --output DIR
 
 Resumable: a run that is in `runs.jsonl` is not trained again, one that was interrupted starts again. The same command
 may run several times at once (one per core, or per node of a cluster on one file system): each takes the next run that
@@ -42,17 +43,12 @@ from symbolic_music.scaling.grid.runs import RUNS_FILE, PlannedRun, StudyData, p
 from symbolic_music.scaling.grid.study import StudyError, StudySettings, read_settings
 from symbolic_music.scaling.report.predicted import predict_unfinished
 from symbolic_music.scaling.report.report import COUNTS, write_report
-from symbolic_music.training.arguments import (
-    MusicTrainingArguments,
-    TrainingError,
-    at_least,
-    one_line_errors,
-    positive,
-)
+from symbolic_music.training.arguments import MusicTrainingArguments, TrainingError, one_line_errors
 from symbolic_music.training.one_epoch.horizons import Trajectory, branch_step, train_to_horizon
 from symbolic_music.training.one_epoch.memory import free_memory
 from symbolic_music.training.one_epoch.pace import measure_pace
 from symbolic_music.training.one_epoch.run import one_epoch_arguments, train_one_epoch
+from symbolic_music.training.parsing import at_least, positive
 from symbolic_music.training.preparation import choose_split, load_processor, load_splits
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class, tokenizer_hash
 

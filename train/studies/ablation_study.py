@@ -1,6 +1,6 @@
 """Train one model per row of a YAML grid and put them in one table: loss on held-out pieces, validity without grammar.
 
-    python train/ablation_study.py --grid train/configs/ablations.yaml --dataset runs/folk-chorales \
+    python train/studies/ablation_study.py --grid train/configs/ablations.yaml --dataset runs/folk-chorales \
         --other-dataset random=runs/folk-chorales-random --tokenizer tokenizer_assets/remi-folk --output runs/ablations
 
 Resumable: a run whose result is written is not run again. A run with `dataset: NAME` trains and is scored on the
@@ -17,10 +17,14 @@ from typing import Any
 
 from symbolic_music._command import shown_command
 from symbolic_music._yaml import read_mapping
+from symbolic_music.hub.cards.sections import REPORT_FILE
 from symbolic_music.metrics.intervals import in_brackets
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 
 RESULT_FILE = "result.json"
+REPORT_FOLDER = "report"
+SAMPLES = 1000
+"""Of each kind, where a grid with samples does not say how many."""
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -49,14 +53,25 @@ def read_grid(path: Path) -> dict[str, Any]:
     return grid
 
 
-def script(name: str, **flags: Any) -> None:
-    """Run one of the training scripts; its errors end this one."""
-    command = [sys.executable, str(Path(__file__).parent / f"{name}.py")]
+def call(*program: str, **flags: Any) -> None:
+    """Run a program of Python; its errors end this one."""
+    command = [sys.executable, *program]
     for flag, value in flags.items():
         command += [f"--{flag.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
     code = subprocess.run(command, check=False).returncode
     if code:
-        raise TrainingError(f"{name}.py ended with exit code {code}; its own line says why")
+        raise TrainingError(f"{' '.join(program)} ended with exit code {code}; its own line says why")
+
+
+def evaluate(model: Path, dataset: str, samples: dict[str, Any] | None) -> dict[str, Any]:
+    """The figures of a model's loss, and of as many samples with the grammar as without where they are asked for."""
+    output = model / REPORT_FOLDER
+    flags = {"model": model, "dataset": dataset, "only": "loss", "output": output}
+    if samples is not None:
+        number = samples.get("num_samples", SAMPLES)
+        flags |= samples | {"only": "loss,samples", "num_samples": number, "num_free_samples": number}
+    call("-m", "symbolic_music", "evaluate", **flags)
+    return json.loads((output / REPORT_FILE).read_text(encoding="utf-8"))
 
 
 def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -73,8 +88,8 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
     dataset = datasets[wanted]
     flags = grid["flags"] | changes
     resume = {"resume": True} if folder.exists() else {}
-    script(
-        "pretrain",
+    call(
+        str(Path(__file__).parents[1] / "pretrain.py"),
         config=grid["base"],
         dataset=dataset,
         tokenizer=arguments.tokenizer,
@@ -82,8 +97,8 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
         **flags,
         **resume,
     )
-    script("evaluate_model", model=folder, dataset=dataset, output=folder / "evaluation.json")
-    evaluation = json.loads((folder / "evaluation.json").read_text())
+    figures = evaluate(folder, dataset, grid.get("samples"))
+    evaluation = figures["loss"]
     result = {
         "run": name,
         "nats per token": evaluation["nats_per_token"],
@@ -92,9 +107,8 @@ def run(name: str, changes: dict[str, Any], grid: dict[str, Any], arguments: arg
         "high": evaluation["bits_per_note_interval"]["high"],
         "allowed mass": evaluation["allowed_mass"],
     }
-    if "samples" in grid:
-        script("evaluate_samples", model=folder, dataset=dataset, output=folder / "sampling.json", **grid["samples"])
-        sampling = json.loads((folder / "sampling.json").read_text())["without_grammar"]
+    if "sampling" in figures:
+        sampling = figures["sampling"]["without_grammar"]
         result |= {
             "valid without grammar": sampling["share"],
             "valid, low": sampling["interval"]["low"],
