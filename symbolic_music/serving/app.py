@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from symbolic_music.serving.bodies import Body, BodyError, read_body, wish_of
-from symbolic_music.serving.controls import WishError
+from symbolic_music.serving.controls.control import WishError
 from symbolic_music.serving.guard import Guard
 from symbolic_music.serving.jobs import ENDS, Event, FullError, Job, Order
 from symbolic_music.serving.limits import ServerLimits
@@ -165,20 +165,23 @@ class MusicServer:
     async def _whole(self, request: Request, job: Job) -> Response:
         """One answer, when all is done."""
         pieces: list[Any] = []
+        reading: dict[str, Any] = {}
         try:
             while True:
                 event = await job.next_event(_LOOK_SECONDS)
                 if event is None:
                     if await request.is_disconnected():
                         job.cancel()
+                elif event.kind == "understood":
+                    reading = dict(event.data)
                 elif event.kind in ("piece", "file"):
                     pieces.append(event.data)
                 elif event.kind == "end":
                     found = pieces[0] if job.order.action == "convert" else {"pieces": pieces}
-                    return JSONResponse({"job": job.name, **found, **event.data})
+                    return JSONResponse({"job": job.name, **reading, **found, **event.data})
                 elif event.kind in ENDS:
                     error = event.data.get("error", "the job was cancelled")
-                    return JSONResponse({"job": job.name, "error": error}, _STATUS[event.kind])
+                    return JSONResponse({"job": job.name, **reading, "error": error}, _STATUS[event.kind])
         finally:
             self._forget(job)
 

@@ -74,7 +74,7 @@ def _add_model(folder: Path, name: str) -> dict:
     from symbolic_music.export.folder import export_model
     from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
     from symbolic_music.generation.loading import load_model
-    from symbolic_music.serving.controls import describe
+    from symbolic_music.serving.controls.description import describe
     from symbolic_music.serving.worker import short_name
 
     model, processor = load_model(name, "cpu")
@@ -88,7 +88,7 @@ def _add_model(folder: Path, name: str) -> dict:
     credits = Path(name) / "ATTRIBUTION.md"  # of the music that a model has learnt from
     if credits.exists():
         shutil.copy(credits, folder / called / credits.name)
-    return describe(called, model, processor).to_json()
+    return describe(called, model, processor, has_controls=False).to_json()
 
 
 def fetch_packages(folder: Path) -> None:
