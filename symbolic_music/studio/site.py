@@ -91,14 +91,18 @@ def _add_model(folder: Path, name: str) -> dict:
     return describe(called, model, processor, has_controls=False).to_json()
 
 
-def fetch_packages(folder: Path) -> None:
-    """Files of the packages that `packages.json` names, from the registry that npm is set up for.
+def fetch_packages(folder: Path, packages: Path = PACKAGES) -> None:
+    """Files of pinned packages, from the registry that npm is set up for.
+
+    Args:
+        folder: for the files.
+        packages: names them, as `PACKAGES` does.
 
     Raises:
         SiteError: without npm or the registry, or when a package is not the one that was pinned.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for package in json.loads(PACKAGES.read_text(encoding="utf-8")):
+    for package in json.loads(packages.read_text(encoding="utf-8")):
         with TemporaryDirectory() as place:
             archive = _packed(package, Path(place))
             with tarfile.open(archive) as members:

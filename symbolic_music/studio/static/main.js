@@ -180,7 +180,8 @@ function showForm() {
   const model = state.source.models.find((entry) => entry.name === $("model").value);
   makeForm($("form"), model.actions[action], action);
   const samples = $("form").querySelector("[name=num_samples]");
-  if (samples && action !== "compose") samples.value = 3;
+  if (samples && action !== "compose") samples.defaultValue = 3;
+  showReading(null);
   showAction();
 }
 
@@ -202,11 +203,24 @@ function readWishes(action) {
     if (!state.anew.size) throw new Error("Tick a track to write anew.");
     if (state.anew.size < state.song.tracks.length) wishes.tracks = [...state.anew].sort((a, b) => a - b).map((n) => n + 1);
   }
-  if (action === "continue" && wishes.num_bars <= roll.numBars && !wishes.prompt_bars) {
+  const bars = $("form").querySelector("[name=num_bars]");
+  if (action === "continue" && !wishes.prompt_bars && !wishes.ask && (wishes.num_bars ?? Number(bars.placeholder)) <= roll.numBars) {
     wishes.num_bars = roll.numBars + 8;
-    $("form").querySelector("[name=num_bars]").value = wishes.num_bars;
+    bars.value = wishes.num_bars;
   }
   return wishes;
+}
+
+/** What words of a wish mean to the server, and which of them say nothing; null for no words. */
+function showReading(reading) {
+  $("reading").hidden = !reading;
+  const lines = (reading?.understood ?? []).map(({ words, meaning }) => `“${words}”: ${meaning}`);
+  if (reading?.not_understood.length) lines.push(`Not understood: ${reading.not_understood.join(", ")}`);
+  $("reading").replaceChildren(...lines.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = line;
+    return item;
+  }));
 }
 
 const ask = guarded(async () => {
@@ -218,6 +232,7 @@ const ask = guarded(async () => {
   $("progress").removeAttribute("value");
   showAction();
   tell(`${VERBS[action]} …`);
+  showReading(null);
   try {
     const given = action === "compose" ? null : session.now;
     const pieces = await state.source.ask(action, wishes, given, (kind, data) => hear(kind, data, wishes), state.asking.signal);
@@ -233,9 +248,9 @@ const ask = guarded(async () => {
 
 function hear(kind, data, wishes) {
   if (kind === "queued" && data.waiting > 1) tell(`${data.waiting - 1} requests come before.`);
+  if (kind === "understood") showReading(data);
   if (kind !== "bars") return;
-  $("progress").max = wishes.num_bars ?? data.num_bars;
-  $("progress").value = data.num_bars;
+  if (wishes.num_bars) Object.assign($("progress"), { max: wishes.num_bars, value: data.num_bars });
   tell(`Bar ${data.num_bars} is written.`);
   if (data.piece === 0 && !session.now) roll.show(readMidi(fromBase64(data.midi)));
 }
