@@ -116,7 +116,7 @@ def _bars(most: int, default: int, music: Sequence[Control], said_by: tuple[str,
     """How many, where none of some others of the music's controls says it."""
     others = tuple(control.name for control in music if control.name in said_by)
     about = "bars of each piece, given ones included"
-    about += f"; left out, what {' or '.join(others)} says, or {default}" if others else ""
+    about += f"; left out, as {' or '.join(others)} say, or {default}" if others else ""
     return Control("num_bars", "integer", about, default, 1, most, said_by=others)
 
 

@@ -8,10 +8,13 @@ function titled(name) { return TITLES[name] ?? name.replaceAll("_", " ").replace
 
 function typesOf(entry) { return [entry.type].flat(); }
 
-/** Fill a container with the fields of an action's schema. */
+function isWide(entry) { return entry.maxLength > LONG_TEXT; }
+
+/** Fill a container with the fields of an action's schema, long texts first. */
 export function makeForm(container, schema, prefix) {
   container.replaceChildren(...Object.entries(schema.properties)
     .filter(([name]) => !HIDDEN.has(name))
+    .sort(([, one], [, other]) => isWide(other) - isWide(one))
     .map(([name, entry]) => makeRow(name, entry, `${prefix}-${name}`)));
 }
 
@@ -30,7 +33,7 @@ function makeRow(name, entry, id) {
   } else {
     row.append(label, field);
   }
-  if (field.type === "text" && (entry.maxLength ?? 0) > LONG_TEXT) row.classList.add("wide");
+  if (isWide(entry)) row.classList.add("wide");
   if (entry.description) {
     const hint = document.createElement("small");
     hint.id = `${id}-hint`;
