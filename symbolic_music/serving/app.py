@@ -133,7 +133,10 @@ class MusicServer:
         if suffix not in CONVERTED_SUFFIXES:
             expected = ", ".join(name[1:] for name in CONVERTED_SUFFIXES)
             raise BodyError(400, f"to is not a format that is written; expected one of {expected}")
-        wishes = {"to": suffix, "title": wish_of(body.wishes, "title", "", 200)}
+        apart = body.wishes.get("apart", False)
+        if apart not in (True, False) or (apart and suffix != ".mp3"):
+            raise BodyError(400, "apart: expected true or false, and true with mp3 alone")
+        wishes = {"to": suffix, "title": wish_of(body.wishes, "title", "", 200), "apart": bool(apart)}
         return await self._answer(request, self._files, Order(0, "convert", wishes, body.file))
 
     async def _answer(self, request: Request, runner: ModelRunner, order: Order) -> Response:

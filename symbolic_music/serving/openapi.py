@@ -73,7 +73,9 @@ def _action(action: str, models: Sequence[Description]) -> dict[str, Any]:
 def _convert_schema() -> dict[str, Any]:
     to = {"type": "string", "enum": [suffix[1:] for suffix in CONVERTED_SUFFIXES], "default": "mid"}
     title = {"type": "string", "description": "what pages are called"}
-    return {"type": "object", "title": "convert", "properties": {**_FILE, "to": to, "title": title}}
+    about = "each track that has notes as a file of its own, to be played together; of mp3"
+    apart = {"type": "boolean", "description": about, "default": False}
+    return {"type": "object", "title": "convert", "properties": {**_FILE, "to": to, "title": title, "apart": apart}}
 
 
 def _operation(action: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:

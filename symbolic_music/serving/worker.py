@@ -122,16 +122,26 @@ class _Converter:
 
     def serve(self, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> None:
         """Answer "convert" by one event "file"."""
-        from symbolic_music.score.output import write_piece
-
         assert order.file is not None
         piece, suffix = read_given(order.file, self._limits), order.wishes["to"]
         if suffix in (".wav", ".mp3"):
-            _check_length(piece.score)
+            _check_length(piece.score, order.wishes["apart"])
+        pages = _tracks_apart(piece) if order.wishes["apart"] else self._written(piece, order)
+        tell(Event("file", {"pages": [b64encode(page).decode() for page in pages]}))
+
+    def _written(self, piece: "Piece", order: Order) -> list[bytes]:
+        from symbolic_music.score.output import write_piece
+
+        suffix = order.wishes["to"]
         with TemporaryDirectory() as folder:
             written = write_piece(piece, Path(folder) / f"piece{suffix}", order.wishes["title"])
-            pages = [path.read_bytes() for path in written]
-        tell(Event("file", {"pages": [b64encode(page).decode() for page in pages]}))
+            return [path.read_bytes() for path in written]
+
+
+def _tracks_apart(piece: "Piece") -> list[bytes]:
+    from symbolic_music.score.render.audio import mp3_tracks
+
+    return mp3_tracks(piece.score)
 
 
 class _Writer:
@@ -257,11 +267,13 @@ def read_given(file: MusicFile, limits: ServerLimits) -> "Piece":
     return piece
 
 
-def _check_length(score: "ScoreTick") -> None:
+def _check_length(score: "ScoreTick", apart: bool) -> None:
     from symbolic_music.score.checks import play_seconds
 
-    if play_seconds(score) > _MOST_SECONDS_OF_SOUND:
-        raise RefusedError(f"expected at most {_MOST_SECONDS_OF_SOUND:g} s of music to be made sound")
+    tracks = sum(len(track.notes) > 0 for track in score.tracks) if apart else 1
+    if play_seconds(score) * max(tracks, 1) > _MOST_SECONDS_OF_SOUND:
+        many = ", all tracks counted apart," if apart else ""
+        raise RefusedError(f"expected at most {_MOST_SECONDS_OF_SOUND:g} s of music{many} to be made sound")
 
 
 def _piece_data(number: int, piece: "Composition") -> dict[str, Any]:

@@ -179,6 +179,20 @@ def test_files_become_others(server, tune):
     assert (status, said["error"][:20]) == (400, "to is not a format t")
 
 
+def test_tracks_are_made_sound_apart(server, tune):
+    pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
+    score = read_midi(tune)
+    score.tracks.append(score.tracks[0].copy())
+    score.tracks[1].program = 42
+    status, said = server.ask("/convert", midi=base64(midi_bytes(score)), to="mp3", apart=True)
+    assert status == 200, said
+    assert len(said["pages"]) == 2
+    assert said["pages"][0] != said["pages"][1]
+    for wrong in ({"to": "wav", "apart": True}, {"to": "mp3", "apart": "yes"}):
+        status, said = server.ask("/convert", midi=base64(tune), **wrong)
+        assert (status, said["error"][:6]) == (400, "apart:")
+
+
 def test_a_running_job_can_be_cancelled(server):
     """The process stands still meanwhile, so that the job cannot be over before."""
     process = server.models[0].process_id

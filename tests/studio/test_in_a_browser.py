@@ -177,6 +177,54 @@ def test_the_soundfont_is_heard(visit, tune_file):
     assert page.evaluate("studio.player.last") == pytest.approx(10, abs=1)  # four bars at 120, and what rings on
 
 
+@pytest.fixture
+def duet_file(tmp_path, tune) -> Path:
+    """The tune, and the same far below on a cello, half as long."""
+    from symbolic_music.score.midi.io import read_midi, write_midi
+
+    score = read_midi(tune)
+    score.tracks.append(score.tracks[0].copy())
+    score.tracks[1].program = 42
+    score.tracks[1].notes = [note for note in score.tracks[1].notes if note.time < score.end() // 2]
+    score.tracks[1].shift_pitch(-24, inplace=True)
+    write_midi(score, tmp_path / "duet.mid")
+    return tmp_path / "duet.mid"
+
+
+@pytest.mark.parametrize("sound", ["quick", "soundfont"])
+def test_tracks_are_muted_and_played_alone(visit, duet_file, sound):
+    """Loud, silent when both are muted, and loud again when one of them plays solo: all while it plays."""
+    pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
+    page = visit.page
+    page.set_input_files("#file", duet_file)
+    visit.until("studio.session.now")
+    page.select_option("#sound", sound)
+    page.click("#play")
+    visit.until("studio.player.level() > 0.01")
+    for track in ("1", "2"):
+        page.check(f"[aria-label^='mute: track {track}']")
+    visit.until("studio.player.level() < 0.0005")
+    page.check("[aria-label^='solo: track 1']")
+    visit.until("studio.player.level() > 0.01")
+    assert page.evaluate("studio.player.isPlaying")
+
+
+def test_a_muted_track_is_turned_down_and_no_other(visit, duet_file):
+    pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
+    page = visit.page
+    page.set_input_files("#file", duet_file)
+    visit.until("studio.session.now")
+    page.select_option("#sound", "soundfont")
+    page.click("#play")
+    visit.until("studio.player.isPlaying")
+    assert page.evaluate("studio.player.gains.length") == 2
+    page.check("[aria-label^='mute: track 2']")
+    visit.until("studio.player.gains[1].gain.value < 0.01")
+    assert page.evaluate("studio.player.gains[0].gain.value") == 1
+    visit.page.click("#play")
+    assert page.evaluate("studio.player.gains.length") == 0
+
+
 @pytest.mark.parametrize("suffix", ["mid", "abc", "musicxml"])
 def test_what_is_taken_away_is_read_again(visit, tune_file, tmp_path, suffix):
     from symbolic_music.score.files import read_scores

@@ -15,7 +15,7 @@ const FORMATS = { mid: "MIDI", musicxml: "MusicXML", abc: "ABC", mp3: "MP3", wav
 const session = new Session();
 const player = new Player();
 const roll = new Roll($("roll"), selectBars);
-const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, playing: null };
+const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, playing: null, sound: null };
 
 function tell(text, isError = false) {
   $("status").textContent = text;
@@ -81,6 +81,7 @@ function showTracks() {
         if (box.checked) set.add(number);
         else set.delete(number);
         roll.draw();
+        if (state.playing === $("play")) player.hearAgain();
       });
       label.append(box, ` ${text}`);
       item.append(label);
@@ -121,16 +122,25 @@ const play = guarded(async (song, button, midi) => {
   button.textContent = "Stop";
   state.seconds = clock(song);
   if ($("sound").value === "soundfont") {
-    tell("Making sound …"); // all tracks of it: mute and solo are for the quick sound
-    const [bytes] = await state.source.convert(fromBase64(midi), "piece.mid", "mp3");
+    tell("Making sound …");
+    const files = await soundOf(midi, song === state.song);
     if (state.playing !== button) return;
-    await player.playFile(bytes);
+    await player.playFiles(files, song === state.song ? isHeard : () => true);
     tell("");
   } else {
     await player.play(song, song === state.song ? isHeard : () => true);
   }
   if (song === state.song) requestAnimationFrame(follow);
 });
+
+/** Sound files of a piece: one for each track where they can be muted, else one. Those of the last piece are kept. */
+async function soundOf(midi, apart) {
+  if (state.sound?.midi !== midi || state.sound.apart !== apart) {
+    const files = await state.source.convert(fromBase64(midi), "piece.mid", "mp3", { apart });
+    state.sound = { midi, apart, files };
+  }
+  return state.sound.files;
+}
 
 function stop() {
   player.stop();
@@ -307,7 +317,7 @@ const download = guarded(async () => {
   const { midi, name } = session.now;
   const to = $("format").value;
   const bytes = fromBase64(midi);
-  const pages = to === "mid" ? [bytes] : await state.source.convert(bytes, "piece.mid", to, name);
+  const pages = to === "mid" ? [bytes] : await state.source.convert(bytes, "piece.mid", to, { title: name });
   pages.forEach((page, number) => {
     const link = document.createElement("a");
     const stem = name.replace(/\.[a-z]+$/i, "").replace(/[^\w-]+/g, "_");
@@ -320,7 +330,7 @@ const download = guarded(async () => {
 
 const engrave = guarded(async () => {
   tell("Engraving …");
-  const pages = await state.source.convert(fromBase64(session.now.midi), "piece.mid", "svg", session.now.name);
+  const pages = await state.source.convert(fromBase64(session.now.midi), "piece.mid", "svg", { title: session.now.name });
   $("score").replaceChildren(...pages.map((page, number) => {
     const image = document.createElement("img"); // where no script of a file runs
     image.src = URL.createObjectURL(new Blob([page], { type: "image/svg+xml" }));

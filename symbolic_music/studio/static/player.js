@@ -1,9 +1,10 @@
-// Notes as sound, made by oscillators: there at once, and nothing is loaded. The server's MP3 and WAV have the soundfont.
+// Notes as sound, made by oscillators: there at once, and nothing is loaded. The server's MP3s have the soundfont.
 
 import { clock } from "./midi.js";
 
 const AHEAD_SECONDS = 0.4;
 const BEAT_MILLISECONDS = 60;
+const MUTE_SECONDS = 0.01; // a gain that jumps clicks
 
 // Of General MIDI's families of eight programs: wave, attack and release in seconds, and whether a note dies away.
 const FAMILIES = [
@@ -16,6 +17,7 @@ const FAMILIES = [
 export class Player {
   constructor() {
     this.context = null;
+    this.gains = [];
     this.onEnd = () => {};
   }
 
@@ -57,18 +59,36 @@ export class Player {
   }
 
   /**
-   * Play a sound file of a song, whole.
-   * @param {Uint8Array} bytes WAV or MP3.
+   * Play sound files together, such as one for each track.
+   * @param {Uint8Array[]} files MP3 or WAV.
+   * @param {(number: number) => boolean} isHeard asked now, and again at each `hearAgain`.
    */
-  async playFile(bytes) {
+  async playFiles(files, isHeard = () => true) {
     await this.open();
-    const source = this.context.createBufferSource();
-    source.buffer = await this.context.decodeAudioData(bytes.buffer);
-    source.connect(this.out);
+    const { out } = this;
+    // Decoding takes the bytes away, so that it gets a copy.
+    const buffers = await Promise.all(files.map((bytes) => this.context.decodeAudioData(bytes.slice().buffer)));
+    if (this.out !== out) return; // it was stopped meanwhile
+    this.isHeard = isHeard;
     this.started = this.context.currentTime + 0.05;
-    source.start(this.started);
-    Object.assign(this, { notes: [], next: 0, last: source.buffer.duration });
+    this.gains = buffers.map((buffer, number) => {
+      const source = this.context.createBufferSource();
+      const gain = this.context.createGain();
+      source.buffer = buffer;
+      gain.gain.value = isHeard(number) ? 1 : 0;
+      source.connect(gain).connect(out);
+      source.start(this.started);
+      return gain;
+    });
+    Object.assign(this, { notes: [], next: 0, last: Math.max(...buffers.map((buffer) => buffer.duration)) });
     this.timer = setInterval(() => this.schedule(), BEAT_MILLISECONDS);
+  }
+
+  /** Ask again which files are heard; notes are asked for one by one as they begin. */
+  hearAgain() {
+    for (const [number, { gain }] of this.gains.entries()) {
+      gain.setTargetAtTime(this.isHeard(number) ? 1 : 0, this.context.currentTime, MUTE_SECONDS);
+    }
   }
 
   async open() {
@@ -85,6 +105,7 @@ export class Player {
     this.timer = null;
     this.out?.disconnect();
     this.out = null;
+    this.gains = [];
   }
 
   schedule() {
