@@ -39,6 +39,7 @@ class MusicServer:
         limits: of bodies.
         hosts: names that requests may be sent to; "*" is any.
         page: a folder of a page to show at "/"; None shows how the server is used.
+        public_hosts: see `Guard`.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class MusicServer:
         limits: ServerLimits,
         hosts: Sequence[str],
         page: Path | None = None,
+        public_hosts: Sequence[str] = (),
     ):
         self._models = {runner.description.name: runner for runner in models}
         self._files, self._limits = files, limits
@@ -69,7 +71,7 @@ class MusicServer:
             routes.append(Mount("/", StaticFiles(directory=page, html=True)))
         self.app = Starlette(
             routes=routes,
-            middleware=[Middleware(Guard, hosts=tuple(hosts))],
+            middleware=[Middleware(Guard, hosts=tuple(hosts), public_hosts=tuple(public_hosts))],
             lifespan=self._lifespan,
             exception_handlers={BodyError: _say_error, WishError: _say_error, FullError: _say_error},
         )

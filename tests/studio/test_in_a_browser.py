@@ -166,6 +166,18 @@ def test_what_is_composed_is_heard_and_survives_a_reload(visit):
     assert visit.piece() == kept
 
 
+def test_a_browser_that_keeps_nothing_plays_too(browser, studio):
+    """As one may inside another site's page, where a Space is shown."""
+    denied = (
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } })"
+    )
+    seen = Visit(browser, studio.port, before=denied)
+    seen.page.fill("#compose-num_bars", "1")
+    seen.page.click("#go")
+    seen.until("studio.session.now")
+    seen.leave(studio.port)
+
+
 def test_the_soundfont_is_heard(visit, tune_file):
     pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
     page = visit.page
