@@ -1,6 +1,7 @@
 """The page as a folder that any server of files can show: models in ONNX, and the runtime that steps them there."""
 
 import base64
+import gzip
 import hashlib
 import json
 import shutil
@@ -62,6 +63,8 @@ def build_site(folder: Path, names: Sequence[str], on_step: Callable[[str], None
     page.write_text(page.read_text(encoding="utf-8").replace('data-models="server"', 'data-models="page"'))
     on_step("fetching packages of npm")
     fetch_packages(folder / "vendor")
+    for binary in sorted((folder / "vendor").glob("*.wasm")):
+        _pack(binary)
     described = []
     for name in names:
         on_step(f"exporting {name}")
@@ -85,10 +88,30 @@ def _add_model(folder: Path, name: str) -> dict:
         export_model(model, processor, folder / called, int8=True)
     except UnsupportedModelError as error:
         raise SiteError(f"{name} cannot be exported: {error}") from error
+    _pack_tables(folder / called)
     credits = Path(name) / "ATTRIBUTION.md"  # of the music that a model has learnt from
     if credits.exists():
         shutil.copy(credits, folder / called / credits.name)
     return describe(called, model, processor, has_controls=False).to_json()
+
+
+def _pack_tables(folder: Path) -> None:
+    """Pack those of an exported model's files that get much smaller, and name them in what the page reads."""
+    from symbolic_music.export.folder import STEP_FILE
+
+    step = folder / STEP_FILE
+    said = json.loads(step.read_text(encoding="utf-8"))
+    for kind in ("grammar", "tokenizer"):
+        said["files"][kind] = _pack(folder / said["files"][kind]).name
+    step.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+
+
+def _pack(path: Path) -> Path:
+    """A file as gzip in its place, which the page unpacks: servers of files send them as they lie."""
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    path.unlink()
+    return packed
 
 
 def fetch_packages(folder: Path, packages: Path = PACKAGES) -> None:
