@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from symbolic_music._extras import MissingExtraError
+from symbolic_music.score.render.audio import SOUNDFONT, soundfont_bytes
 from symbolic_music.studio import PAGE
 
 PACKAGES = Path(__file__).parent / "packages.json"
-"""Packages of npm that the page needs, with the hash of each and the files that are taken of it."""
+"""Packages of npm that the page needs, with the hash of each, and what the files that are taken of it are called."""
 
+# What the packages call each other.
+_IMPORTS = {"spessasynth_core": "./vendor/spessasynth_core.js", "stb-vorbis": "./vendor/stb-vorbis.js"}
 _CARD = """---
 title: symbolic_music studio
 emoji: 🎼
@@ -34,8 +38,9 @@ tags:
 # symbolic_music studio
 
 Compose, continue and hear music in the browser: {models}, in ONNX with weights of 8 bits, stepped by
-onnxruntime-web (MIT) under a grammar that lets nothing but music through. Nothing leaves the machine of whoever looks
-at the page, and nothing is loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
+onnxruntime-web (MIT) under a grammar that lets nothing but music through, and played by SpessaSynth (Apache-2.0) with
+Tim Brechbill's soundfont TimGM6mb (GPL-2.0). Nothing leaves the machine of whoever looks at the page, and nothing is
+loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
 """
 
 
@@ -59,18 +64,39 @@ def build_site(folder: Path, names: Sequence[str], on_step: Callable[[str], None
         raise SiteError(f"{folder} is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(PAGE, folder, dirs_exist_ok=True)
-    page = folder / "index.html"
-    page.write_text(page.read_text(encoding="utf-8").replace('data-models="server"', 'data-models="page"'))
+    _make_alone(folder / "index.html")
     on_step("fetching packages of npm")
     fetch_packages(folder / "vendor")
     for binary in sorted((folder / "vendor").glob("*.wasm")):
         _pack(binary)
+    soundfont = _add_soundfont(folder / "vendor", on_step)
     described = []
     for name in names:
         on_step(f"exporting {name}")
         described.append(_add_model(folder / "models", name))
     (folder / "README.md").write_text(_CARD.format(models=", ".join(entry["name"] for entry in described)))
-    (folder / "models.json").write_text(json.dumps({"models": described}, indent=1) + "\n", encoding="utf-8")
+    (folder / "models.json").write_text(
+        json.dumps({"models": described, "soundfont": soundfont}, indent=1) + "\n", encoding="utf-8"
+    )
+
+
+def _make_alone(page: Path) -> None:
+    """Tell the page that its models are beside it, and its modules what their packages are called."""
+    text = page.read_text(encoding="utf-8").replace('data-models="server"', 'data-models="page"')
+    names = f'<script type="importmap">{json.dumps({"imports": _IMPORTS})}</script>'
+    page.write_text(text.replace("</title>\n", f"</title>\n  {names}\n", 1), encoding="utf-8")
+
+
+def _add_soundfont(folder: Path, on_step: Callable[[str], None]) -> str | None:
+    """The soundfont that WAV and MP3 are made with, where it is installed; its path on the page."""
+    try:
+        data = soundfont_bytes()
+    except MissingExtraError as error:
+        on_step(f"the page has no soundfont: {error}")
+        return None
+    folder.mkdir(exist_ok=True)
+    (folder / SOUNDFONT).write_bytes(data)
+    return f"{folder.name}/{_pack(folder / SOUNDFONT).name}"
 
 
 def _add_model(folder: Path, name: str) -> dict:
@@ -129,11 +155,11 @@ def fetch_packages(folder: Path, packages: Path = PACKAGES) -> None:
         with TemporaryDirectory() as place:
             archive = _packed(package, Path(place))
             with tarfile.open(archive) as members:
-                for file in package["files"]:
+                for file, name in package["files"].items():
                     content = members.extractfile(f"package/{file}")
                     if content is None:
                         raise SiteError(f"{package['name']} holds no {file}")
-                    (folder / Path(file).name).write_bytes(content.read())
+                    (folder / name).write_bytes(content.read())
 
 
 def _packed(package: dict, place: Path) -> Path:

@@ -26,7 +26,7 @@ MAX_SECONDS = 3_600.0
 """No longer piece is synthesised: an hour of stereo takes 1.3 GB."""
 _TAIL_SECONDS = 2.0
 _MP3_RATE = 32_000
-_SOUNDFONT = "TimGM6mb.sf2"
+SOUNDFONT = "TimGM6mb.sf2"
 # The resampler works on blocks of 10 s; by a second away the ringing from a block's edge is below 16-bit resolution.
 _BLOCK_SECONDS = 10
 _MARGIN_SECONDS = 1
@@ -180,19 +180,23 @@ def _render(score: Score) -> tuple[np.ndarray, int]:
 
 
 def _render_midi(midi: bytes) -> tuple[np.ndarray, int]:
-    wav = require("midirenderer").render_wave_from(_soundfont(), midi)
+    wav = require("midirenderer").render_wave_from(soundfont_bytes(), midi)
     with wave.open(io.BytesIO(wav)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
         return samples.reshape(-1, file.getnchannels()).T.astype(np.float32), file.getframerate()
 
 
 @lru_cache(maxsize=1)
-def _soundfont() -> bytes:
-    """The soundfont's bytes, found beside pretty_midi without importing it: its import takes seconds and warns."""
+def soundfont_bytes() -> bytes:
+    """The soundfont, found beside pretty_midi without importing it, for its import takes seconds and warns.
+
+    Raises:
+        MissingExtraError: the extra "audio" is not installed.
+    """
     package = find_spec("pretty_midi")
     if package is None or package.origin is None:
         raise MissingExtraError("pretty_midi is not installed; run: pip install 'symbolic-music-hf[audio]'")
-    return Path(package.origin).with_name(_SOUNDFONT).read_bytes()
+    return Path(package.origin).with_name(SOUNDFONT).read_bytes()
 
 
 def _resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

@@ -121,14 +121,19 @@ const play = guarded(async (song, button, midi) => {
   state.playing = button;
   button.textContent = "Stop";
   state.seconds = clock(song);
-  if ($("sound").value === "soundfont") {
+  const heard = song === state.song ? isHeard : () => true;
+  if ($("sound").value === "quick") {
+    await player.play(song, heard);
+  } else if (state.source.canConvert) {
     tell("Making sound …");
     const files = await soundOf(midi, song === state.song);
     if (state.playing !== button) return;
-    await player.playFiles(files, song === state.song ? isHeard : () => true);
+    await player.playFiles(files, heard);
     tell("");
   } else {
-    await player.play(song, song === state.song ? isHeard : () => true);
+    const voice = await state.source.voice(await player.ready());
+    if (state.playing !== button) return;
+    await player.play(song, heard, voice);
   }
   if (song === state.song) requestAnimationFrame(follow);
 });
@@ -380,7 +385,8 @@ const begin = guarded(async () => {
   state.source = await findModels();
   const formats = state.source.canConvert ? Object.keys(FORMATS) : ["mid"];
   $("format").replaceChildren(...formats.map((format) => new Option(FORMATS[format], format)));
-  for (const part of [$("engrave"), $("sound"), $("sound").labels[0]]) part.hidden = !state.source.canConvert;
+  $("engrave").hidden = !state.source.canConvert;
+  for (const part of [$("sound"), $("sound").labels[0]]) part.hidden = !state.source.hasSoundfont;
   showActions();
   showTracks();
   tell(`${state.source.models.map((model) => model.name).join(", ")}: ready.`);

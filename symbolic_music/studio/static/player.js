@@ -1,18 +1,11 @@
-// Notes as sound, made by oscillators: there at once, and nothing is loaded. The server's MP3s have the soundfont.
+// What is heard: a song, note by note through a voice, or sound files of its tracks.
 
 import { clock } from "./midi.js";
+import { Oscillators } from "./oscillators.js";
 
 const AHEAD_SECONDS = 0.4;
 const BEAT_MILLISECONDS = 60;
 const MUTE_SECONDS = 0.01; // a gain that jumps clicks
-
-// Of General MIDI's families of eight programs: wave, attack and release in seconds, and whether a note dies away.
-const FAMILIES = [
-  ["triangle", 0.004, 0.12, true], ["sine", 0.002, 0.2, true], ["square", 0.01, 0.05, false], ["triangle", 0.003, 0.08, true],
-  ["triangle", 0.005, 0.05, true], ["sawtooth", 0.05, 0.12, false], ["sawtooth", 0.08, 0.2, false], ["square", 0.03, 0.06, false],
-  ["square", 0.02, 0.05, false], ["sine", 0.03, 0.06, false], ["sawtooth", 0.01, 0.05, false], ["sine", 0.2, 0.4, false],
-  ["sine", 0.1, 0.3, false], ["triangle", 0.003, 0.1, true], ["sine", 0.002, 0.1, true], ["square", 0.01, 0.1, true],
-];
 
 export class Player {
   constructor() {
@@ -38,18 +31,18 @@ export class Player {
    * Play a song.
    * @param song as `readMidi` gives it.
    * @param {(track: number) => boolean} isHeard asked when a note begins.
-   * @param {number} fromTick where to begin.
+   * @param voice what sounds the notes.
    */
-  async play(song, isHeard = () => true, fromTick = 0) {
+  async play(song, isHeard = () => true, voice = new Oscillators()) {
     await this.open();
+    this.voice = voice;
+    voice.begin(song, this.out);
     const seconds = clock(song);
-    const offset = seconds(fromTick);
-    this.started = this.context.currentTime + 0.05 - offset;
+    this.started = this.context.currentTime + 0.05;
     this.notes = song.tracks
       .flatMap((track, number) => track.notes.map((note) => ({
         track, number, note, begin: seconds(note.time), end: seconds(note.time + note.duration),
       })))
-      .filter((entry) => entry.begin >= offset)
       .sort((a, b) => a.begin - b.begin);
     this.last = seconds(song.end);
     this.next = 0;
@@ -91,10 +84,16 @@ export class Player {
     }
   }
 
-  async open() {
-    this.stop();
+  /** The audio context, running; only what somebody clicked may begin it. */
+  async ready() {
     this.context ??= new AudioContext();
     await this.context.resume();
+    return this.context;
+  }
+
+  async open() {
+    this.stop();
+    await this.ready();
     this.meter = this.context.createAnalyser();
     this.out = this.context.createDynamicsCompressor();
     this.out.connect(this.meter).connect(this.context.destination);
@@ -103,6 +102,8 @@ export class Player {
   stop() {
     clearInterval(this.timer);
     this.timer = null;
+    this.voice?.silence();
+    this.voice = null;
     this.out?.disconnect();
     this.out = null;
     this.gains = [];
@@ -120,51 +121,8 @@ export class Player {
     }
   }
 
-  sound({ track, note, begin, end }) {
-    const at = Math.max(this.started + begin, this.context.currentTime);
-    const loud = 0.22 * (note.velocity / 127) ** 1.5;
-    if (track.isDrum) this.hit(note.pitch, at, loud);
-    else this.tone(FAMILIES[track.program >> 3], note.pitch, at, this.started + end, loud);
-  }
-
-  tone([wave, attack, release, diesAway], pitch, at, until, loud) {
-    const source = this.context.createOscillator();
-    const gain = this.context.createGain();
-    source.type = wave;
-    source.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
-    const stop = Math.max(until, at + attack);
-    gain.gain.setValueAtTime(0, at);
-    gain.gain.linearRampToValueAtTime(wave === "sawtooth" || wave === "square" ? loud / 2 : loud, at + attack);
-    if (diesAway) gain.gain.setTargetAtTime(loud / 5, at + attack, 0.5);
-    gain.gain.setTargetAtTime(0, stop, release / 3);
-    source.connect(gain).connect(this.out);
-    source.start(at);
-    source.stop(stop + release * 2);
-  }
-
-  hit(pitch, at, loud) {
-    if (pitch < 37) {
-      this.tone(["sine", 0.002, 0.1, true], 33, at, at + 0.08, loud * 3);
-      return;
-    }
-    this.noise ??= this.makeNoise();
-    const source = this.context.createBufferSource();
-    const filter = this.context.createBiquadFilter();
-    const gain = this.context.createGain();
-    source.buffer = this.noise;
-    filter.type = pitch >= 42 ? "highpass" : "bandpass";
-    filter.frequency.value = pitch >= 42 ? 7000 : 1800;
-    gain.gain.setValueAtTime(loud * 1.5, at);
-    gain.gain.setTargetAtTime(0, at, pitch >= 42 ? 0.03 : 0.07);
-    source.connect(filter).connect(gain).connect(this.out);
-    source.start(at);
-    source.stop(at + 0.4);
-  }
-
-  makeNoise() {
-    const buffer = this.context.createBuffer(1, this.context.sampleRate / 2, this.context.sampleRate);
-    const samples = buffer.getChannelData(0);
-    for (let place = 0; place < samples.length; place++) samples[place] = Math.random() * 2 - 1;
-    return buffer;
+  sound(entry) {
+    const begin = Math.max(this.started + entry.begin, this.context.currentTime);
+    this.voice.sound(entry, begin, this.started + entry.end);
   }
 }

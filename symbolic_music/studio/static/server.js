@@ -25,6 +25,7 @@ export class ServerModels {
   constructor(models) {
     this.models = models;
     this.canConvert = true;
+    this.hasSoundfont = true; // in sound files that it makes
   }
 
   /**

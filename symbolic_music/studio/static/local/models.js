@@ -6,6 +6,7 @@ import { merged, mergesOf, openingOf } from "./encode.js";
 import { Row, TokenGrammar, weigh } from "./grammar.js";
 import { fetched, unpacked } from "./files.js";
 import { finished, songOf } from "./remi.js";
+import { Soundfont } from "./soundfont.js";
 import { Stepper } from "./step.js";
 import { readTables } from "./tables.js";
 
@@ -15,11 +16,24 @@ const RUNTIME_BINARY = "vendor/ort-wasm-simd-threaded.wasm.gz";
 export class LocalModels {
   /** The models beside this page. */
   static async find(tell) {
-    return new LocalModels((await (await fetched("models.json")).json()).models, tell);
+    const { models, soundfont } = await (await fetched("models.json")).json();
+    return new LocalModels(models, tell, soundfont);
   }
 
-  constructor(models, tell) {
-    Object.assign(this, { models, tell, canConvert: false, loaded: new Map() });
+  constructor(models, tell, soundfont = null) {
+    Object.assign(this, { models, tell, soundfont, canConvert: false, loaded: new Map() });
+  }
+
+  get hasSoundfont() { return Boolean(this.soundfont); }
+
+  /** What plays notes with the soundfont, in an audio context. */
+  async voice(context) {
+    if (!this.loadedVoice) {
+      this.tell("Loading the soundfont …");
+      this.loadedVoice = await Soundfont.load(context, this.soundfont);
+      this.tell("");
+    }
+    return this.loadedVoice;
   }
 
   /** As `ServerModels.ask`. */
