@@ -100,15 +100,24 @@ def test_all_that_a_model_can_is_offered(described):
 
 
 def test_an_ability_that_is_new_is_offered_by_its_form(monkeypatch):
-    new = {"ending": "a text", "density": {"from": 1, "to": 9}, "meter": ["3/4", "4/4"], "unheard-of": True}
+    new = {
+        "ending": "on the tonic",
+        "bars": {"from": 1, "to": 9},
+        "density": {"from": 1, "to": 9, "counts": "notes in a bar"},
+        "chords": "by bar",
+        "meter": ["3/4", "4/4"],
+        "unheard-of": True,
+    }
     monkeypatch.setattr(wishes, "abilities", lambda codec: new)
     monkeypatch.setattr(wishes, "_KNOWN", {})
     found = {control.name: control for control in musical_controls(tiny_processor().codec)}
-    assert {name: control.kind for name, control in found.items()} == {
-        "ending": "text",
-        "density": "span",
-        "meter": "choice",
+    assert {name: (control.kind, control.about) for name, control in found.items()} == {
+        "ending": ("boolean", "on the tonic"),
+        "density": ("span", "notes in a bar"),
+        "chords": ("text", "by bar"),
+        "meter": ("choice", "meter"),
     }
+    assert found["chords"].read("C | G") == (("C",), ("G",))
     assert found["density"].read("2-3") == (2, 3)
     assert found["density"].read(3) == (3, 3)
     with pytest.raises(WishError, match="density is 10; expected 1 to 9"):

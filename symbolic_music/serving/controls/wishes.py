@@ -1,13 +1,13 @@
 """What music can be asked to be, as controls of a request: made of what `abilities` says that a codec can be asked.
 
-An ability that is not known here is offered as far as its form tells how: a switch, a choice, a number in bounds or a
-text, where `Controls` has a field of its name and `written` a function that reads it.
+An ability that is not known here is offered as what its field in `Controls` is: a switch, a whole number, or what a
+function of `written` reads, which is a choice, a span or a text as the ability says.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.controls.asked import ControlError, Controls, Key
@@ -37,21 +37,26 @@ def musical_controls(codec: ScoreCodec) -> tuple[Control, ...]:
 
 
 def _control(ability: str, said: Any, codec: ScoreCodec) -> Control | None:
+    """Of one ability; None where nothing says how its value is read."""
     name = NAMES.get(ability, ability.replace("-", "_"))
     field = _FIELDS.get(name, name)
     if name in _KNOWN:
         return _KNOWN[name](name, said, codec)
-    if field not in {entry.name for entry in fields(Controls)}:
+    details = said if isinstance(said, Mapping) else {}
+    made = partial(Control, name, about=details.get("counts", said if isinstance(said, str) else ability), field=field)
+    bounds: dict[str, Any] = {side: details.get(end) for side, end in (("low", "from"), ("high", "to"))}
+    bounds = {side: bound for side, bound in bounds.items() if isinstance(bound, (int, float))}
+    types = set(get_args(get_type_hints(Controls).get(field))) - {type(None)}
+    if types == {bool}:
+        return made("boolean")
+    if types == {int}:
+        return made("integer", **bounds)
+    parse = getattr(written, f"parse_{field}", None)
+    if isinstance(said, list) and (parse or types == {str}):
+        return made("choice", choices=tuple(map(str, said)), parse=parse)
+    if parse is None:
         return None
-    made, parse = partial(Control, name, field=field), getattr(written, f"parse_{field}", None)
-    if isinstance(said, bool):
-        return made("boolean", ability)
-    if isinstance(said, list):
-        return made("choice", ability, choices=tuple(map(str, said)), parse=parse)
-    if isinstance(said, Mapping):
-        low, high = (said.get(side) if isinstance(said.get(side), (int, float)) else None for side in ("from", "to"))
-        return made("span", ability, low=low, high=high, most=_LONGEST_TEXT, parse=parse)
-    return made("text", str(said), most=_LONGEST_TEXT, parse=parse)
+    return made("span" if details else "text", most=_LONGEST_TEXT, parse=parse, **bounds)
 
 
 def _words(name: str, said: Any, codec: ScoreCodec) -> Control:
