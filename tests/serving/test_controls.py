@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tiny_model import tiny_bart, tiny_gpt2, tiny_model, tiny_processor
 
 from symbolic_music.events.controls.asked import ControlError, Controls
@@ -122,6 +124,37 @@ def test_an_ability_that_is_new_is_offered_by_its_form(monkeypatch):
     assert found["density"].read(3) == (3, 3)
     with pytest.raises(WishError, match="density is 10; expected 1 to 9"):
         found["density"].read(10)
+
+
+NUMBERS = st.integers() | st.floats() | st.integers(-2, 300)
+# Near what is taken: texts of the characters that ranges, tempos, chords and keys are written with.
+TEXTS = st.text(max_size=40) | st.text("0123456789-:,./|% ABCDEFGmb#maj", max_size=30)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS | st.sampled_from(["Violin", "C", "4/4", "F#m", "2-4"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@pytest.fixture(scope="module")
+def all_described():
+    return [describe(name, *make()) for name, make in MODELS.items()]
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_whatever_is_asked_is_taken_or_refused_in_one_line(all_described, data):
+    description = data.draw(st.sampled_from(all_described))
+    action = data.draw(st.sampled_from(sorted(description.controls)))
+    controls = description.controls[action]
+    names = st.sampled_from([control.name for control in controls])
+    said, message = data.draw(st.dictionaries(names, VALUES, max_size=4)), ""
+    try:
+        asked_of(controls, description.read(action, said))
+    except (WishError, ControlError) as error:
+        message = str(error)
+    assert len(message) < 600
+    assert "\n" not in message
 
 
 def test_words_and_wishes_are_joined_or_clash():
