@@ -126,7 +126,12 @@ class _Converter:
         piece, suffix = read_given(order.file, self._limits), order.wishes["to"]
         if suffix in (".wav", ".mp3"):
             _check_length(piece.score, order.wishes["apart"])
-        pages = _tracks_apart(piece) if order.wishes["apart"] else self._written(piece, order)
+        if order.wishes["apart"]:
+            from symbolic_music.score.render.audio import mp3_tracks
+
+            pages = mp3_tracks(piece.score)
+        else:
+            pages = self._written(piece, order)
         tell(Event("file", {"pages": [b64encode(page).decode() for page in pages]}))
 
     def _written(self, piece: "Piece", order: Order) -> list[bytes]:
@@ -136,12 +141,6 @@ class _Converter:
         with TemporaryDirectory() as folder:
             written = write_piece(piece, Path(folder) / f"piece{suffix}", order.wishes["title"])
             return [path.read_bytes() for path in written]
-
-
-def _tracks_apart(piece: "Piece") -> list[bytes]:
-    from symbolic_music.score.render.audio import mp3_tracks
-
-    return mp3_tracks(piece.score)
 
 
 class _Writer:

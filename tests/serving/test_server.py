@@ -188,6 +188,11 @@ def test_tracks_are_made_sound_apart(server, tune):
     assert status == 200, said
     assert len(said["pages"]) == 2
     assert said["pages"][0] != said["pages"][1]
+    far = score.copy()
+    far.tracks[0].notes[-1].time = 1_000 * far.ticks_per_quarter  # 500 s: one file of sound may be that long, two not
+    status, said = server.ask("/convert", midi=base64(midi_bytes(far)), to="mp3", apart=True)
+    assert status == 422
+    assert said["error"] == "expected at most 900 s of music, all tracks counted apart, to be made sound"
     for wrong in ({"to": "wav", "apart": True}, {"to": "mp3", "apart": "yes"}):
         status, said = server.ask("/convert", midi=base64(tune), **wrong)
         assert (status, said["error"][:6]) == (400, "apart:")

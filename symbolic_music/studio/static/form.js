@@ -103,3 +103,15 @@ function valueOf(field) {
   const isNumber = field.type === "number" || (field.dataset.numbers === "true" && Number.isFinite(Number(text)));
   return isNumber ? Number(text) : text;
 }
+
+/** Show what words of a wish mean to the server, and which of them say nothing; null for no words. */
+export function showReading(list, reading) {
+  list.hidden = !reading;
+  const lines = (reading?.understood ?? []).map(({ words, meaning }) => `“${words}”: ${meaning}`);
+  if (reading?.not_understood.length) lines.push(`Not understood: ${reading.not_understood.join(", ")}`);
+  list.replaceChildren(...lines.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = line;
+    return item;
+  }));
+}

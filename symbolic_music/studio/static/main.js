@@ -1,6 +1,6 @@
 // The page: what stands, what is asked, what may stand next. Music is written by a server's models or by this page's own.
 
-import { makeForm, readForm } from "./form.js";
+import { makeForm, readForm, showReading } from "./form.js";
 import { clock, fromBase64, readMidi, toBase64 } from "./midi.js";
 import { Player } from "./player.js";
 import { COLOURS, Roll } from "./roll.js";
@@ -11,6 +11,7 @@ import { trackName } from "./names.js";
 const $ = (id) => document.getElementById(id);
 const VERBS = { compose: "Compose", continue: "Continue", infill: "Write anew" };
 const FORMATS = { mid: "MIDI", musicxml: "MusicXML", abc: "ABC", mp3: "MP3", wav: "WAV", svg: "Score (SVG)", png: "Piano roll (PNG)" };
+const MOST_SECONDS_APART = 900; // of all tracks together, as the server has it
 
 const session = new Session();
 const player = new Player();
@@ -126,10 +127,11 @@ const play = guarded(async (song, button, midi) => {
     await player.play(song, heard);
   } else if (state.source.canConvert) {
     tell("Making sound …");
-    const files = await soundOf(midi, song === state.song);
+    const apart = song === state.song && state.seconds(song.end) * song.tracks.length <= MOST_SECONDS_APART;
+    const files = await soundOf(midi, apart);
     if (state.playing !== button) return;
-    await player.playFiles(files, heard);
-    tell("");
+    await player.playFiles(files, apart ? heard : () => true);
+    tell(apart || song !== state.song ? "" : "All tracks sound: the piece is too long for them to be muted with the soundfont.");
   } else {
     const voice = await state.source.voice(await player.ready());
     if (state.playing !== button) return;
@@ -196,7 +198,7 @@ function showForm() {
   makeForm($("form"), model.actions[action], action);
   const samples = $("form").querySelector("[name=num_samples]");
   if (samples && action !== "compose") samples.defaultValue = 3;
-  showReading(null);
+  showReading($("reading"), null);
   showAction();
 }
 
@@ -218,39 +220,35 @@ function readWishes(action) {
     if (!state.anew.size) throw new Error("Tick a track to write anew.");
     if (state.anew.size < state.song.tracks.length) wishes.tracks = [...state.anew].sort((a, b) => a - b).map((n) => n + 1);
   }
-  const bars = $("form").querySelector("[name=num_bars]");
-  if (action === "continue" && !wishes.prompt_bars && !wishes.ask && (wishes.num_bars ?? Number(bars.placeholder)) <= roll.numBars) {
+  const expected = expectedBars(action, wishes);
+  if (action === "continue" && !wishes.prompt_bars && expected !== null && expected <= roll.numBars) {
     wishes.num_bars = roll.numBars + 8;
-    bars.value = wishes.num_bars;
+    $("form").querySelector("[name=num_bars]").value = wishes.num_bars;
   }
   return wishes;
 }
 
-/** What words of a wish mean to the server, and which of them say nothing; null for no words. */
-function showReading(reading) {
-  $("reading").hidden = !reading;
-  const lines = (reading?.understood ?? []).map(({ words, meaning }) => `“${words}”: ${meaning}`);
-  if (reading?.not_understood.length) lines.push(`Not understood: ${reading.not_understood.join(", ")}`);
-  $("reading").replaceChildren(...lines.map((line) => {
-    const item = document.createElement("li");
-    item.textContent = line;
-    return item;
-  }));
+/** How many bars a piece will have, where that is known before it is written; else null. */
+function expectedBars(action, wishes) {
+  const model = state.source.models.find((entry) => entry.name === wishes.model);
+  const { default: usual, "x-said-by": others = [] } = model.actions[action].properties.num_bars ?? {};
+  return wishes.num_bars ?? (others.some((name) => name in wishes) ? null : usual ?? null);
 }
 
 const ask = guarded(async () => {
   const action = $("action").value;
   const wishes = readWishes(action);
+  const expected = expectedBars(action, wishes);
   const started = performance.now();
   state.asking = new AbortController();
   $("progress").hidden = false;
   $("progress").removeAttribute("value");
   showAction();
   tell(`${VERBS[action]} …`);
-  showReading(null);
+  showReading($("reading"), null);
   try {
     const given = action === "compose" ? null : session.now;
-    const pieces = await state.source.ask(action, wishes, given, (kind, data) => hear(kind, data, wishes), state.asking.signal);
+    const pieces = await state.source.ask(action, wishes, given, (kind, data) => hear(kind, data, expected), state.asking.signal);
     if (!pieces.length) throw new Error("the model wrote nothing that can be played");
     showVariants(pieces, action, wishes);
     tell(`${pieces.length === 1 ? "One piece" : `${pieces.length} pieces`} in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
@@ -261,11 +259,11 @@ const ask = guarded(async () => {
   }
 });
 
-function hear(kind, data, wishes) {
+function hear(kind, data, expected) {
   if (kind === "queued" && data.waiting > 1) tell(`${data.waiting - 1} requests come before.`);
-  if (kind === "understood") showReading(data);
+  if (kind === "understood") showReading($("reading"), data);
   if (kind !== "bars") return;
-  if (wishes.num_bars) Object.assign($("progress"), { max: wishes.num_bars, value: data.num_bars });
+  if (expected) Object.assign($("progress"), { max: expected, value: data.num_bars });
   tell(`Bar ${data.num_bars} is written.`);
   if (data.piece === 0 && !session.now) roll.show(readMidi(fromBase64(data.midi)));
 }
