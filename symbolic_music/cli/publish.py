@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from symbolic_music.cli.serve import write_site
+from symbolic_music.cli.serve import write_site, write_space
 from symbolic_music.cli.shared import UserError, load_model
 
 
@@ -19,9 +19,14 @@ def add_publish(commands: Any) -> None:
     parser.add_argument(
         "--space",
         action="store_true",
-        help="make the folder first: the studio's page, whose models run in the browser",
+        help="make the folder first: the studio, as --sdk has it",
     )
-    parser.add_argument("--model", action="append", metavar="PATH_OR_ID", help="of the page (--space); REMI")
+    parser.add_argument(
+        "--sdk",
+        choices=("static", "docker"),
+        help="of --space: static, whose models (REMI) run in the browser (the default), or docker, which runs Python",
+    )
+    parser.add_argument("--model", action="append", metavar="PATH_OR_ID", help="of the studio (--space)")
     parser.add_argument("--dry-run", action="store_true", help="list files and problems; nothing leaves the machine")
     parser.set_defaults(run=run_publish)
 
@@ -30,8 +35,10 @@ def run_publish(options: argparse.Namespace) -> None:
     """`symbolic-music publish`."""
     if options.model and not options.space:
         raise UserError("--model says which models a page has; expected --space with it")
+    if options.sdk and not options.space:
+        raise UserError("--sdk says what kind of Space is made; expected --space with it")
     if options.space:
-        write_site(options.folder, options.model)
+        (write_space if options.sdk == "docker" else write_site)(options.folder, options.model)
     from symbolic_music.hub.errors import PublishError
     from symbolic_music.hub.upload import plan_publication, publish
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +99,32 @@ def run_studio(options: argparse.Namespace) -> None:
 
 def write_site(folder: Path, models: list[str] | None) -> None:
     """The studio's page with models in a folder; the shipped one where none is named."""
-    from symbolic_music.generation.names import LoadError
-    from symbolic_music.studio.site import SiteError, build_site
+    from symbolic_music.studio.site import build_site
 
-    names = models or [shipped_model(PAGE_MODEL)]
-    for name in names:
-        check_model_name(name)
+    _write(build_site, folder, models, (PAGE_MODEL,))
+    print(f"written to {folder}: {_mebibytes(folder):.1f} MiB; see it with: python -m http.server -d {folder}")
+
+
+def write_space(folder: Path, models: list[str] | None) -> None:
+    """The studio as a Space that runs Python; with the shipped models where none is named."""
+    from symbolic_music.studio.space import build_space
+
+    _write(build_space, folder, models, DEFAULT_MODELS)
+    print(f"written to {folder}: {_mebibytes(folder):.1f} MiB; see it with: python {folder / 'app.py'}")
+
+
+def _write(build: Callable[..., None], folder: Path, models: list[str] | None, shipped: Sequence[str]) -> None:
+    from symbolic_music.generation.names import LoadError
+    from symbolic_music.studio.site import SiteError
+
+    names = models or [shipped_model(name) for name in shipped]
     try:
-        build_site(folder, names, print)
+        for name in names:
+            check_model_name(name)
+        build(folder, names, print)
     except (LoadError, SiteError) as error:
         raise UserError(str(error)) from error
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"written to {folder}: {size / 2**20:.1f} MiB; see it with: python -m http.server -d {folder}")
+
+
+def _mebibytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20

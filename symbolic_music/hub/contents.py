@@ -31,11 +31,12 @@ class Kind(StrEnum):
     DATASET = "dataset"
     SPACE = "metric Space"
     PAGE = "page Space"
+    APP = "app Space"
 
     @property
     def repo_type(self) -> str:
         """The Hub's word for it."""
-        return {Kind.DATASET: "dataset", Kind.SPACE: "space", Kind.PAGE: "space"}.get(self, "model")
+        return {Kind.DATASET: "dataset", **dict.fromkeys(_SPACES, "space")}.get(self, "model")
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -46,7 +47,12 @@ class Kind(StrEnum):
             Kind.DATASET: ("data/*.parquet",),
             Kind.SPACE: (),
             Kind.PAGE: (),
+            Kind.APP: ("*.whl",),
         }[self]
+
+
+_SPACES = (Kind.SPACE, Kind.PAGE, Kind.APP)
+_SDKS = {"static": Kind.PAGE, "docker": Kind.APP}
 
 
 def find_kind(folder: Path) -> Kind:
@@ -65,7 +71,7 @@ def find_kind(folder: Path) -> Kind:
         return Kind.DATASET
     sdk = (read_metadata(folder / CARD_FILE) or {}).get("sdk")
     if sdk is not None:
-        return Kind.PAGE if sdk == "static" else Kind.SPACE
+        return _SDKS.get(sdk, Kind.SPACE)
     raise PublishError(
         f"{folder} is no model ({MODEL_CONFIG}), adapter ({ADAPTER_CONFIG}), dataset (data/*.parquet) or Space "
         f"({CARD_FILE} with `sdk:`)"

@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from symbolic_music.serving.bodies import Body, BodyError, read_body, wish_of
-from symbolic_music.serving.controls import WishError
+from symbolic_music.serving.controls.control import WishError
 from symbolic_music.serving.guard import Guard
 from symbolic_music.serving.jobs import ENDS, Event, FullError, Job, Order
 from symbolic_music.serving.limits import ServerLimits
@@ -39,6 +39,7 @@ class MusicServer:
         limits: of bodies.
         hosts: names that requests may be sent to; "*" is any.
         page: a folder of a page to show at "/"; None shows how the server is used.
+        public_hosts: see `Guard`.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class MusicServer:
         limits: ServerLimits,
         hosts: Sequence[str],
         page: Path | None = None,
+        public_hosts: Sequence[str] = (),
     ):
         self._models = {runner.description.name: runner for runner in models}
         self._files, self._limits = files, limits
@@ -69,7 +71,7 @@ class MusicServer:
             routes.append(Mount("/", StaticFiles(directory=page, html=True)))
         self.app = Starlette(
             routes=routes,
-            middleware=[Middleware(Guard, hosts=tuple(hosts))],
+            middleware=[Middleware(Guard, hosts=tuple(hosts), public_hosts=tuple(public_hosts))],
             lifespan=self._lifespan,
             exception_handlers={BodyError: _say_error, WishError: _say_error, FullError: _say_error},
         )
@@ -133,7 +135,10 @@ class MusicServer:
         if suffix not in CONVERTED_SUFFIXES:
             expected = ", ".join(name[1:] for name in CONVERTED_SUFFIXES)
             raise BodyError(400, f"to is not a format that is written; expected one of {expected}")
-        wishes = {"to": suffix, "title": wish_of(body.wishes, "title", "", 200)}
+        apart = body.wishes.get("apart", False)
+        if apart not in (True, False) or (apart and suffix != ".mp3"):
+            raise BodyError(400, "apart: expected true or false, and true with mp3 alone")
+        wishes = {"to": suffix, "title": wish_of(body.wishes, "title", "", 200), "apart": bool(apart)}
         return await self._answer(request, self._files, Order(0, "convert", wishes, body.file))
 
     async def _answer(self, request: Request, runner: ModelRunner, order: Order) -> Response:
@@ -165,20 +170,23 @@ class MusicServer:
     async def _whole(self, request: Request, job: Job) -> Response:
         """One answer, when all is done."""
         pieces: list[Any] = []
+        reading: dict[str, Any] = {}
         try:
             while True:
                 event = await job.next_event(_LOOK_SECONDS)
                 if event is None:
                     if await request.is_disconnected():
                         job.cancel()
+                elif event.kind == "understood":
+                    reading = dict(event.data)
                 elif event.kind in ("piece", "file"):
                     pieces.append(event.data)
                 elif event.kind == "end":
                     found = pieces[0] if job.order.action == "convert" else {"pieces": pieces}
-                    return JSONResponse({"job": job.name, **found, **event.data})
+                    return JSONResponse({"job": job.name, **reading, **found, **event.data})
                 elif event.kind in ENDS:
                     error = event.data.get("error", "the job was cancelled")
-                    return JSONResponse({"job": job.name, "error": error}, _STATUS[event.kind])
+                    return JSONResponse({"job": job.name, **reading, "error": error}, _STATUS[event.kind])
         finally:
             self._forget(job)
 

@@ -30,10 +30,11 @@ class Guard:
     Args:
         app: what it stands before.
         hosts: names that requests may be sent to, without ports; "*" is any.
+        public_hosts: names under which a proxy shows this server's own page, with ports where they have one.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str]):
-        self._app, self._hosts = app, hosts
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], public_hosts: Sequence[str] = ()):
+        self._app, self._hosts, self._public_hosts = app, hosts, public_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -46,7 +47,7 @@ class Guard:
             answer = JSONResponse({"error": f"expected a request to {', '.join(self._hosts)}"}, 421)
             await answer(scope, receive, send)
             return
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and urlsplit(origin).netloc not in (host, *self._public_hosts):
             await JSONResponse({"error": "pages of other sites may not use this server"}, 403)(scope, receive, send)
             return
 

@@ -49,7 +49,7 @@ class Event:
     """What is told of a job.
 
     Attributes:
-        kind: "queued", "begun", "tokens", "bars", "piece", "file", or one of `ENDS`.
+        kind: "queued", "begun", "understood", "tokens", "bars", "piece", "file", or one of `ENDS`.
         data: for JSON.
     """
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from symbolic_music.serving.controls import Description
+from symbolic_music.serving.controls.description import Description
 from symbolic_music.serving.limits import ServerLimits
 from symbolic_music.serving.worker import CONVERTED_SUFFIXES
 
@@ -24,9 +24,10 @@ _ABOUT = {
 }
 _EVENTS = (
     "With `Accept: text/event-stream`, server-sent events come while it is written: queued (job, waiting), begun, "
-    "tokens (piece, tokens), bars (piece, num_bars, midi), piece (piece, valid, midi, …), then end, or refused, "
-    "failed, timed_out or cancelled (status, error). Else one JSON answer: job, pieces, seconds. MIDI is base64. An "
-    "`X-Client` header names one of several clients of a machine, which take turns."
+    "understood (what words mean, and which say nothing), tokens (piece, tokens), bars (piece, num_bars, midi), piece "
+    "(piece, valid, midi, …), then end, or refused, failed, timed_out or cancelled (status, error). Else one JSON "
+    "answer: job, pieces, seconds, and what words were understood as. MIDI is base64. An `X-Client` header names one "
+    "of several clients of a machine, which take turns."
 )
 
 
@@ -72,7 +73,9 @@ def _action(action: str, models: Sequence[Description]) -> dict[str, Any]:
 def _convert_schema() -> dict[str, Any]:
     to = {"type": "string", "enum": [suffix[1:] for suffix in CONVERTED_SUFFIXES], "default": "mid"}
     title = {"type": "string", "description": "what pages are called"}
-    return {"type": "object", "title": "convert", "properties": {**_FILE, "to": to, "title": title}}
+    about = "each track that has notes as a file of its own, to be played together; of mp3"
+    apart = {"type": "boolean", "description": about, "default": False}
+    return {"type": "object", "title": "convert", "properties": {**_FILE, "to": to, "title": title, "apart": apart}}
 
 
 def _operation(action: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def _operation(action: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
         "400": "a wish or a body that is none",
         "404": "no such model",
         "413": "too long",
-        "422": "music that cannot be used",
+        "422": "music that cannot be used, or wishes that no piece can have together",
         "429": "too many requests wait",
         "500": "the model's process died",
         "504": "it takes too long",
@@ -141,10 +144,12 @@ def _table(schema: dict[str, Any]) -> str:
 
 def _values(schema: dict[str, Any]) -> str:
     inner = schema.get("items", schema)
-    values = str(inner.get("const", inner["type"]))
+    types = inner["type"] if isinstance(inner["type"], list) else [inner["type"]]
+    values = str(inner.get("const", " or ".join(types)))
     if "enum" in inner:
         values = ", ".join(inner["enum"])
     elif "minimum" in inner:
         values += f", {inner['minimum']} " + (f"to {inner['maximum']}" if "maximum" in inner else "or more")
-    default = f"; default {schema['default']}" if "default" in schema else ""
+    default = f"; such as {schema['examples'][0]}" if "examples" in schema else ""
+    default += f"; default {schema['default']}" if "default" in schema else ""
     return f"{'list of ' if inner is not schema else ''}{values}{default}"

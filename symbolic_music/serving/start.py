@@ -45,6 +45,7 @@ def serve(
     limits: ServerLimits,
     page: Path | None = None,
     announce: Callable[[str], None] = lambda address: None,
+    public_hosts: Sequence[str] = (),
 ) -> None:
     """Serve models until interrupted.
 
@@ -55,6 +56,7 @@ def serve(
         limits: of requests.
         page: a folder of a page to show; None shows how the server is used.
         announce: called with the address as soon as it is served.
+        public_hosts: names under which a proxy shows the page, such as a Space's.
 
     Raises:
         StartError: when a model cannot be loaded, or the address is taken or is none.
@@ -71,7 +73,7 @@ def serve(
         raise StartError(f"nothing can be served at {host}, port {port}: {error.strerror}") from error
     models, files = start_runners(names, limits)
     hosts = LOOPBACK_HOSTS if host in ("127.0.0.1", "::1", "localhost") else ("*",)
-    server = MusicServer(models, files, limits, hosts, page)
+    server = MusicServer(models, files, limits, hosts, page, public_hosts)
     config = uvicorn.Config(
         server.app, log_level="warning", timeout_keep_alive=_KEEP_ALIVE_SECONDS, server_header=False
     )

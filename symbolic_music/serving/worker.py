@@ -19,8 +19,10 @@ from symbolic_music.serving.limits import ServerLimits
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
+    from symbolic_music.events.controls.asked import Controls
     from symbolic_music.generation.compose import Composition
     from symbolic_music.score.piece import Piece
+    from symbolic_music.serving.controls.description import Description
 
 _TOKENS_BETWEEN_TIDINGS = 16
 _MOST_SECONDS_OF_SOUND = 900.0
@@ -80,11 +82,11 @@ def _begin(name: str | None, limits: ServerLimits) -> tuple[Any, Any]:
     if name is None:
         return _Converter(limits), None
     from symbolic_music.generation.light import open_model
-    from symbolic_music.serving.controls import describe
+    from symbolic_music.serving.controls.description import describe
 
     model, processor = open_model(name)
     description = describe(short_name(name), model, processor)
-    writer = _Writer(model, processor, limits)
+    writer = _Writer(model, processor, description, limits)
     if "compose" in description.controls:  # the first piece is waited for by nobody
         wishes = description.read("compose", {"num_bars": 1})
         writer.serve(Order(0, "compose", wishes), lambda event: None, lambda: False)
@@ -120,32 +122,46 @@ class _Converter:
 
     def serve(self, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> None:
         """Answer "convert" by one event "file"."""
-        from symbolic_music.score.output import write_piece
-
         assert order.file is not None
         piece, suffix = read_given(order.file, self._limits), order.wishes["to"]
         if suffix in (".wav", ".mp3"):
-            _check_length(piece.score)
+            _check_length(piece.score, order.wishes["apart"])
+        if order.wishes["apart"]:
+            from symbolic_music.score.render.audio import mp3_tracks
+
+            pages = mp3_tracks(piece.score)
+        else:
+            pages = self._written(piece, order)
+        tell(Event("file", {"pages": [b64encode(page).decode() for page in pages]}))
+
+    def _written(self, piece: "Piece", order: Order) -> list[bytes]:
+        from symbolic_music.score.output import write_piece
+
+        suffix = order.wishes["to"]
         with TemporaryDirectory() as folder:
             written = write_piece(piece, Path(folder) / f"piece{suffix}", order.wishes["title"])
-            pages = [path.read_bytes() for path in written]
-        tell(Event("file", {"pages": [b64encode(page).decode() for page in pages]}))
+            return [path.read_bytes() for path in written]
 
 
 class _Writer:
     """Pieces of a model."""
 
-    def __init__(self, model: Any, processor: Any, limits: ServerLimits):
-        self._model, self._processor, self._limits = model, processor, limits
-        self._tells_bars = not processor.grammar().header_names_bars
+    def __init__(self, model: Any, processor: Any, description: "Description", limits: ServerLimits):
+        self._model, self._processor, self._description, self._limits = model, processor, description, limits
 
     def serve(self, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> None:
-        """Answer an order by events: "tokens" and "bars" while pieces are written, and a "piece" for each."""
+        """Answer an order by events: "understood" where words ask for something, "tokens" and "bars" while pieces are
+        written, and a "piece" for each."""
+        from symbolic_music.events.controls.asked import Controls
         from symbolic_music.generation.compose import SamplingOptions
+        from symbolic_music.serving.controls.wishes import asked_of
 
         wishes = order.wishes
+        asked = asked_of(self._description.controls[order.action], wishes)
+        if asked.words is not None:
+            tell(Event("understood", asked.reading()))
         options = SamplingOptions(
-            num_bars=wishes.get("num_bars"),
+            num_bars=self._num_bars(order.action, asked.controls),
             max_length=wishes["max_length"],
             temperature=wishes["temperature"],
             top_p=wishes["top_p"],
@@ -155,30 +171,36 @@ class _Writer:
         given = None if order.file is None else read_given(order.file, self._limits).score
         hear = _Listener(tell, is_cancelled, self._watches(order))
         write = self._infill if order.action == "infill" else self._compose
-        for number, piece in enumerate(write(wishes, options, given, hear)):
+        controls = None if asked.controls == Controls(bars=asked.controls.bars) else asked.controls
+        for number, piece in enumerate(write(wishes, options, given, hear, controls)):
             tell(Event("piece", _piece_data(number, piece)))
+
+    def _num_bars(self, action: str, asked: "Controls") -> int | None:
+        """How many bars a piece has; None where its chords say it."""
+        control = next((c for c in self._description.controls[action] if c.name == "num_bars"), None)
+        if asked.bars is not None or control is None:
+            return asked.bars
+        return None if asked.chords is not None and "chords" in control.said_by else control.default
 
     def _watches(self, order: Order) -> list[Any]:
         from symbolic_music.generation.writing.streaming import BarWatch
 
-        if not self._tells_bars or order.action == "infill":
+        if not self._description.tells_bars or order.action == "infill":
             return []
         return [BarWatch(self._processor, number) for number in range(order.wishes["num_samples"])]
 
-    def _compose(self, wishes: Any, options: Any, given: "ScoreTick | None", hear: Any) -> "list[Composition]":
-        from symbolic_music.events.voices.track_text import HeaderFields
+    def _compose(
+        self, wishes: Any, options: Any, given: "ScoreTick | None", hear: Any, controls: "Controls | None"
+    ) -> "list[Composition]":
         from symbolic_music.generation.compose import compose
         from symbolic_music.score.transforms.edit import count_bars
 
-        fields = HeaderFields(
-            wishes.get("tempo"), wishes.get("meter"), wishes.get("key"), None, tuple(wishes.get("instruments") or ())
-        )
         prompt_bars = None
         if given is not None:
             prompt_bars = min(wishes["prompt_bars"] or count_bars(given), count_bars(given))
-            if prompt_bars >= wishes["num_bars"]:
+            if prompt_bars >= options.num_bars:
                 raise RefusedError(
-                    f"num_bars is {wishes['num_bars']}; expected more than the {prompt_bars} bars that are given"
+                    f"num_bars is {options.num_bars}; expected more than the {prompt_bars} bars that are given"
                 )
         return compose(
             self._model,
@@ -187,11 +209,13 @@ class _Writer:
             given,
             prompt_bars,
             options,
-            fields=None if fields == HeaderFields() else fields,
+            controls=controls,
             on_token=hear,
         )
 
-    def _infill(self, wishes: Any, options: Any, given: "ScoreTick | None", hear: Any) -> "list[Composition]":
+    def _infill(
+        self, wishes: Any, options: Any, given: "ScoreTick | None", hear: Any, controls: "Controls | None"
+    ) -> "list[Composition]":
         from symbolic_music.generation.infill import infill
 
         assert given is not None
@@ -199,7 +223,10 @@ class _Writer:
         if bars[1] <= bars[0]:
             raise RefusedError(f"last_bar is {bars[1]}; expected first_bar, {bars[0] + 1}, or more")
         tracks = None if wishes["tracks"] is None else [number - 1 for number in wishes["tracks"]]
-        return infill(self._model, self._processor, given, bars, tracks, wishes["num_samples"], options, on_token=hear)
+        samples = wishes["num_samples"]
+        return infill(
+            self._model, self._processor, given, bars, tracks, samples, options, controls=controls, on_token=hear
+        )
 
 
 class _Listener:
@@ -239,11 +266,13 @@ def read_given(file: MusicFile, limits: ServerLimits) -> "Piece":
     return piece
 
 
-def _check_length(score: "ScoreTick") -> None:
+def _check_length(score: "ScoreTick", apart: bool) -> None:
     from symbolic_music.score.checks import play_seconds
 
-    if play_seconds(score) > _MOST_SECONDS_OF_SOUND:
-        raise RefusedError(f"expected at most {_MOST_SECONDS_OF_SOUND:g} s of music to be made sound")
+    tracks = sum(len(track.notes) > 0 for track in score.tracks) if apart else 1
+    if play_seconds(score) * max(tracks, 1) > _MOST_SECONDS_OF_SOUND:
+        many = ", all tracks counted apart," if apart else ""
+        raise RefusedError(f"expected at most {_MOST_SECONDS_OF_SOUND:g} s of music{many} to be made sound")
 
 
 def _piece_data(number: int, piece: "Composition") -> dict[str, Any]:

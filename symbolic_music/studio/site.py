@@ -1,6 +1,7 @@
 """The page as a folder that any server of files can show: models in ONNX, and the runtime that steps them there."""
 
 import base64
+import gzip
 import hashlib
 import json
 import shutil
@@ -10,11 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from symbolic_music._extras import MissingExtraError
+from symbolic_music.score.render.audio import SOUNDFONT, soundfont_bytes
 from symbolic_music.studio import PAGE
 
 PACKAGES = Path(__file__).parent / "packages.json"
-"""Packages of npm that the page needs, with the hash of each and the files that are taken of it."""
+"""Packages of npm that the page needs, with the hash of each, and what the files that are taken of it are called."""
 
+# What the packages call each other.
+_IMPORTS = {"spessasynth_core": "./vendor/spessasynth_core.js", "stb-vorbis": "./vendor/stb-vorbis.js"}
 _CARD = """---
 title: symbolic_music studio
 emoji: 🎼
@@ -33,8 +38,9 @@ tags:
 # symbolic_music studio
 
 Compose, continue and hear music in the browser: {models}, in ONNX with weights of 8 bits, stepped by
-onnxruntime-web (MIT) under a grammar that lets nothing but music through. Nothing leaves the machine of whoever looks
-at the page, and nothing is loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
+onnxruntime-web (MIT) under a grammar that lets nothing but music through, and played by SpessaSynth (Apache-2.0) with
+Tim Brechbill's soundfont TimGM6mb (GPL-2.0). Nothing leaves the machine of whoever looks at the page, and nothing is
+loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
 """
 
 
@@ -58,23 +64,46 @@ def build_site(folder: Path, names: Sequence[str], on_step: Callable[[str], None
         raise SiteError(f"{folder} is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(PAGE, folder, dirs_exist_ok=True)
-    page = folder / "index.html"
-    page.write_text(page.read_text(encoding="utf-8").replace('data-models="server"', 'data-models="page"'))
+    _make_alone(folder / "index.html")
     on_step("fetching packages of npm")
     fetch_packages(folder / "vendor")
+    for binary in sorted((folder / "vendor").glob("*.wasm")):
+        _pack(binary)
+    soundfont = _add_soundfont(folder / "vendor", on_step)
     described = []
     for name in names:
         on_step(f"exporting {name}")
         described.append(_add_model(folder / "models", name))
     (folder / "README.md").write_text(_CARD.format(models=", ".join(entry["name"] for entry in described)))
-    (folder / "models.json").write_text(json.dumps({"models": described}, indent=1) + "\n", encoding="utf-8")
+    (folder / "models.json").write_text(
+        json.dumps({"models": described, "soundfont": soundfont}, indent=1) + "\n", encoding="utf-8"
+    )
+
+
+def _make_alone(page: Path) -> None:
+    """Tell the page that its models are beside it, and its modules what their packages are called."""
+    text = page.read_text(encoding="utf-8").replace('data-models="server"', 'data-models="page"')
+    names = f'<script type="importmap">{json.dumps({"imports": _IMPORTS})}</script>'
+    page.write_text(text.replace("</title>\n", f"</title>\n  {names}\n", 1), encoding="utf-8")
+
+
+def _add_soundfont(folder: Path, on_step: Callable[[str], None]) -> str | None:
+    """The soundfont that WAV and MP3 are made with, where it is installed; its path on the page."""
+    try:
+        data = soundfont_bytes()
+    except MissingExtraError as error:
+        on_step(f"the page has no soundfont: {error}")
+        return None
+    folder.mkdir(exist_ok=True)
+    (folder / SOUNDFONT).write_bytes(data)
+    return f"{folder.name}/{_pack(folder / SOUNDFONT).name}"
 
 
 def _add_model(folder: Path, name: str) -> dict:
     from symbolic_music.export.folder import export_model
     from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
     from symbolic_music.generation.loading import load_model
-    from symbolic_music.serving.controls import describe
+    from symbolic_music.serving.controls.description import describe
     from symbolic_music.serving.worker import short_name
 
     model, processor = load_model(name, "cpu")
@@ -85,28 +114,52 @@ def _add_model(folder: Path, name: str) -> dict:
         export_model(model, processor, folder / called, int8=True)
     except UnsupportedModelError as error:
         raise SiteError(f"{name} cannot be exported: {error}") from error
+    _pack_tables(folder / called)
     credits = Path(name) / "ATTRIBUTION.md"  # of the music that a model has learnt from
     if credits.exists():
         shutil.copy(credits, folder / called / credits.name)
-    return describe(called, model, processor).to_json()
+    return describe(called, model, processor, has_controls=False).to_json()
 
 
-def fetch_packages(folder: Path) -> None:
-    """Files of the packages that `packages.json` names, from the registry that npm is set up for.
+def _pack_tables(folder: Path) -> None:
+    """Pack those of an exported model's files that get much smaller, and name them in what the page reads."""
+    from symbolic_music.export.folder import STEP_FILE
+
+    step = folder / STEP_FILE
+    said = json.loads(step.read_text(encoding="utf-8"))
+    for kind in ("grammar", "tokenizer"):
+        said["files"][kind] = _pack(folder / said["files"][kind]).name
+    step.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+
+
+def _pack(path: Path) -> Path:
+    """A file as gzip in its place, which the page unpacks: servers of files send them as they lie."""
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    path.unlink()
+    return packed
+
+
+def fetch_packages(folder: Path, packages: Path = PACKAGES) -> None:
+    """Files of pinned packages, from the registry that npm is set up for.
+
+    Args:
+        folder: for the files.
+        packages: names them, as `PACKAGES` does.
 
     Raises:
         SiteError: without npm or the registry, or when a package is not the one that was pinned.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for package in json.loads(PACKAGES.read_text(encoding="utf-8")):
+    for package in json.loads(packages.read_text(encoding="utf-8")):
         with TemporaryDirectory() as place:
             archive = _packed(package, Path(place))
             with tarfile.open(archive) as members:
-                for file in package["files"]:
+                for file, name in package["files"].items():
                     content = members.extractfile(f"package/{file}")
                     if content is None:
                         raise SiteError(f"{package['name']} holds no {file}")
-                    (folder / Path(file).name).write_bytes(content.read())
+                    (folder / name).write_bytes(content.read())
 
 
 def _packed(package: dict, place: Path) -> Path:

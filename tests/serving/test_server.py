@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 
+import pytest
 from live_server import LiveServer, base64, score_of, wait_until
 from tiny_model import tiny_model, tiny_processor
 
@@ -63,6 +64,84 @@ def vars_of(note):
     return note.time, note.duration, note.pitch, note.velocity
 
 
+def test_pieces_are_what_is_asked_for(server):
+    wishes = {"num_bars": 3, "key": "Eb", "density": "2-6", "range": "C3-C6", "tempo": 90, "seed": 5}
+    status, said = server.ask("/compose", **wishes)
+    assert status == 200, said
+    score = score_of(said["pieces"][0])
+    pitches = [note.pitch for track in score.tracks for note in track.notes if not track.is_drum]
+    assert {pitch % 12 for pitch in pitches} <= {3, 5, 7, 8, 10, 0, 2}
+    assert all(48 <= pitch <= 84 for pitch in pitches)
+    assert 6 <= score.note_num() <= 18
+    assert [round(tempo.qpm) for tempo in score.tempos] == [90]
+
+
+def test_words_are_read_and_the_reading_is_told(server):
+    status, said = server.ask("/compose", ask="2 bars in G", num_bars=3)
+    assert (status, said["error"]) == (422, "the words and another wish clash: both say the bars")
+    ask = "2 bars in G, sparse, cheerfully"
+    status, said = server.ask("/compose", ask=ask, seed=2)
+    assert status == 200, said
+    meanings = {row["words"]: row["meaning"] for row in said["understood"]}
+    assert meanings == {"2 bars": "2 bars", "in G": "key G", "sparse": "1 to 8 notes in each bar"}
+    assert said["not_understood"] == ["cheerfully"]
+    assert said["pieces"][0]["num_bars"] == 2
+    events = list(server.listen("/compose", ask=ask, seed=2))
+    assert [kind for kind, _ in events][:3] == ["queued", "begun", "understood"]
+    piece = next(data for kind, data in events if kind == "piece")
+    assert piece == said["pieces"][0]
+
+
+def test_a_progression_says_how_many_bars(server):
+    status, said = server.ask("/compose", chords="C | G", max_length=160)
+    assert status == 200, said
+    assert said["pieces"][0]["num_bars"] == 2
+
+
+def test_what_goes_on_and_what_fills_in_is_what_is_asked_for(server, tune):
+    wishes = {"midi": base64(tune), "num_bars": 4, "prompt_bars": 1, "max_length": 160}
+    status, said = server.ask("/continue", **wishes, density="1-8")
+    assert status == 200, said
+    status, said = server.ask("/continue", **wishes, key="B")
+    assert status == 422
+    assert said["error"].startswith("prompt 0 is not what is asked for: event ")
+    status, said = server.ask("/infill", midi=base64(tune), first_bar=2, last_bar=2, key="F", range="62-65")
+    assert status == 200, said
+    score = score_of(said["pieces"][0])
+    begin, end = 4 * score.ticks_per_quarter, 8 * score.ticks_per_quarter
+    new = {note.pitch for track in score.tracks for note in track.notes if begin <= note.time < end}
+    assert new <= {62, 64, 65}
+
+
+# Wishes that cannot be had, and what is said of them: at once, or by the model's process.
+IMPOSSIBLE = {
+    "a key and chords outside of it": ({"key": "C", "chords": "F#"}, 422, "clash: no note of F# belongs to C"),
+    "no chord": ({"chords": "C | Xyz"}, 400, "chords: 'Xyz' in bar 2 is no chord symbol"),
+    "an ending without a key": ({"ending": True}, 422, "key"),
+    "no instrument of that name": ({"instruments": ["Kazoo"]}, 400, "instruments is 'Kazoo'; expected one of"),
+    "an instrument twice": ({"instruments": ["Violin", "Violin"]}, 422, "Violin is asked for twice"),
+    "a tempo beyond the vocabulary": ({"tempo": 100_000}, 400, "tempo is 100000; expected"),
+    "a range of tempos beyond it": ({"tempo": "2000-3000"}, 422, "the tempo is 2000-3000; this model has"),
+    "a range upside down": ({"range": "C6-C3"}, 422, "expected the lower pitch first"),
+    "a range of nothing": ({"range": "up"}, 400, "range: the range is 'up'; expected such as"),
+    "very many notes": ({"density": "0-100000"}, 400, "expected at most 256 notes in a bar"),
+    "words that contradict themselves": ({"ask": "in C, in D"}, 400, "ask: 'in C' and 'in D' clash"),
+    "a very long text": ({"ask": "slow " * 100}, 400, "expected text of at most 300 characters"),
+    "words that are no text": ({"ask": 7}, 400, "ask is 7; expected text"),
+    "more bars than the chords have": ({"num_bars": 1, "chords": "C | F | G"}, 422, "the progression has 3 bars"),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_an_impossible_wish_is_one_line(server, name):
+    wishes, expected, says = IMPOSSIBLE[name]
+    status, said = server.ask("/compose", **wishes)
+    assert status == expected, said
+    assert says in said["error"]
+    assert "\n" not in said["error"]
+    assert len(said["error"]) < 500
+
+
 def test_forms_are_taken_too(server, tune):
     parts = [
         ('name="wishes"', b'{"first_bar": 1, "last_bar": 1}'),
@@ -98,6 +177,25 @@ def test_files_become_others(server, tune):
     assert len(said["pages"]) == 1
     status, said = server.ask("/convert", midi=base64(tune), to="exe")
     assert (status, said["error"][:20]) == (400, "to is not a format t")
+
+
+def test_tracks_are_made_sound_apart(server, tune):
+    pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
+    score = read_midi(tune)
+    score.tracks.append(score.tracks[0].copy())
+    score.tracks[1].program = 42
+    status, said = server.ask("/convert", midi=base64(midi_bytes(score)), to="mp3", apart=True)
+    assert status == 200, said
+    assert len(said["pages"]) == 2
+    assert said["pages"][0] != said["pages"][1]
+    far = score.copy()
+    far.tracks[0].notes[-1].time = 1_000 * far.ticks_per_quarter  # 500 s: one file of sound may be that long, two not
+    status, said = server.ask("/convert", midi=base64(midi_bytes(far)), to="mp3", apart=True)
+    assert status == 422
+    assert said["error"] == "expected at most 900 s of music, all tracks counted apart, to be made sound"
+    for wrong in ({"to": "wav", "apart": True}, {"to": "mp3", "apart": "yes"}):
+        status, said = server.ask("/convert", midi=base64(tune), **wrong)
+        assert (status, said["error"][:6]) == (400, "apart:")
 
 
 def test_a_running_job_can_be_cancelled(server):

@@ -1,6 +1,7 @@
 """What the page does in JavaScript is what the package does: the same tokens, the same states, the same notes."""
 
 import json
+import re
 import shutil
 import subprocess
 from base64 import b64encode
@@ -19,6 +20,7 @@ from symbolic_music.score.bars import bar_table
 from symbolic_music.score.checks import play_seconds
 from symbolic_music.score.midi.io import midi_bytes, read_midi
 from symbolic_music.score.programs import PROGRAM_NAMES
+from symbolic_music.serving.worker import _MOST_SECONDS_OF_SOUND
 from symbolic_music.studio import PAGE
 
 ROOT = Path(__file__).parents[2]
@@ -213,3 +215,8 @@ def test_broken_files_are_refused_in_a_line(tmp_path, data):
 
 def test_programs_are_called_as_the_package_calls_them(tmp_path):
     assert run_page(tmp_path)["programs"] == list(PROGRAM_NAMES)
+
+
+def test_the_page_asks_for_no_more_sound_than_the_server_makes():
+    said = re.search(r"MOST_SECONDS_APART = (\d+);", (PAGE / "main.js").read_text())
+    assert float(said[1]) == _MOST_SECONDS_OF_SOUND

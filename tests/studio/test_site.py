@@ -12,11 +12,15 @@ import pytest
 from visits import BROWSER, Visit
 
 from symbolic_music.cli import main
+from symbolic_music.cli.serve import PAGE_MODEL
 from symbolic_music.score.midi.io import read_midi
 from symbolic_music.studio import site
 from symbolic_music.studio.site import SiteError, build_site, fetch_packages
 
 pytest.importorskip("onnx", reason="onnx is not installed (pip extra 'fast')")
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -74,6 +78,40 @@ def test_a_model_in_the_page_composes_and_goes_on(visit):
     assert second.note_num() > first.note_num()
     notes = [(note.time, note.pitch) for track in second.tracks for note in track.notes]
     assert {(note.time, note.pitch) for track in first.tracks for note in track.notes} <= set(notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sound", ["quick", "soundfont"])
+def test_what_is_composed_is_heard_and_muted(visit, sound):
+    """By oscillators, and by a synthesizer with a soundfont: both of the page's own."""
+    page = visit.page
+    page.fill("#compose-num_bars", "4")
+    page.click("#go")
+    visit.until("studio.session.now")
+    page.select_option("#sound", sound)
+    page.click("#play")
+    visit.until("studio.player.level() > 0.01")
+    for box in page.locator("[aria-label^='mute']").all():
+        box.check()
+    visit.until("studio.player.level() < 0.0005")
+    page.click("#play")
+    for box in page.locator("[aria-label^='mute']").all():
+        box.uncheck()
+    page.click("#play")
+    visit.until("studio.player.level() > 0.01")
+    first = page.evaluate("studio.player.seconds")
+    visit.until(f"studio.player.seconds > {first} + 0.2")
+
+
+@pytest.mark.slow
+def test_nothing_is_larger_than_it_need_be(folder):
+    """With a model of the shipped ones' size, the page is what may be asked of one: at most 15 MB."""
+    sizes = {path.relative_to(folder): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    assert not [path for path in sizes if path.suffix == ".wasm"]
+    model = ROOT / "model_cards" / PAGE_MODEL / "model.safetensors"
+    own = sum(size for path, size in sizes.items() if path.parts[0] != "models")
+    # Weights are published in 16 bits, and are 8 bits here; the grammar's tables and the tokenizer are packed.
+    assert own + model.stat().st_size / 2 + 0.5e6 < 15e6
 
 
 @pytest.mark.slow

@@ -9,9 +9,13 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 
 class Visit:
-    def __init__(self, browser, port, width=1280):
+    """A visit of the page at a port; a script may run `before` the page's own."""
+
+    def __init__(self, browser, port, width=1280, before=""):
         self.context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
         self.page = self.context.new_page()
+        if before:
+            self.page.add_init_script(before)
         self.complaints, self.hosts = [], set()
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", lambda message: self._hear(message))

@@ -12,7 +12,8 @@ class GrammarError(ValueError):
 
 def not_music(grammar: TokenGrammar, row: int, ids: list[int]) -> GrammarError:
     """What to raise for a prompt that the grammar does not accept."""
-    return GrammarError(f"prompt {row} is not music: {grammar.explain(ids)}")
+    said = "music" if grammar.completion is None else "what is asked for"
+    return GrammarError(f"prompt {row} is not {said}: {grammar.explain(ids)}")
 
 
 def check_vocabulary(model_size: int, grammar_size: int) -> None:

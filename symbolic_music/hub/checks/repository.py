@@ -36,6 +36,11 @@ _NEEDED_FILES = {
     Kind.DATASET: {},
     Kind.SPACE: {"requirements.txt": "what the metric imports"},
     Kind.PAGE: {"index.html": "the page"},
+    Kind.APP: {
+        "Dockerfile": "how its container is made",
+        "app.py": "what it runs",
+        "requirements.txt": "what it imports",
+    },
 }
 _PREPARE_FILE = "prepare.json"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from symusic.core import ScoreTick as Score
-from symusic.core import TextMetaTick, TextMetaTickList
+from symusic.core import TextMetaTick, TextMetaTickList, TrackTick, TrackTickList
 
 from symbolic_music._extras import MissingExtraError, require
 from symbolic_music.score.bars import last_note_end
@@ -25,7 +25,8 @@ PEAK = 10 ** (-1 / 20)
 MAX_SECONDS = 3_600.0
 """No longer piece is synthesised: an hour of stereo takes 1.3 GB."""
 _TAIL_SECONDS = 2.0
-_SOUNDFONT = "TimGM6mb.sf2"
+_MP3_RATE = 32_000
+SOUNDFONT = "TimGM6mb.sf2"
 # The resampler works on blocks of 10 s; by a second away the ringing from a block's edge is below 16-bit resolution.
 _BLOCK_SECONDS = 10
 _MARGIN_SECONDS = 1
@@ -46,11 +47,43 @@ def synthesise(score: Score, sample_rate: int = 44_100) -> np.ndarray:
         MissingExtraError: the extra "audio" is not installed.
     """
     _check_playable(score)
-    audio, rendered_rate = _render_unclipped(_with_tail(score))
+    (audio,), rendered_rate = _render_unclipped([_with_tail(score)])
     if not audio.any():
         raise ScoreError(Refusal.NO_NOTES, None, "expected notes that sound, found only silence")
     audio = _resample(audio, rendered_rate, sample_rate)
     return audio * np.float32(PEAK / np.abs(audio).max())
+
+
+def synthesise_tracks(score: Score, sample_rate: int = 44_100) -> list[np.ndarray]:
+    """Each track that has notes by itself, as loud as it is in the whole: added up, they are what `synthesise` gives.
+
+    Args:
+        score: in ticks.
+        sample_rate: samples per second, in hertz.
+
+    Returns:
+        For each of these tracks, float32 of shape (2, samples), all equally long.
+
+    Raises:
+        ScoreError: as `synthesise`.
+        MissingExtraError: the extra "audio" is not installed.
+    """
+    _check_playable(score)
+    tailed = _with_tail(score)
+    rendered, rendered_rate = _render_unclipped([_alone(tailed, track) for track in tailed.tracks if len(track.notes)])
+    length = max(audio.shape[1] for audio in rendered)
+    tracks = [np.pad(audio, ((0, 0), (0, length - audio.shape[1]))) for audio in rendered]
+    # No track alone may be cut off either, where others cancel its peak in the sum.
+    peak = max(np.abs(audio).max() for audio in (sum(tracks), *tracks))
+    if peak == 0:
+        raise ScoreError(Refusal.NO_NOTES, None, "expected notes that sound, found only silence")
+    return [_resample(audio, rendered_rate, sample_rate) * np.float32(PEAK / peak) for audio in tracks]
+
+
+def _alone(score: Score, track: TrackTick) -> Score:
+    part = score.copy()
+    part.tracks = TrackTickList([track])
+    return part
 
 
 def write_wav(score: Score, path: Path | str) -> None:
@@ -71,11 +104,18 @@ def write_mp3(score: Score, path: Path | str) -> None:
 
     Equal Scores give equal bytes under one version of libsndfile.
     """
-    sample_rate = 32_000
-    mono = synthesise(score, sample_rate).mean(axis=0)
+    write_atomically(path, _mp3_bytes(synthesise(score, _MP3_RATE)))
+
+
+def mp3_tracks(score: Score) -> list[bytes]:
+    """Each track that has notes as an MP3 file, to be played together: see `synthesise_tracks` and `write_mp3`."""
+    return [_mp3_bytes(audio) for audio in synthesise_tracks(score, _MP3_RATE)]
+
+
+def _mp3_bytes(audio: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    require("soundfile").write(buffer, mono, sample_rate, format="MP3", subtype="MPEG_LAYER_III")
-    write_atomically(path, buffer.getvalue())
+    require("soundfile").write(buffer, audio.mean(axis=0), _MP3_RATE, format="MP3", subtype="MPEG_LAYER_III")
+    return buffer.getvalue()
 
 
 def _check_playable(score: Score) -> None:
@@ -104,24 +144,30 @@ def _with_tail(score: Score) -> Score:
     return tailed
 
 
-def _render_unclipped(score: Score) -> tuple[np.ndarray, int]:
-    """The renderer's samples (channels, samples), full scale 32767, and their rate.
+def _render_unclipped(parts: list[Score]) -> tuple[list[np.ndarray], int]:
+    """The renderer's samples of each part (channels, samples), full scale 32767, and their rate.
 
-    The renderer cuts off what exceeds 16 bits (about 64 loud notes at once), so such a piece is played again softer:
+    The renderer cuts off what exceeds 16 bits (about 64 loud notes at once), so all parts are played again softer:
     the sound's amplitude goes with the square of the velocity.
     """
-    audio, rate = _render(score)
-    while np.abs(audio).max(initial=0.0) >= 32767 and max(_velocities(score)) > 1:
-        score = score.copy()
-        for track in score.tracks:
-            for note in track.notes:
-                note.velocity = max(1, note.velocity // 2)
-        audio, rate = _render(score)
-    return audio, rate
+    rendered = [_render(part) for part in parts]
+    while any(np.abs(audio).max(initial=0.0) >= 32767 for audio, _ in rendered) and _loudest(parts) > 1:
+        parts = [_softer(part) for part in parts]
+        rendered = [_render(part) for part in parts]
+    return [audio for audio, _ in rendered], rendered[0][1]
 
 
-def _velocities(score: Score) -> list[int]:
-    return [int(track.notes.numpy()["velocity"].max()) for track in score.tracks if len(track.notes)]
+def _softer(score: Score) -> Score:
+    softer = score.copy()
+    for track in softer.tracks:
+        for note in track.notes:
+            note.velocity = max(1, note.velocity // 2)
+    return softer
+
+
+def _loudest(parts: list[Score]) -> int:
+    tracks = [track for part in parts for track in part.tracks if len(track.notes)]
+    return max(int(track.notes.numpy()["velocity"].max()) for track in tracks)
 
 
 def _render(score: Score) -> tuple[np.ndarray, int]:
@@ -134,19 +180,23 @@ def _render(score: Score) -> tuple[np.ndarray, int]:
 
 
 def _render_midi(midi: bytes) -> tuple[np.ndarray, int]:
-    wav = require("midirenderer").render_wave_from(_soundfont(), midi)
+    wav = require("midirenderer").render_wave_from(soundfont_bytes(), midi)
     with wave.open(io.BytesIO(wav)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
         return samples.reshape(-1, file.getnchannels()).T.astype(np.float32), file.getframerate()
 
 
 @lru_cache(maxsize=1)
-def _soundfont() -> bytes:
-    """The soundfont's bytes, found beside pretty_midi without importing it: its import takes seconds and warns."""
+def soundfont_bytes() -> bytes:
+    """The soundfont, found beside pretty_midi without importing it, for its import takes seconds and warns.
+
+    Raises:
+        MissingExtraError: the extra "audio" is not installed.
+    """
     package = find_spec("pretty_midi")
     if package is None or package.origin is None:
         raise MissingExtraError("pretty_midi is not installed; run: pip install 'symbolic-music-hf[audio]'")
-    return Path(package.origin).with_name(_SOUNDFONT).read_bytes()
+    return Path(package.origin).with_name(SOUNDFONT).read_bytes()
 
 
 def _resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 // The page: what stands, what is asked, what may stand next. Music is written by a server's models or by this page's own.
 
-import { makeForm, readForm } from "./form.js";
+import { makeForm, readForm, showReading } from "./form.js";
 import { clock, fromBase64, readMidi, toBase64 } from "./midi.js";
 import { Player } from "./player.js";
 import { COLOURS, Roll } from "./roll.js";
@@ -11,11 +11,12 @@ import { trackName } from "./names.js";
 const $ = (id) => document.getElementById(id);
 const VERBS = { compose: "Compose", continue: "Continue", infill: "Write anew" };
 const FORMATS = { mid: "MIDI", musicxml: "MusicXML", abc: "ABC", mp3: "MP3", wav: "WAV", svg: "Score (SVG)", png: "Piano roll (PNG)" };
+const MOST_SECONDS_APART = 900; // of all tracks together, as the server has it
 
 const session = new Session();
 const player = new Player();
 const roll = new Roll($("roll"), selectBars);
-const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, playing: null };
+const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, playing: null, sound: null };
 
 function tell(text, isError = false) {
   $("status").textContent = text;
@@ -81,6 +82,7 @@ function showTracks() {
         if (box.checked) set.add(number);
         else set.delete(number);
         roll.draw();
+        if (state.playing === $("play")) player.hearAgain();
       });
       label.append(box, ` ${text}`);
       item.append(label);
@@ -120,17 +122,32 @@ const play = guarded(async (song, button, midi) => {
   state.playing = button;
   button.textContent = "Stop";
   state.seconds = clock(song);
-  if ($("sound").value === "soundfont") {
-    tell("Making sound …"); // all tracks of it: mute and solo are for the quick sound
-    const [bytes] = await state.source.convert(fromBase64(midi), "piece.mid", "mp3");
+  const heard = song === state.song ? isHeard : () => true;
+  if ($("sound").value === "quick") {
+    await player.play(song, heard);
+  } else if (state.source.canConvert) {
+    tell("Making sound …");
+    const apart = song === state.song && state.seconds(song.end) * song.tracks.length <= MOST_SECONDS_APART;
+    const files = await soundOf(midi, apart);
     if (state.playing !== button) return;
-    await player.playFile(bytes);
-    tell("");
+    await player.playFiles(files, apart ? heard : () => true);
+    tell(apart || song !== state.song ? "" : "All tracks sound: the piece is too long for them to be muted with the soundfont.");
   } else {
-    await player.play(song, song === state.song ? isHeard : () => true);
+    const voice = await state.source.voice(await player.ready());
+    if (state.playing !== button) return;
+    await player.play(song, heard, voice);
   }
   if (song === state.song) requestAnimationFrame(follow);
 });
+
+/** Sound files of a piece: one for each track where they can be muted, else one. Those of the last piece are kept. */
+async function soundOf(midi, apart) {
+  if (state.sound?.midi !== midi || state.sound.apart !== apart) {
+    const files = await state.source.convert(fromBase64(midi), "piece.mid", "mp3", { apart });
+    state.sound = { midi, apart, files };
+  }
+  return state.sound.files;
+}
 
 function stop() {
   player.stop();
@@ -180,7 +197,8 @@ function showForm() {
   const model = state.source.models.find((entry) => entry.name === $("model").value);
   makeForm($("form"), model.actions[action], action);
   const samples = $("form").querySelector("[name=num_samples]");
-  if (samples && action !== "compose") samples.value = 3;
+  if (samples && action !== "compose") samples.defaultValue = 3;
+  showReading($("reading"), null);
   showAction();
 }
 
@@ -202,25 +220,35 @@ function readWishes(action) {
     if (!state.anew.size) throw new Error("Tick a track to write anew.");
     if (state.anew.size < state.song.tracks.length) wishes.tracks = [...state.anew].sort((a, b) => a - b).map((n) => n + 1);
   }
-  if (action === "continue" && wishes.num_bars <= roll.numBars && !wishes.prompt_bars) {
+  const expected = expectedBars(action, wishes);
+  if (action === "continue" && !wishes.prompt_bars && expected !== null && expected <= roll.numBars) {
     wishes.num_bars = roll.numBars + 8;
     $("form").querySelector("[name=num_bars]").value = wishes.num_bars;
   }
   return wishes;
 }
 
+/** How many bars a piece will have, where that is known before it is written; else null. */
+function expectedBars(action, wishes) {
+  const model = state.source.models.find((entry) => entry.name === wishes.model);
+  const { default: usual, "x-said-by": others = [] } = model.actions[action].properties.num_bars ?? {};
+  return wishes.num_bars ?? (others.some((name) => name in wishes) ? null : usual ?? null);
+}
+
 const ask = guarded(async () => {
   const action = $("action").value;
   const wishes = readWishes(action);
+  const expected = expectedBars(action, wishes);
   const started = performance.now();
   state.asking = new AbortController();
   $("progress").hidden = false;
   $("progress").removeAttribute("value");
   showAction();
   tell(`${VERBS[action]} …`);
+  showReading($("reading"), null);
   try {
     const given = action === "compose" ? null : session.now;
-    const pieces = await state.source.ask(action, wishes, given, (kind, data) => hear(kind, data, wishes), state.asking.signal);
+    const pieces = await state.source.ask(action, wishes, given, (kind, data) => hear(kind, data, expected), state.asking.signal);
     if (!pieces.length) throw new Error("the model wrote nothing that can be played");
     showVariants(pieces, action, wishes);
     tell(`${pieces.length === 1 ? "One piece" : `${pieces.length} pieces`} in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
@@ -231,11 +259,11 @@ const ask = guarded(async () => {
   }
 });
 
-function hear(kind, data, wishes) {
+function hear(kind, data, expected) {
   if (kind === "queued" && data.waiting > 1) tell(`${data.waiting - 1} requests come before.`);
+  if (kind === "understood") showReading($("reading"), data);
   if (kind !== "bars") return;
-  $("progress").max = wishes.num_bars ?? data.num_bars;
-  $("progress").value = data.num_bars;
+  if (expected) Object.assign($("progress"), { max: expected, value: data.num_bars });
   tell(`Bar ${data.num_bars} is written.`);
   if (data.piece === 0 && !session.now) roll.show(readMidi(fromBase64(data.midi)));
 }
@@ -292,7 +320,7 @@ const download = guarded(async () => {
   const { midi, name } = session.now;
   const to = $("format").value;
   const bytes = fromBase64(midi);
-  const pages = to === "mid" ? [bytes] : await state.source.convert(bytes, "piece.mid", to, name);
+  const pages = to === "mid" ? [bytes] : await state.source.convert(bytes, "piece.mid", to, { title: name });
   pages.forEach((page, number) => {
     const link = document.createElement("a");
     const stem = name.replace(/\.[a-z]+$/i, "").replace(/[^\w-]+/g, "_");
@@ -305,7 +333,7 @@ const download = guarded(async () => {
 
 const engrave = guarded(async () => {
   tell("Engraving …");
-  const pages = await state.source.convert(fromBase64(session.now.midi), "piece.mid", "svg", session.now.name);
+  const pages = await state.source.convert(fromBase64(session.now.midi), "piece.mid", "svg", { title: session.now.name });
   $("score").replaceChildren(...pages.map((page, number) => {
     const image = document.createElement("img"); // where no script of a file runs
     image.src = URL.createObjectURL(new Blob([page], { type: "image/svg+xml" }));
@@ -355,7 +383,8 @@ const begin = guarded(async () => {
   state.source = await findModels();
   const formats = state.source.canConvert ? Object.keys(FORMATS) : ["mid"];
   $("format").replaceChildren(...formats.map((format) => new Option(FORMATS[format], format)));
-  for (const part of [$("engrave"), $("sound"), $("sound").labels[0]]) part.hidden = !state.source.canConvert;
+  $("engrave").hidden = !state.source.canConvert;
+  for (const part of [$("sound"), $("sound").labels[0]]) part.hidden = !state.source.hasSoundfont;
   showActions();
   showTracks();
   tell(`${state.source.models.map((model) => model.name).join(", ")}: ready.`);

@@ -25,6 +25,7 @@ export class ServerModels {
   constructor(models) {
     this.models = models;
     this.canConvert = true;
+    this.hasSoundfont = true; // in sound files that it makes
   }
 
   /**
@@ -53,9 +54,9 @@ export class ServerModels {
     return pieces;
   }
 
-  /** The bytes of the pages of a file in another format. */
-  async convert(bytes, name, to, title = "") {
-    const body = { file: toBase64(bytes), file_name: name, to, title };
+  /** The bytes of the pages of a file in another format; `apart` makes each track a sound file. */
+  async convert(bytes, name, to, { title = "", apart = false } = {}) {
+    const body = { file: toBase64(bytes), file_name: name, to, title, apart };
     const answer = await fetch("convert", {
       method: "POST",
       headers: { "content-type": "application/json" },

@@ -3,8 +3,17 @@
 const KEY = "symbolic-music studio";
 const MOST_KEPT = 40;
 
+/** What the browser keeps for this page; nothing where it refuses to, as it may inside a page of another site. */
+function ownStorage() {
+  try {
+    return window.localStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => {} };
+  }
+}
+
 export class Session {
-  constructor(storage = window.localStorage) {
+  constructor(storage = ownStorage()) {
     this.storage = storage;
     this.steps = [];
     this.place = -1;

@@ -7,7 +7,7 @@ from symusic import ControlChange
 
 from symbolic_music.score.checks import Refusal, ScoreError
 from symbolic_music.score.render import audio as audio_module
-from symbolic_music.score.render.audio import PEAK, synthesise, write_mp3, write_wav
+from symbolic_music.score.render.audio import PEAK, mp3_tracks, synthesise, synthesise_tracks, write_mp3, write_wav
 
 pytest.importorskip("midirenderer", reason="midirenderer is not installed (pip extra 'audio')")
 
@@ -36,7 +36,7 @@ def test_a_wall_of_sound_is_played_softer_until_nothing_is_cut_off():
     wall.tracks.extend([wall.tracks[0].copy() for _ in range(14)])
     raw, _ = audio_module._render(wall)
     assert np.abs(raw).max() >= 32767
-    softer, _ = audio_module._render_unclipped(wall)
+    (softer,), _ = audio_module._render_unclipped([wall])
     assert 1_000 < np.abs(softer).max() < 32767
 
 
@@ -132,3 +132,16 @@ def test_forty_programs_at_once_all_sound_as_they_are():
     length = min(samples.shape[1] for samples in (whole, *alone))
     difference = whole[:, :length] - sum(samples[:, :length] for samples in alone)
     assert np.abs(difference).max() < 0.02 * np.abs(whole).max()
+
+
+def test_tracks_apart_add_up_to_the_whole():
+    score = make_score([(0, 960, 60, 90), (960, 960, 64, 40)], program=40)
+    score.tracks.extend(make_score([], program=5).tracks)
+    score.tracks.extend(make_score([(480, 480, 43, 100)], program=32).tracks)
+    tracks, whole = synthesise_tracks(score), synthesise(score)
+    assert [track.shape for track in tracks] == [whole.shape] * 2  # the silent one has none
+    assert np.abs(sum(tracks) - whole).max() < 0.02
+    assert np.abs(tracks[1][:, : 44_100 // 4]).max() < 1e-4
+    files = mp3_tracks(score)
+    assert len(files) == 2
+    assert all(file[:2] in (b"ID", b"\xff\xfb", b"\xff\xf3") for file in files)

@@ -4,26 +4,36 @@ import { barStarts, fromBase64, readMidi, toBase64, writeMidi } from "../midi.js
 import { choose, exponentialNoise } from "./draw.js";
 import { merged, mergesOf, openingOf } from "./encode.js";
 import { Row, TokenGrammar, weigh } from "./grammar.js";
+import { fetched, unpacked } from "./files.js";
 import { finished, songOf } from "./remi.js";
+import { Soundfont } from "./soundfont.js";
 import { Stepper } from "./step.js";
 import { readTables } from "./tables.js";
 
 const RUNTIME = "../vendor/ort.wasm.min.mjs";
-
-async function fetched(path) {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(`${path} is missing: ${answer.status}`);
-  return answer;
-}
+const RUNTIME_BINARY = "vendor/ort-wasm-simd-threaded.wasm.gz";
 
 export class LocalModels {
   /** The models beside this page. */
   static async find(tell) {
-    return new LocalModels((await (await fetched("models.json")).json()).models, tell);
+    const { models, soundfont } = await (await fetched("models.json")).json();
+    return new LocalModels(models, tell, soundfont);
   }
 
-  constructor(models, tell) {
-    Object.assign(this, { models, tell, canConvert: false, loaded: new Map() });
+  constructor(models, tell, soundfont = null) {
+    Object.assign(this, { models, tell, soundfont, canConvert: false, loaded: new Map() });
+  }
+
+  get hasSoundfont() { return Boolean(this.soundfont); }
+
+  /** What plays notes with the soundfont, in an audio context. */
+  async voice(context) {
+    if (!this.loadedVoice) {
+      this.tell("Loading the soundfont …");
+      this.loadedVoice = await Soundfont.load(context, this.soundfont);
+      this.tell("");
+    }
+    return this.loadedVoice;
   }
 
   /** As `ServerModels.ask`. */
@@ -44,6 +54,7 @@ export class LocalModels {
       const ort = await import(RUNTIME);
       ort.env.wasm.numThreads = 1; // more need headers that a plain server of files doesn't send
       ort.env.wasm.wasmPaths = new URL("../vendor/", import.meta.url).href;
+      ort.env.wasm.wasmBinary = await unpacked(RUNTIME_BINARY);
       this.loaded.set(name, await LocalModel.load(ort, name));
     }
     return this.loaded.get(name);
@@ -54,7 +65,7 @@ export class LocalModel {
   static async load(ort, name) {
     const folder = `models/${encodeURIComponent(name)}`;
     const how = await (await fetched(`${folder}/step.json`)).json();
-    const tables = readTables(await (await fetched(`${folder}/${how.files.grammar}`)).arrayBuffer());
+    const tables = readTables(await unpacked(`${folder}/${how.files.grammar}`));
     const graph = new Uint8Array(await (await fetched(`${folder}/${how.files.graph}`)).arrayBuffer());
     return new LocalModel(ort, await ort.InferenceSession.create(graph), how, tables, name);
   }
@@ -85,7 +96,7 @@ export class LocalModel {
     if ((this.how.codec.edition ?? 1) !== 1) throw new Error(`In this page ${this.name} goes on with its own pieces only.`);
     const song = readMidi(fromBase64(given.midi));
     const bars = Math.min(numBars ?? Infinity, barStarts(song).length - 1);
-    if (!this.merges) this.merges = mergesOf(await (await fetched(`${this.folder}/${this.how.files.tokenizer}`)).json());
+    if (!this.merges) this.merges = mergesOf(JSON.parse(new TextDecoder().decode(await unpacked(`${this.folder}/${this.how.files.tokenizer}`))));
     return this.encode(openingOf(song, this.how.codec, bars));
   }
 
