@@ -165,6 +165,7 @@ class _Process:
             self._pipe.send(item)
         except OSError as error:
             raise _DiedError from error
+        self.receive(timeout=None)  # it has the item; what its class takes to import is not the item's time
         return self.receive(timeout)
 
     def receive(self, timeout: float | None) -> Any:
@@ -205,6 +206,7 @@ def _serve(pipe: Connection, function: Callable[[Any], Any], initializer: Callab
         try:
             _send(pipe, answer)
             item = pipe.recv()
+            pipe.send(None)
         except (EOFError, OSError):
             return
         try:
