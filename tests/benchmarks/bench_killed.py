@@ -150,9 +150,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        table = [row for name in options.engines for row in rows(name, sources, folder, options.trials, options.seed)]
-    equal = sum(row["equal_bytes"] for row in table)
-    report("bench_killed", table, trials=len(table), equal_bytes=equal, seed=options.seed, tasks=TASKS)
+        for name in options.engines:
+            table = list(rows(name, sources, folder, options.trials, options.seed))
+            equal = sum(row["equal_bytes"] for row in table)
+            facts = {"trials": len(table), "equal_bytes": equal, "seed": options.seed}
+            report(f"bench_killed_{name}", table, **facts, tasks=1 if name == "none" else TASKS)
 
 
 if __name__ == "__main__":
