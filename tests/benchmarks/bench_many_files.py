@@ -8,7 +8,7 @@ end. The copies are MIDI files in a .tar.gz laid out as the Lakh MIDI Dataset is
 a process of its own. Memory is the sum of the proportional set sizes of all its processes, looked at four times a
 second.
 
-What sizes beyond would take is a power law through the sizes measured, for each step. It is no measurement.
+What sizes beyond would take follows from a power law through the sizes measured, for each step. It is no measurement.
 """
 
 import argparse
@@ -126,13 +126,19 @@ def row_of(size: int, folder: Path) -> dict[str, Any]:
 
 
 def growth(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """For each step seconds = a * files ** exponent by least squares of the logarithms, and what that gives beyond."""
-    logs = np.log([row["files"] for row in rows])
+    """For each step seconds = a * files ** exponent by least squares of the logarithms, and what that gives beyond.
+
+    What lies beyond is reckoned from the largest size, and no step is taken to grow slower than the files do.
+    """
+    logs, largest = np.log([row["files"] for row in rows]), rows[-1]
     found: dict[str, Any] = {}
-    for name in [*(f"{step}_s" for step in STEPS), "peak_mib"]:
-        exponent, start = np.polyfit(logs, np.log([max(row[name], 0.01) for row in rows]), 1)
-        beyond = {words: round(float(np.exp(start) * size**exponent)) for words, size in BEYOND.items()}
-        found[name] = {"exponent": round(float(exponent), 2)} | beyond
+    for step in STEPS:
+        exponent = float(np.polyfit(logs, np.log([max(row[f"{step}_s"], 0.01) for row in rows]), 1)[0])
+        beyond = {
+            words: round(largest[f"{step}_s"] * (size / largest["files"]) ** max(1.0, exponent))
+            for words, size in BEYOND.items()
+        }
+        found[f"{step}_s"] = {"exponent": round(exponent, 2)} | beyond
     found["hours"] = {words: round(sum(found[f"{step}_s"][words] for step in STEPS) / 3600, 2) for words in BEYOND}
     return found
 

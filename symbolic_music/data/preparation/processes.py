@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import pickle
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
 from typing import Any
@@ -19,6 +21,9 @@ from typing import Any
 TRIES = 3
 """How often an item is begun whose process dies: what kills a process from outside is no fault of the item."""
 _SECONDS_TO_EXIT = 1.0
+_SECONDS_TO_BEGIN = 0.2
+_OUT_OF_MEMORY = 71
+"""Exit code of a process that got no memory for an item; no other code of ours, of Python or of a shell."""
 
 
 class ProcessDiedError(Exception):
@@ -79,7 +84,8 @@ class Processes:
             timeout: seconds after which its process is killed; None for as long as it takes.
 
         Returns:
-            The function's result to be, or what it raised, or TimeoutError or ProcessDiedError.
+            The function's result to be, or what it raised, or TimeoutError or ProcessDiedError; MemoryError only where
+            a process that answers nothing else gets none for it either.
         """
         return self._threads.submit(self._answer, item, timeout)
 
@@ -97,11 +103,14 @@ class Processes:
     def _answer(self, item: Any, timeout: float | None) -> Any:
         exitcode = None
         for _ in range(self._tries):
-            process = self._take()
+            process = self._take(is_fresh=exitcode == _OUT_OF_MEMORY)
+            is_fresh = not process.has_answered
             try:
                 answer = process.ask(item, timeout)
             except _DiedError:
                 exitcode = self._end(process, has_died=True)
+                if exitcode == _OUT_OF_MEMORY and is_fresh:
+                    raise MemoryError from None
                 continue
             except BaseException:
                 self._end(process, has_died=False)
@@ -112,25 +121,34 @@ class Processes:
             return answer
         raise ProcessDiedError(exitcode)
 
-    def _take(self) -> "_Process":
-        """A process that waits for an item."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            pass
+    def _take(self, is_fresh: bool) -> "_Process":
+        """A process that waits for an item, the first one where it has to be fresh."""
+        with suppress(IndexError):
+            process = self._idle.pop()
+            if not is_fresh:
+                return process
+            self._end(process, has_died=False)
         exitcode = None
         for _ in range(self._tries):
-            with self._lock:
-                if self._is_closed:
-                    break
-                process = _Process(self._context, self._told)
-                self._all.add(process)
+            try:
+                process = self._begin()
+            except (EOFError, OSError):  # what begins processes was killed, and is begun again itself
+                time.sleep(_SECONDS_TO_BEGIN)
+                continue
             try:
                 process.receive(timeout=None)
                 return process
             except _DiedError:
                 exitcode = self._end(process, has_died=True)
         raise RuntimeError(f"a process ended with exit code {exitcode} before its first item")
+
+    def _begin(self) -> "_Process":
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("no process begins any more")
+            process = _Process(self._context, self._told)
+            self._all.add(process)
+            return process
 
     def _end(self, process: "_Process", has_died: bool) -> int | None:
         """See `_Process.end`."""
@@ -157,6 +175,7 @@ class _Process:
         self._pipe, other_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(other_end, *told))
         self._process.start()
+        self.has_answered = False
         other_end.close()  # half a message is to end in an error when the process dies
 
     def ask(self, item: Any, timeout: float | None) -> Any:
@@ -166,7 +185,9 @@ class _Process:
         except OSError as error:
             raise _DiedError from error
         self.receive(timeout=None)  # it has the item; what its class takes to import is not the item's time
-        return self.receive(timeout)
+        answer = self.receive(timeout)
+        self.has_answered = True
+        return answer
 
     def receive(self, timeout: float | None) -> Any:
         """Its next message."""
@@ -209,16 +230,24 @@ def _serve(pipe: Connection, function: Callable[[Any], Any], initializer: Callab
             pipe.send(None)
         except (EOFError, OSError):
             return
-        try:
-            answer = function(item)
-        except Exception as error:
-            answer = _Raised(_plain(error))
+        except MemoryError:
+            os._exit(_OUT_OF_MEMORY)
+        answer = _answer_of(function, item)
+
+
+def _answer_of(function: Callable[[Any], Any], item: Any) -> Any:
+    try:
+        return function(item)
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)  # what is left behind would count for the next item
+    except Exception as error:
+        return _Raised(_plain(error))
 
 
 def _send(pipe: Connection, answer: Any) -> None:
     try:
         pipe.send(answer)
-    except OSError:
+    except (MemoryError, OSError):
         raise
     except Exception as error:  # of pickling, which comes first
         pipe.send(_Raised(_plain(error)))

@@ -89,6 +89,8 @@ def _outcome(future: Future[Any], timeout: float) -> Any:
         return future.result()
     except TimeoutError:
         return Failure(Refusal.TIMED_OUT, f"not read within {timeout:g} s")
+    except MemoryError:
+        return Failure(Refusal.OUT_OF_MEMORY, "reading it takes more memory than allowed")
     except ProcessDiedError as error:
         return Failure(Refusal.CRASHED, f"the reader's process died with exit code {error.exitcode}")
 
@@ -98,7 +100,7 @@ def _apply(function: Callable[[Any], Any], item: Any) -> Any:
     try:
         return function(item)
     except MemoryError:
-        return Failure(Refusal.OUT_OF_MEMORY, "reading it takes more memory than allowed")
+        raise
     except Exception as error:  # whatever a parser stumbles over must cost one file, not the run
         return Failure(Refusal.CRASHED, f"{type(error).__name__}: {error}")
     finally:

@@ -13,6 +13,8 @@ import pytest
 from symbolic_music.data.preparation.processes import TRIES, ProcessDiedError, Processes
 
 LARGE = 64 * 2**20
+ITEMS = []
+"""Those that a process has answered."""
 
 
 def answer(item):
@@ -26,6 +28,9 @@ def answer(item):
         os._exit(value)
     if kind == "process":
         return os.getpid()
+    if kind == "memory" or (kind == "memory of two" and ITEMS):
+        raise MemoryError
+    ITEMS.append(item)
     if kind.startswith("first") and not Path(value).exists():
         Path(value).touch()
         if kind == "first forks":
@@ -82,8 +87,18 @@ def test_the_server_that_makes_processes_may_be_killed():
 
     with Processes(answer, 1) as processes:
         assert processes.submit(("plain", 1)).result() == 1
-        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
-        assert [processes.submit(("plain", number)).result(timeout=60) for number in (2, 3)] == [2, 3]
+        for number in range(4):
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+            assert processes.submit(("plain", number)).result(timeout=60) == number
+
+
+def test_a_process_that_is_out_of_memory_is_replaced_and_asked_once_more():
+    with Processes(answer, 1) as processes:
+        assert processes.submit(("plain", 1)).result() == 1
+        assert processes.submit(("memory of two", 2)).result() == 2, "what the first left behind was the reason"
+        with pytest.raises(MemoryError):
+            processes.submit(("memory", 3)).result()
+        assert processes.submit(("memory of two", 4)).result() == 4
 
 
 class OddError(Exception):
