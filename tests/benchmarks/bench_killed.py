@@ -24,7 +24,7 @@ from _report import report
 from bench_archives import content, process_tree
 
 SCRIPT = Path(__file__).parents[2] / "train" / "prepare_dataset.py"
-TASKS = 5
+TASKS = 3
 GIVEN_UP = 900.0
 """Seconds after which a run that does not end is a failure."""
 SECONDS_TO_END = 30.0
@@ -143,10 +143,13 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", choices=["none", "local", "ray"], default=["none", "local"])
     parser.add_argument("--trials", type=int, default=20, help="of each engine")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only-tunes", action="store_true", help="a third of the files, for a busy machine")
     parser.add_argument("--keep", type=Path, help="a folder for the datasets and logs; default one that is removed")
     options = parser.parse_args()
-    sources = ["--archive", str(options.data / "corpora" / "openewld.zip"), "--abc-dir", str(options.data / "abc")]
-    sources += ["--midi-dir", str(options.data / "midi_song")]
+    sources = ["--abc-dir", str(options.data / "abc")]
+    if not options.only_tunes:
+        sources += ["--archive", str(options.data / "corpora" / "openewld.zip")]
+        sources += ["--midi-dir", str(options.data / "midi_song")]
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

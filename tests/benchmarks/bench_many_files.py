@@ -58,10 +58,11 @@ def copies(dataset: str, most: int, seed: int) -> Iterator[tuple[str, bytes]]:
 
 def write_archives(dataset: str, sizes: list[int], folder: Path) -> None:
     """An archive of each size; a smaller one holds the first files of a larger."""
+    if all((folder / f"{size}.tar.gz").exists() for size in sizes):
+        return
     with ExitStack() as stack:
         archives = {
-            size: stack.enter_context(tarfile.open(folder / f"{size}.tar.gz", "w:gz", compresslevel=6))
-            for size in sizes
+            size: stack.enter_context(tarfile.open(folder / f"{size}.part", "w:gz", compresslevel=6)) for size in sizes
         }
         for number, (name, content) in enumerate(copies(dataset, max(sizes), seed=0)):
             member = tarfile.TarInfo(name)
@@ -69,6 +70,8 @@ def write_archives(dataset: str, sizes: list[int], folder: Path) -> None:
             for size, archive in archives.items():
                 if number < size:
                     archive.addfile(member, io.BytesIO(content))
+    for size in sizes:
+        (folder / f"{size}.part").rename(folder / f"{size}.tar.gz")
 
 
 def prepare_with_clock(archive: Path, output: Path) -> None:
@@ -114,6 +117,14 @@ def judged(output: Path) -> dict[str, float]:
 
 
 def row_of(size: int, folder: Path) -> dict[str, Any]:
+    """What was measured; kept beside the output, for a run of the benchmark that is cut short."""
+    kept = folder / f"{size}.row.json"
+    if not kept.exists():
+        kept.write_text(json.dumps(measured(size, folder)))
+    return json.loads(kept.read_text())
+
+
+def measured(size: int, folder: Path) -> dict[str, Any]:
     output = folder / str(size)
     command = [sys.executable, __file__, "--prepare", str(folder / f"{size}.tar.gz"), str(output)]
     seconds, peak, _ = run(command, folder / f"{size}.log")
@@ -149,7 +160,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 20_000, 50_000])
     parser.add_argument("--prepare", type=Path, nargs=2, metavar=("ARCHIVE", "OUTPUT"), help=argparse.SUPPRESS)
     parser.add_argument(
-        "--keep", type=Path, help="a folder for the archives and datasets; default one that is removed"
+        "--keep", type=Path, help="a folder for archives, datasets and what was measured, to go on with"
     )
     options = parser.parse_args()
     if options.prepare:
@@ -157,8 +168,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        if not all((folder / f"{size}.tar.gz").exists() for size in options.sizes):
-            write_archives(options.dataset, options.sizes, folder)
+        if missing := [size for size in options.sizes if not (folder / f"{size}.row.json").exists()]:
+            write_archives(options.dataset, missing, folder)
         rows = [row_of(size, folder) for size in sorted(options.sizes)]
     facts = {"growth": growth(rows)} if len(rows) > 1 else {}
     report("bench_many_files", rows, copies=COPIES, **facts)

@@ -20,7 +20,8 @@ from typing import Any
 
 TRIES = 3
 """How often an item is begun whose process dies: what kills a process from outside is no fault of the item."""
-_SECONDS_TO_EXIT = 1.0
+_SECONDS_TO_EXIT = 10.0
+"""For a process whose pipe is broken or closed."""
 _SECONDS_TO_BEGIN = 0.2
 _OUT_OF_MEMORY = 71
 """Exit code of a process that got no memory for an item; no other code of ours, of Python or of a shell."""
@@ -90,15 +91,17 @@ class Processes:
         return self._threads.submit(self._answer, item, timeout)
 
     def close(self) -> None:
-        """Kill the processes; items that are not answered yet are given up."""
+        """End the processes; items that are not answered yet are given up, and theirs are killed."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             self._is_closed = True
-            for process in self._all:
+            for process in self._all.difference(self._idle):
                 process.kill()
         self._threads.shutdown()
+        for process in self._idle:
+            process.let_go()
         for process in list(self._all):
-            self._end(process, has_died=False)
+            self._end(process, _SECONDS_TO_EXIT)
 
     def _answer(self, item: Any, timeout: float | None) -> Any:
         exitcode = None
@@ -108,12 +111,12 @@ class Processes:
             try:
                 answer = process.ask(item, timeout)
             except _DiedError:
-                exitcode = self._end(process, has_died=True)
+                exitcode = self._end(process, _SECONDS_TO_EXIT)
                 if exitcode == _OUT_OF_MEMORY and is_fresh:
                     raise MemoryError from None
                 continue
             except BaseException:
-                self._end(process, has_died=False)
+                self._end(process, seconds=0)
                 raise
             self._idle.append(process)
             if isinstance(answer, _Raised):
@@ -127,7 +130,7 @@ class Processes:
             process = self._idle.pop()
             if not is_fresh:
                 return process
-            self._end(process, has_died=False)
+            self._end(process, seconds=0)
         exitcode = None
         for _ in range(self._tries):
             try:
@@ -139,7 +142,7 @@ class Processes:
                 process.receive(timeout=None)
                 return process
             except _DiedError:
-                exitcode = self._end(process, has_died=True)
+                exitcode = self._end(process, _SECONDS_TO_EXIT)
         raise RuntimeError(f"a process ended with exit code {exitcode} before its first item")
 
     def _begin(self) -> "_Process":
@@ -150,11 +153,11 @@ class Processes:
             self._all.add(process)
             return process
 
-    def _end(self, process: "_Process", has_died: bool) -> int | None:
+    def _end(self, process: "_Process", seconds: float) -> int | None:
         """See `_Process.end`."""
         with self._lock:  # `multiprocessing` looks after all children whenever one begins or is waited for
             self._all.discard(process)
-            return process.end(has_died)
+            return process.end(seconds)
 
 
 class _DiedError(Exception):
@@ -206,10 +209,13 @@ class _Process:
         """Do not wait for its end."""
         self._process.kill()
 
-    def end(self, has_died: bool) -> int | None:
-        """Kill it, if it has not died; its exit code."""
-        if has_died:
-            self._process.join(_SECONDS_TO_EXIT)  # its pipe breaks before it has one
+    def let_go(self) -> None:
+        """Have it exit by itself, which clears away what it holds of the system; for one that is idle."""
+        self._pipe.close()
+
+    def end(self, seconds: float) -> int | None:
+        """Kill it, if it does not exit by itself in so many seconds; its exit code."""
+        self._process.join(seconds)
         self._process.kill()
         self._process.join()
         self._pipe.close()
