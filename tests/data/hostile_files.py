@@ -27,8 +27,8 @@ def mxl(members):
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         root = "<container><rootfiles><rootfile full-path='{}'/></rootfiles></container>"
         archive.writestr("META-INF/container.xml", root.format(next(iter(members))))
-        for name, data in members.items():
-            archive.writestr(name, data)
+        for name in sorted(members.keys() - set(archive.namelist())):
+            archive.writestr(name, members[name])
     return made.getvalue()
 
 
