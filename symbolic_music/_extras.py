@@ -16,7 +16,6 @@ EXTRA_OF_MODULE = {
     "music21": "corpus",
     "onnx": "fast",
     "onnxruntime": "fast",
-    "pebble": "corpus",
     "peft": "train",
     "pretty_midi": "audio",
     "pydivsufsort": "metrics",

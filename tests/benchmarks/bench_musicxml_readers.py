@@ -29,7 +29,6 @@ import argparse
 import base64
 import io
 import json
-import multiprocessing
 import re
 import signal
 import sys
@@ -38,7 +37,6 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +44,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 from _report import RESULTS, commit, machine_class, report
-from pebble import ProcessExpired, ProcessPool
 
+from symbolic_music.data.preparation.processes import Processes
 from symbolic_music.data.sources.named.packaged import music21_corpus_folder
 from symbolic_music.score.errors import ScoreError
 from symbolic_music.score.musicxml.read import read_musicxml_pieces, read_written
@@ -259,6 +257,12 @@ class Cache:
         path.with_suffix(".part").rename(path)
 
 
+def ask(item: tuple[Any, ...]) -> Any:
+    """In a process: what a function makes of its arguments."""
+    function, *arguments = item
+    return function(*arguments)
+
+
 def ask_others(files: dict[str, list[File]], cache: Cache, readers: list[str], seconds: float, until: float) -> None:
     """Let every other reader read what it has not read yet, the smallest files first."""
     waiting = [
@@ -268,15 +272,13 @@ def ask_others(files: dict[str, list[File]], cache: Cache, readers: list[str], s
         for reader in readers
         if not cache.known(reader, corpus, name)
     ]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPool(max_workers=1, context=context) as pool:
+    with Processes(ask, 1) as processes:
         for _, reader, corpus, name, data in sorted(waiting, key=lambda each: each[:4]):
             if time.monotonic() > until:
                 break
-            future = pool.schedule(READERS[reader], args=(name, data), timeout=seconds)
             try:
-                cache.save(reader, corpus, name, **future.result())
-            except (TimeoutError, ProcessExpired, Exception) as error:
+                cache.save(reader, corpus, name, **processes.submit((READERS[reader], name, data), seconds).result())
+            except Exception as error:
                 cache.save(reader, corpus, name, failed=np.array(f"{type(error).__name__}: {error}"[:200]))
 
 
@@ -491,15 +493,14 @@ def speed_rows(files: list[File], minutes: float) -> Iterator[dict[str, Any]]:
     """Both readers on the files of the sample that music21 gets to in its time."""
     left = 60 * minutes
     our_seconds("warm.musicxml", WARM)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPool(max_workers=1, context=context) as pool:
-        pool.schedule(music21_seconds, args=("warm.musicxml", WARM, MUSIC21_LIMIT)).result()
+    with Processes(ask, 1) as processes:
+        processes.submit((music21_seconds, "warm.musicxml", WARM, MUSIC21_LIMIT)).result()
         for percent in PERCENTILES:
             if left <= 0:
                 break
             name, data = files[round(percent / 100 * (len(files) - 1))]
             mine = sorted(our_seconds(name, data) for _ in range(3))[1]
-            theirs = pool.schedule(music21_seconds, args=(name, data, min(left, MUSIC21_LIMIT))).result()
+            theirs = processes.submit((music21_seconds, name, data, min(left, MUSIC21_LIMIT))).result()
             left -= theirs["played"]
             row = {"percentile": percent, "file": Path(name).parent.name, "ours s": mine}
             row |= {f"music21 {level} s": theirs[level] for level in ("object tree", "played")}

@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from enum import StrEnum
-from multiprocessing import get_context
+from functools import partial
 from subprocess import CalledProcessError
 from typing import Any
 
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from symbolic_music._extras import require
 from symbolic_music.data.preparation.prepare import PrepareError
+from symbolic_music.data.preparation.processes import ProcessDiedError, Processes
 from symbolic_music.score.storage import as_path, remove_folder
 
 _TRIES = 4
@@ -112,29 +112,21 @@ class Engine:
             raise EngineError(f"options of {self.name}: {error}") from error
 
     def _run_here(self, stage: Stage, progress: bool) -> None:
-        """A pool of our own: datatrove's waits for ever for a task whose process was killed."""
-        left = list(range(stage.tasks))
-        with tqdm(total=stage.tasks, unit="task", desc=stage.step.name, disable=not progress) as bar:
-            for _ in range(_TRIES):
-                left = self._try_here(stage, left, bar)
-                if not left:
-                    return
-        raise EngineError(f"{stage.step.name}: {len(left)} tasks died {_TRIES} times; see {self.logs}")
-
-    def _try_here(self, stage: Stage, ranks: list[int], bar: Any) -> list[int]:
-        """Begin tasks; those whose process died, or could not be begun for that."""
-        died = []
-        context = get_context("forkserver")  # fork would copy a process with running threads
-        with ProcessPoolExecutor(min(self.workers, len(ranks)), mp_context=context) as pool:
-            futures = {pool.submit(_run_rank, self, stage, rank): rank for rank in ranks}
-            for future in as_completed(futures):
+        """Processes of our own: datatrove's pool waits for ever for a task whose process was killed."""
+        died = 0
+        with (
+            Processes(partial(_run_rank, self, stage), min(self.workers, stage.tasks), tries=_TRIES) as processes,
+            tqdm(total=stage.tasks, unit="task", desc=stage.step.name, disable=not progress) as bar,
+        ):
+            for future in as_completed([processes.submit(rank) for rank in range(stage.tasks)]):
                 try:
                     future.result()
-                except BrokenProcessPool:
-                    died.append(futures[future])
+                except ProcessDiedError:
+                    died += 1
                     continue
                 bar.update()
-        return sorted(died)
+        if died:
+            raise EngineError(f"{stage.step.name}: {died} tasks died {_TRIES} times; see {self.logs}")
 
     def _run_on_ray(self, stage: Stage) -> None:
         executor = self._ray_executor(stage)
@@ -169,7 +161,5 @@ class Engine:
 def _run_rank(engine: Engine, stage: Stage, rank: int) -> None:
     """A task in a process of this machine; what it says goes to its log alone."""
     with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
-        executor = engine._executor(
-            LocalPipelineExecutor, stage, tasks=stage.tasks, workers=1, local_tasks=1, local_rank_offset=rank
-        )
-        executor.run()
+        # Its `run` begins a process for a queue, which outlives a task that is killed.
+        engine._executor(LocalPipelineExecutor, stage, tasks=stage.tasks, workers=1)._run_for_rank(rank)

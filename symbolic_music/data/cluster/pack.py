@@ -21,14 +21,14 @@ from symbolic_music.data.blocks.block_files import (
     write_file,
 )
 from symbolic_music.data.blocks.pack import PackError
-from symbolic_music.data.preparation.prepare import PLAN_FILE, WORK_FOLDER, work_folder
-from symbolic_music.score.storage import is_remote, remove_all, remove_folder, write_atomically
+from symbolic_music.data.preparation.prepare import PLAN_FILE, WORK_FOLDER, clear_run, work_folder
+from symbolic_music.score.storage import is_remote, remove_folder, write_atomically
 from symbolic_music.tokenization.processing_music import MusicProcessor
 
 if TYPE_CHECKING:
     from symbolic_music.data.cluster.engines import Engine
 
-_OWN_FILES = (DATA_FOLDER, TOKENIZER_FOLDER, DESCRIPTION_FILE, WORK_FOLDER)
+_OWN_FILES = (DESCRIPTION_FILE, DATA_FOLDER, TOKENIZER_FOLDER, WORK_FOLDER)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _found(output: Path, plan: dict[str, Any], overwrite: bool) -> dict[str, Any
         found = json.loads(description.read_text())
     elif begun.exists():
         found = json.loads(begun.read_text())
-    elif output.exists() and any(output.iterdir()):
+    elif output.exists() and {path.name for path in output.iterdir()} - {WORK_FOLDER}:
         raise PackError(f"{output}: expected a new folder, or one that was packed to before")
     else:
         return None
@@ -129,7 +129,7 @@ def _found(output: Path, plan: dict[str, Any], overwrite: bool) -> dict[str, Any
         return found if description.exists() else None
     if not overwrite:
         raise PackError(f"{output}: holds blocks that were made otherwise; choose another folder, or --overwrite")
-    remove_all(output, _OWN_FILES)
+    clear_run(output, found, _OWN_FILES)
     return None
 
 

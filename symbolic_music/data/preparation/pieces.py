@@ -17,7 +17,7 @@ from symusic.core import TrackTick
 
 from symbolic_music.data.preparation.duplicates import shingles, signature
 from symbolic_music.data.sources.licenses import is_accepted
-from symbolic_music.data.sources.units import WorkUnit, shown_name
+from symbolic_music.data.sources.units import WorkUnit, shorten, shown_title
 from symbolic_music.score.bars import bar_table, count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
 from symbolic_music.score.chords import cut_chords
@@ -30,6 +30,7 @@ from symbolic_music.score.transforms.pedal import piece_with_pedal
 
 DRUMS = -1
 """Stands for drums in the column `programs`."""
+_MAX_DETAIL = 500
 LICENSE = "license"
 """The reason, beside those of `Refusal`, for which a piece is left out: its licence is not among those accepted."""
 _KEYS_BY_FIFTHS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
@@ -77,7 +78,8 @@ def unit_rows(unit: WorkUnit, settings: PieceSettings) -> list[dict[str, Any]]:
 
 def refused_row(unit: WorkUnit, name: str, refusal: str, detail: str) -> dict[str, Any]:
     """A row that only says why there is none."""
-    return {"source": unit.source, "name": name, "refusal": str(refusal), "detail": " ".join(detail.split())}
+    words = shorten(" ".join(detail.split()), _MAX_DETAIL)
+    return {"source": unit.source, "name": name, "refusal": str(refusal), "detail": words}
 
 
 def _piece_names(unit: WorkUnit, reading: Reading) -> list[str]:
@@ -85,7 +87,7 @@ def _piece_names(unit: WorkUnit, reading: Reading) -> list[str]:
     if len(reading.pieces) == 1 and not reading.skipped:
         return [unit.name]
     return [
-        shown_name(f"{unit.name}#{piece.number or place} {piece.title}".strip())
+        f"{unit.name}#{piece.number or place} {shown_title(piece.title)}".strip()
         for place, piece in enumerate(reading.pieces, start=1)
     ]
 

@@ -48,6 +48,8 @@ PLAN_FILE = "plan.json"
 _LOCK_FILE = "lock"
 _ASSEMBLED = "assembled"
 _OWN_FILES = (CARD_FILE, SUMMARY_FILE, SKIPPED_FILE, ATTRIBUTION_FILE, OVERVIEW_FILE, DATA_FOLDER, WORK_FOLDER)
+_HASHED = {"listing": "other files to read", "licenses": "other licences of the files"}
+"""Of a plan, what is a hash, in words."""
 
 UNITS_PER_SHARD = 512
 TIMEOUT = 60.0
@@ -151,12 +153,14 @@ def make_plan(units: Sequence[WorkUnit], settings: PrepareSettings) -> dict[str,
     """
     if not units:
         raise PrepareError("nothing to read: expected at least one file, tune or row")
-    listing = sha256()
+    listing, licenses = sha256(), sha256()
     for unit in units:
         listing.update(f"{unit.stamp()}\n".encode("utf-8", "surrogateescape"))
+        licenses.update(f"{unit.license}\n".encode("utf-8", "surrogateescape"))
     return {
         "units": len(units),
         "listing": listing.hexdigest(),
+        "licenses": licenses.hexdigest(),
         "settings": json.loads(json.dumps(asdict(settings))),
         "versions": {name: version(name) for name in ("symbolic-music-hf", "symusic", "datasketch")},
     }
@@ -171,15 +175,31 @@ def is_complete(output: Path, plan: dict[str, Any], overwrite: bool) -> bool:
         return False
     earlier = json.loads(found.read_text())
     earlier = earlier["plan"] if complete else earlier
-    if earlier == plan:
+    if {"licenses": plan["licenses"]} | earlier == plan:  # plans did not name them before
         return complete
     if not overwrite:
         raise PrepareError(
             f"{output}: holds a run with another plan ({_difference(earlier, plan)}); "
             "choose another folder, or --overwrite"
         )
-    remove_all(output, _OWN_FILES)
+    clear_run(output, earlier, _OWN_FILES)
     return False
+
+
+def clear_run(output: Path, earlier: dict[str, Any], names: Sequence[str]) -> None:
+    """Remove an earlier run, so that a removal that is cut short is found as that run, unfinished.
+
+    Args:
+        output: its folder.
+        earlier: its plan.
+        names: of its files, what marks it as finished being the first and the work folder the last.
+
+    Raises:
+        PrepareError: when it is running.
+    """
+    with _locked(output) as work:
+        write_atomically(work / PLAN_FILE, json_bytes(earlier))
+        remove_all(output, names)
 
 
 def _check_free(output: Path) -> None:
@@ -194,9 +214,9 @@ def _difference(earlier: dict[str, Any], plan: dict[str, Any]) -> str:
     """The first value in which two plans differ, in words."""
     before, now = _flatten(earlier), _flatten(plan)
     different = [key for key in sorted({**before, **now}) if before.get(key) != now.get(key)]
-    # Two hashes of listings tell a user nothing, so any other difference is named first.
-    key = min(different, key=lambda key: key == "listing")
-    return "other files to read" if key == "listing" else f"{key}: {before.get(key)} there, {now.get(key)} now"
+    # Two hashes tell a user nothing, so any other difference is named first.
+    key = min(different, key=lambda key: key in _HASHED)
+    return _HASHED.get(key) or f"{key}: {before.get(key)} there, {now.get(key)} now"
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -209,6 +229,15 @@ def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 @contextmanager
 def work_folder(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
     """OUTPUT/.work with the plan in it; on this machine, locked against a second run."""
+    with _locked(output) as work:
+        if not (work / PLAN_FILE).exists():  # what else is there is of a run whose removal was cut short
+            remove_all(work, sorted({path.name for path in work.iterdir()} - {_LOCK_FILE}))
+        write_atomically(work / PLAN_FILE, json_bytes(plan))
+        yield work
+
+
+@contextmanager
+def _locked(output: Path) -> Iterator[Path]:
     work = output / WORK_FOLDER
     work.mkdir(parents=True, exist_ok=True)
     with (work / _LOCK_FILE).open("w") as lock:
@@ -217,7 +246,6 @@ def work_folder(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise PrepareError(f"{output}: another run is writing there") from error
-        write_atomically(work / PLAN_FILE, json_bytes(plan))
         yield work
 
 

@@ -6,17 +6,16 @@ nothing of what the function does.
 
 import ctypes
 import gc
-import multiprocessing
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from functools import cache
+from concurrent.futures import Future
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, TypeVar
 
-from symbolic_music._extras import require
+from symbolic_music.data.preparation.processes import ProcessDiedError, Processes
 from symbolic_music.score.errors import Refusal
 
 Item = TypeVar("Item")
@@ -57,37 +56,27 @@ def map_in_order(
     Args:
         function: picklable, as are items and results.
         num_workers: worker processes, at least 1.
-        timeout: seconds for one item; a worker that takes longer is killed and replaced.
+        timeout: seconds for one item; a worker that takes longer is killed and replaced. One that dies is replaced
+            too, and its item read again, a few times: a worker that was killed from outside costs nothing.
         modules: what the function imports when first used; imported before the clock of the first item runs.
         memory: MiB that one item may take beyond what an idle worker holds; None for no limit. Held to on Linux only,
             by the size of a process's data.
         weigh: how many bytes an item takes while it waits; by default nothing.
     """
-    pebble = require("pebble")
-    # fork would copy a process with running threads; forkserver starts clean and imports the package once.
-    context = multiprocessing.get_context("forkserver")
     wanted = [function_module(function), *modules]
-    context.set_forkserver_preload(["__main__", *wanted])
-    pool = pebble.ProcessPool(
-        max_workers=num_workers, initializer=_start_worker, initargs=(wanted, memory), context=context
-    )
-    waiting: deque[tuple[Any, int]] = deque()
+    waiting: deque[tuple[Future[Any], int]] = deque()
     weight = 0
-    try:
+    with Processes(partial(_apply, function), num_workers, partial(_start_worker, wanted, memory), wanted) as workers:
         for item in items:
             size = weigh(item) if weigh else 0
             while waiting and (len(waiting) >= num_workers * _WAITING_PER_WORKER or weight + size > _WAITING_BYTES):
                 future, freed = waiting.popleft()
                 weight -= freed
                 yield _outcome(future, timeout)
-            waiting.append((pool.schedule(_apply, args=(function, item), timeout=timeout), size))
+            waiting.append((workers.submit(item, timeout), size))
             weight += size
         while waiting:
             yield _outcome(waiting.popleft()[0], timeout)
-    finally:
-        # Also on Ctrl-C: close() alone would first work off whatever is scheduled.
-        pool.stop()
-        pool.join()
 
 
 def function_module(function: Callable[..., Any]) -> str:
@@ -95,24 +84,25 @@ def function_module(function: Callable[..., Any]) -> str:
     return getattr(function, "func", function).__module__
 
 
-def _outcome(future: Any, timeout: float) -> Any:
-    expired = require("pebble").ProcessExpired
+def _outcome(future: Future[Any], timeout: float) -> Any:
     try:
         return future.result()
-    except FutureTimeoutError:
+    except TimeoutError:
         return Failure(Refusal.TIMED_OUT, f"not read within {timeout:g} s")
-    except expired as error:
+    except MemoryError:
+        return Failure(Refusal.OUT_OF_MEMORY, "reading it takes more memory than allowed")
+    except ProcessDiedError as error:
         return Failure(Refusal.CRASHED, f"the reader's process died with exit code {error.exitcode}")
-    except Exception as error:  # whatever a parser stumbles over must cost one file, not the run
-        return Failure(Refusal.CRASHED, f"{type(error).__name__}: {error}")
 
 
 def _apply(function: Callable[[Any], Any], item: Any) -> Any:
-    """The function's result; caught here, since not every library's MemoryError can be sent between processes."""
+    """The function's result, or why there is none."""
     try:
         return function(item)
     except MemoryError:
-        return Failure(Refusal.OUT_OF_MEMORY, "reading it takes more memory than allowed")
+        raise
+    except Exception as error:  # whatever a parser stumbles over must cost one file, not the run
+        return Failure(Refusal.CRASHED, f"{type(error).__name__}: {error}")
     finally:
         if _resident_bytes() > _idle_bytes() + _TIDY_ABOVE:
             _give_memory_back()

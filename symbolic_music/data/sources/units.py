@@ -13,6 +13,8 @@ from symbolic_music.score.files import read_bytes, read_pieces
 from symbolic_music.score.piece import Reading
 
 UNKNOWN_LICENSE = "not stated; ask the owner of the files"
+MAX_TITLE = 200
+"""Characters of a title in a row's name."""
 
 
 class CorpusError(ValueError):
@@ -106,6 +108,16 @@ def shown_name(name: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def shown_title(title: str) -> str:
+    """A piece's title as a part of a row's name: a text of its own, but not one of a megabyte."""
+    return shorten(shown_name(title), MAX_TITLE)
+
+
+def shorten(text: str, most: int) -> str:
+    """A text of at most so many characters, the last one "…" where some are left out."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def tune_units(data: bytes, whole: WorkUnit) -> list[WorkUnit]:
     """One unit for each tune of a tune book, or the whole of it where it holds no tune, so that a worker says why.
 
@@ -115,6 +127,6 @@ def tune_units(data: bytes, whole: WorkUnit) -> list[WorkUnit]:
     """
     tunes = split_tune_book(decode_abc(data))
     return [
-        TuneUnit(whole.source, f"{whole.name}#{number} {shown_name(abc_title(tune))}".strip(), whole.license, tune)
+        TuneUnit(whole.source, f"{whole.name}#{number} {shown_title(abc_title(tune))}".strip(), whole.license, tune)
         for number, tune in enumerate(tunes, start=1)
     ] or [whole]

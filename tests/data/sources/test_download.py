@@ -2,17 +2,22 @@
 
 import hashlib
 import random
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from symbolic_music.data.sources.named import download
 from symbolic_music.data.sources.named.download import MOST_FAILURES, Wanted, check_file, fetch
 from symbolic_music.data.sources.units import CorpusError
 
 CONTENT = random.Random(0).randbytes(700_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+_PIECE = 20_000
 
 
 class Server:
@@ -45,7 +50,7 @@ class Server:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.http.server_port}/corpus.zip"
 
-    def send(self, handler, start=0, stop=None, length=None, is_part=False):
+    def send(self, handler, start=0, stop=None, length=None, is_part=False, seconds_between=0):
         """The content from `start` on; `stop` cuts it short of the length it announces."""
         if start > len(self.content):
             handler.send_response(416)
@@ -60,8 +65,12 @@ class Server:
             handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
         handler.send_header("Content-Length", str(len(rest) if length is None else length))
         handler.end_headers()
-        handler.wfile.write(rest if stop is None else rest[: stop - start])
-        handler.wfile.flush()
+        rest = rest if stop is None else rest[: stop - start]
+        with suppress(ConnectionError):  # whoever asked may be gone
+            for place in range(0, len(rest), _PIECE):
+                handler.wfile.write(rest[place : place + _PIECE])
+                time.sleep(seconds_between)
+            handler.wfile.flush()
         if stop is not None:
             handler.close_connection = True
             handler.connection.close()
@@ -128,6 +137,52 @@ def test_a_process_that_ends_goes_on_with_the_next(server, get, tmp_path):
     path, _ = get()
     assert path.read_bytes() == CONTENT
     assert server.asked[-1][0] not in (None, "bytes=0-"), "not from the start"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from symbolic_music.data.sources.named.download import Wanted, fetch
+fetch(Wanted(sys.argv[1], sha256=sys.argv[3]), Path(sys.argv[2]), lambda here, total: print(here, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_goes_on_with_the_next(server, get, tmp_path):
+    def behave(handler, start):
+        server.send(handler, start, len(CONTENT), is_part=start > 0, seconds_between=0.05)
+        return True
+
+    server.behave = behave
+    words = [sys.executable, "-c", KILLED, server.url, str(tmp_path / "cache" / "corpus.zip"), SHA256]
+    for _ in range(3):
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        before = int(process.stdout.readline())
+        while int(process.stdout.readline()) < before + 100_000:
+            pass
+        process.kill()
+        process.wait()
+        assert "corpus.zip" not in left(tmp_path)
+    server.behave = lambda handler, start: False
+    path, _ = get()
+    assert path.read_bytes() == CONTENT
+    starts = [int((told or "bytes=0-")[6:-1]) for told, _ in server.asked]
+    assert starts == sorted(starts)
+    assert starts[-1] >= 200_000
+
+
+def test_a_process_that_ended_before_it_gave_the_file_its_name(server, get, tmp_path, monkeypatch):
+    def killed(transfer):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download._Transfer, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            get()
+    assert "corpus.zip" not in left(tmp_path)
+    path, _ = get()
+    assert path.read_bytes() == CONTENT
+    assert len(server.asked) == 1, "all of it lay there"
 
 
 def test_a_server_that_stalls_is_left_and_asked_again(server, get):
@@ -232,6 +287,52 @@ def test_a_length_that_is_a_lie_is_noticed(server, get, tmp_path):
     )
     with pytest.raises(CorpusError, match=r"times in a row; 700,000 bytes are kept"):
         get()
+
+
+def test_a_length_that_is_too_short_is_another_file(server, get, tmp_path):
+    """Less announced than there is: HTTP ends there."""
+    server.behave = lambda handler, start: not server.send(handler, start, length=300_000)
+    with pytest.raises(CorpusError, match=r"its SHA-256 is .*and deleted"):
+        get()
+    assert left(tmp_path) == []
+    with pytest.raises(CorpusError, match=r"300,000 bytes; expected 700,000: another file"):
+        get(size=len(CONTENT))
+    assert left(tmp_path) == []
+
+
+def test_wrong_bytes_after_a_cut_are_refused_and_nothing_of_them_stays(server, get, tmp_path):
+    def behave(handler, start):
+        if start == 0:
+            server.send(handler, 0, 300_000)
+            server.content = bytes(len(CONTENT))
+            return True
+        return False
+
+    server.behave = behave
+    with pytest.raises(CorpusError, match=r"its SHA-256 is .*and deleted"):
+        get()
+    assert left(tmp_path) == []
+    server.content = CONTENT
+    server.behave = lambda handler, start: False
+    assert get()[0].read_bytes() == CONTENT
+
+
+def test_another_part_than_was_asked_for_is_not_put_in_its_place(server, get):
+    """Without a published hash nothing else would notice."""
+
+    def behave(handler, start):
+        if start == 0 and len(server.asked) == 1:
+            server.send(handler, 0, 300_000)
+            return True
+        if start:
+            server.send(handler, 100_000, is_part=True)
+            return True
+        return False
+
+    server.behave = behave
+    path, _ = get(sha256=None)
+    assert path.read_bytes() == CONTENT
+    assert [told for told, _ in server.asked] == [None, "bytes=300000-", None]
 
 
 def test_what_the_server_refuses_is_said_at_once(server, get):

@@ -128,8 +128,11 @@ class _Transfer:
 
     def attempt(self) -> None:
         """Ask for the rest, or for all where the server cannot say that it has not changed."""
-        known = self._known()
+        known, total = self._known()
         start = self.bytes_here if known else 0
+        if start and start == total:  # an earlier process ended before it gave the file its name
+            self.is_whole = True
+            return
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
         if start:
             headers |= {"Range": f"bytes={start}-", "If-Range": known}
@@ -143,7 +146,11 @@ class _Transfer:
             raise _CutError(f"the line broke ({_reason(error)})") from error
 
     def _receive(self, answer: Any, start: int) -> None:
-        start = start if answer.status == http.HTTPStatus.PARTIAL_CONTENT and _begins_at(answer, start) else 0
+        if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
+            start = 0
+        elif not _begins_at(answer, start):
+            self._forget()
+            raise _CutError("the server sent another part than the one asked for")
         length = answer.headers.get("Content-Length")
         total = start + int(length) if length and length.isdigit() else None
         if self.wanted.size and total and total != self.wanted.size:
@@ -191,16 +198,17 @@ class _Transfer:
         self.part.replace(self.target)
         self.notes.unlink(missing_ok=True)
 
-    def _known(self) -> str:
-        """What the server said of the file that the part is of: its ETag or time; "" where it said nothing."""
+    def _known(self) -> tuple[str, int | None]:
+        """What the server said of the file that the part is of: its ETag or time, "" for nothing; and its bytes."""
         with suppress(OSError, ValueError, TypeError, KeyError):
             notes = json.loads(self.notes.read_text(encoding="utf-8"))
             if notes["url"] == self.wanted.url and not str(notes["version"]).startswith("W/"):
-                return str(notes["version"])
-        return ""
+                return str(notes["version"]), notes.get("bytes")
+        return "", None
 
     def _note(self, version: str) -> None:
-        self.notes.write_text(json.dumps({"url": self.wanted.url, "version": version}), encoding="utf-8")
+        about = {"url": self.wanted.url, "version": version, "bytes": self.total}
+        self.notes.write_text(json.dumps(about), encoding="utf-8")
 
     def _forget(self) -> None:
         self.part.unlink(missing_ok=True)
