@@ -150,7 +150,7 @@ def _can_be_had(dialect: Dialect, base: EventGrammar, asked: Controls) -> bool:
 def _only(asked: Controls, names: tuple[str, ...]) -> Controls:
     needed = set(names)
     if "bass_on_root" in needed:
-        needed |= {"chords"}
+        needed |= {"chords"} | ({"instruments"} if asked.instruments is not None else set())
     if "chords" in needed:
         needed |= {"meter", "bars"}
     if "ending" in needed:

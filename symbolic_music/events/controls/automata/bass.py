@@ -6,11 +6,11 @@ Where parts are written bar by bar, any of them may bear the bass. Where lines s
 is no drums bears it, below middle C, and the others begin nothing below middle C there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.asked import EVERY, ControlError, Controls
 from symbolic_music.events.controls.automata.held import held_automata
 from symbolic_music.events.controls.automata.instruments import add_turns
 from symbolic_music.events.controls.dialect import Dialect
@@ -19,7 +19,8 @@ from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
 from symbolic_music.score.programs import DRUMS
 
 MIDDLE_C = 60
-_KINDS = ("drums", "pitched")
+# Who plays: what the last one leaves open nobody can mend.
+_KINDS = ("drums", "pitched", "the last")
 _NOTHING = "nothing begins yet"
 _Places = dict[int, int]
 """By position or step of a bar, the pitch class of the bass there."""
@@ -38,12 +39,13 @@ def bass_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
     length = dialect.bar_length(asked.meter)
     bars = [bass_places(length, chords) for chords in asked.chords]
     automata = held_automata(dialect, asked)
-    if dialect.kind == "remi":
-        return [*automata, _by_position(dialect, bars)]
     if dialect.kind == "track_text":
         return [*automata, _of_lines(dialect, asked, bars)]
+    lowests = _lowests(dialect, asked, bars)
+    if dialect.kind == "remi":
+        return [*automata, _by_position(dialect, asked, bars, lowests)]
     most = max(map(len, bars))
-    return [*automata, *(_of_voices(dialect, asked, bars, number) for number in range(most))]
+    return [*automata, *(_of_voices(dialect, asked, bars, lowests, number) for number in range(most))]
 
 
 def bass_places(length: int, chords: Sequence[str]) -> _Places:
@@ -58,17 +60,16 @@ class _Lowest:
     Args:
         dialect: of the events.
         bass: a pitch class.
+        reach: lowest and highest pitch that anybody plays.
 
     Attributes:
         names: of all that it may be; the first is that there is no note yet.
         closed: those of them that are an octave of the bass.
-        after: by name, what it is behind each event that begins a note, or `FORBIDDEN` where no octave of the bass is
-            left below; by place in `names`, (events,) int64.
     """
 
-    def __init__(self, dialect: Dialect, bass: int):
+    def __init__(self, dialect: Dialect, bass: int, reach: tuple[int, int]):
         found = dialect.pitch[dialect.notes]
-        octaves = np.unique(found[found % 12 == bass])
+        octaves = np.unique(found[(found % 12 == bass) & (found >= reach[0]) & (found <= reach[1])])
         count = len(octaves)
         self.closed = [f"{number} octaves up" for number in range(count)]
         self.names = [_NOTHING, *self.closed, *(f"above {number} octaves" for number in range(1, count + 1))]
@@ -83,16 +84,36 @@ class _Lowest:
         place = np.full(2 * count + 2, FORBIDDEN)
         for number, name in enumerate(self.names):
             place[heights[name]] = number
-        self.after = {name: place[np.minimum(height, own)] for name, own in heights.items()}
+        self._after = {name: place[np.minimum(height, own)] for name, own in heights.items()}
+
+    def rows(self, name: str, rows: Sequence[int], is_last: bool) -> np.ndarray:
+        """The row behind each event that begins a note, (events,); `FORBIDDEN` where no bass can be had any more.
+
+        Args:
+            name: what the lowest note is.
+            rows: of each name.
+            is_last: whether nobody plays behind who begins it.
+        """
+        open_ = [
+            row if name in self.closed or not is_last else FORBIDDEN
+            for name, row in zip(self.names, rows, strict=True)
+        ]
+        return np.append(np.array(open_), FORBIDDEN)[self._after[name]]
 
 
-def _lowests(dialect: Dialect, bars: Sequence[_Places]) -> dict[int, _Lowest]:
-    return {bass: _Lowest(dialect, bass) for bass in {bass for bar in bars for bass in bar.values()}}
+def _lowests(dialect: Dialect, asked: Controls, bars: Sequence[_Places]) -> dict[int, _Lowest]:
+    """By bass, what the lowest note can be to it within the ranges that are asked for."""
+    ranges, everybody = asked.range_of, asked.range_of.get(EVERY, (0, 127))
+    players = [EVERY, *ranges] if asked.instruments is None else asked.instruments
+    found = [ranges.get(program, everybody) for program in players if program != DRUMS] or [everybody]
+    reach = min(low for low, _ in found), max(high for _, high in found)
+    return {bass: _Lowest(dialect, bass, reach) for bass in {bass for bar in bars for bass in bar.values()}}
 
 
-def _by_position(dialect: Dialect, bars: Sequence[_Places]) -> Automaton:
+def _by_position(
+    dialect: Dialect, asked: Controls, bars: Sequence[_Places], lowests: Mapping[int, _Lowest]
+) -> Automaton:
     """For REMI: in each bar, how many basses have sounded, and at a place what the lowest note is."""
-    lowests = _lowests(dialect, bars)
     between, at = "{}: bar {}, {} basses".format, "{}: bar {}, at bass {}: {}".format
     start = "{}: before the first bar".format
     states = [start(kind) for kind in _KINDS]
@@ -102,6 +123,13 @@ def _by_position(dialect: Dialect, bars: Sequence[_Places]) -> Automaton:
             states += [at(kind, bar, number, name) for kind in _KINDS for name in lowests[bass].names]
     builder = AutomatonBuilder("bass on the root", dialect.events, states)
     builder.stay_on(dialect.events)
+    last = max([program for program in asked.instruments or dialect.programs if program != DRUMS], default=DRUMS)
+    columns_of = dict(zip(_KINDS, (dialect.drums, dialect.pitched, np.array([dialect.programs[last]])), strict=True))
+
+    def add_kinds(here: str, name: Callable[..., str], *place: int | str) -> None:
+        """Lead the events that name an instrument to the states of its kind."""
+        for kind, columns in columns_of.items():
+            builder.add(here, columns, name(kind, *place))
 
     def go_on(here: str, kind: str, bar: int, done: int) -> None:
         """Lead the events that go on in time where so many basses of a bar have sounded."""
@@ -121,73 +149,92 @@ def _by_position(dialect: Dialect, bars: Sequence[_Places]) -> Automaton:
     waiting = np.concatenate([np.array(list(dialect.positions.values())), dialect.bar, dialect.end])
     for kind in _KINDS:
         builder.add(start(kind), dialect.bar, between(kind, 0, 0))
-        _add_kinds(builder, dialect, start(kind), [start(who) for who in _KINDS])
+        add_kinds(start(kind), start)
         for bar, places in enumerate(bars):
             for done in range(len(places) + 1):
                 go_on(between(kind, bar, done), kind, bar, done)
-                _add_kinds(builder, dialect, between(kind, bar, done), [between(who, bar, done) for who in _KINDS])
+                add_kinds(between(kind, bar, done), between, bar, done)
             for number, bass in enumerate(places.values()):
-                names = lowests[bass].names
-                for name in names:
+                for name in lowests[bass].names:
                     here = at(kind, bar, number, name)
                     if name in lowests[bass].closed:
                         go_on(here, kind, bar, number + 1)
                     else:
                         builder.forbid(here, waiting)
-                    _add_kinds(builder, dialect, here, [at(who, bar, number, name) for who in _KINDS])
-                    if kind == "pitched":
-                        after = lowests[bass].after[name][dialect.notes]
-                        first = builder.row[at(kind, bar, number, names[0])]
-                        builder.transitions[builder.row[here], dialect.notes] = np.where(
-                            after < 0, after, first + after
-                        )
+                    add_kinds(here, at, bar, number, name)
+                    if kind != "drums":
+                        behind = [builder.row[at(kind, bar, number, other)] for other in lowests[bass].names]
+                        after = lowests[bass].rows(name, behind, kind == "the last")
+                        builder.transitions[builder.row[here], dialect.notes] = after[dialect.notes]
     return builder.build()
 
 
-def _add_kinds(builder: AutomatonBuilder, dialect: Dialect, here: str, states: Sequence[str]) -> None:
-    """Lead the events that name an instrument to the states of drums and of others."""
-    builder.add(here, dialect.drums, states[0])
-    builder.add(here, dialect.pitched, states[1])
-
-
-def _of_voices(dialect: Dialect, asked: Controls, bars: Sequence[_Places], number: int) -> Automaton:
+def _of_voices(
+    dialect: Dialect, asked: Controls, bars: Sequence[_Places], lowests: Mapping[int, _Lowest], number: int
+) -> Automaton:
     """For note-level ABC: the bass of each bar's chord of some number, whichever voice bears it."""
-    lowests = _lowests(dialect, bars)
-    step_name, drums = "bar {}, {}, step {}".format, "bar {}, {}, drums".format
-    whole, start = "bar {}".format, "before the first bar"
+    line, last_line = "bar {}, {}, step {}".format, "bar {}, {}, step {} of the last voice".format
+    drums, whole, start = "bar {}, {}, drums".format, "bar {}".format, "before the first bar"
     places = [list(bar.items())[number] if number < len(bar) else None for bar in bars]
     states = [start]
     for bar, place in enumerate(places):
         if place is None:
             states.append(whole(bar))
             continue
-        names = lowests[place[1]].names
-        states += [step_name(bar, name, step) for name in names for step in range(place[0] + 2)]
-        states += [drums(bar, name) for name in names]
-    begins = [whole(bar) if place is None else step_name(bar, _NOTHING, 0) for bar, place in enumerate(places)]
+        for name in lowests[place[1]].names:
+            states += [line(bar, name, step) for step in range(place[0] + 2)]
+            states += [last_line(bar, name, step) for step in range(place[0] + 1)]
+            states.append(drums(bar, name))
+    begins = [whole(bar) if place is None else line(bar, _NOTHING, 0) for bar, place in enumerate(places)]
     builder = AutomatonBuilder(f"bass on the root, chord {number + 1} of the bar", dialect.events, states)
     builder.stay_on(dialect.events)
     builder.add(start, dialect.bar, begins[0])
+    opening, beyond = _last_voice(dialect, asked)
+    moving, notes = (
+        np.concatenate([dialect.columns(kind) for kind in ("Note", "Rest", "Tie")]),
+        dialect.columns("Note"),
+    )
     for bar, place in enumerate(places):
         following = begins[(bar + 1) % len(bars)]
         if place is None:
             builder.add(whole(bar), dialect.bar, following)
             continue
         at, lowest = place[0], lowests[place[1]]
+        behind = [builder.row[line(bar, other, at + 1)] for other in lowest.names]
         for name in lowest.names:
-            here = [step_name(bar, name, step) for step in range(at + 2)]
-            _add_steps(builder, dialect, here)
-            notes = dialect.columns("Note")
-            after = lowest.after[name][notes]
-            behind = np.array([builder.row[step_name(bar, other, at + 1)] for other in lowest.names])
-            builder.transitions[builder.row[here[at]], notes] = np.where(after < 0, after, behind[after])
-            for state in (*here, drums(bar, name)):
+            here = [line(bar, name, step) for step in range(at + 2)]
+            last = [*(last_line(bar, name, step) for step in range(at + 1)), here[-1]]
+            for steps in (here, last):
+                _add_steps(builder, dialect, steps)
+            if name not in lowest.closed:
+                for step in range(at + 1):
+                    builder.forbid(last[step], moving[step + dialect.steps[moving] > at])
+            builder.transitions[builder.row[here[at]], notes] = lowest.rows(name, behind, False)[notes]
+            builder.transitions[builder.row[last[at]], notes] = lowest.rows(name, behind, True)[notes]
+            for state in (*here, *last[:-1], drums(bar, name)):
                 add_turns(builder, dialect, asked, state, drums(bar, name), here[0])
+                builder.add(state, opening, last[0])
                 if name in lowest.closed:
                     builder.add(state, dialect.bar, following)
                 else:
-                    builder.forbid(state, np.concatenate([dialect.bar, dialect.end]))
+                    builder.forbid(state, np.concatenate([dialect.bar, dialect.end, beyond]))
     return builder.build()
+
+
+def _last_voice(dialect: Dialect, asked: Controls) -> tuple[np.ndarray, np.ndarray]:
+    """Events by which the last voice that is no drums begins its bar, and those by which voices behind it do.
+
+    Where it is not known who plays there are none.
+    """
+    programs = asked.instruments or ()
+    number = max((voice for voice, program in enumerate(programs, start=1) if program != DRUMS), default=None)
+    if number is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    opening = [dialect.voices[number]]
+    if programs.count(programs[number - 1]) == 1:
+        opening.append(dialect.programs[programs[number - 1]])
+    beyond = [dialect.voices[voice] for voice in range(number + 1, len(programs) + 1)]
+    return np.array(opening, dtype=np.int64), np.array(beyond, dtype=np.int64)
 
 
 def _add_steps(builder: AutomatonBuilder, dialect: Dialect, states: Sequence[str]) -> None:
