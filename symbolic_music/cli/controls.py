@@ -29,6 +29,17 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--range", metavar="RANGES", help="such as C3-C6, or Violin:G3-E6,Cello:C2-A4")
     group.add_argument("--playable", action="store_true", help="keep instruments within what players can play")
     group.add_argument("--density", metavar="N-M", help="fewest and most notes that begin in each bar, such as 4-12")
+    group.add_argument(
+        "--polyphony", metavar="BOUNDS", help="notes that each track begins together: 1-4, or Piano:2-4"
+    )
+    group.add_argument(
+        "--bass-on-root",
+        action="store_true",
+        help="the lowest note where each chord begins is its root (needs chords)",
+    )
+    group.add_argument(
+        "--max-repeats", type=int, metavar="N", help="repeat no bar more often than so in a row; 0: never"
+    )
     group.add_argument("--ending", action="store_true", help="end on a strong beat and the tonic (needs a key)")
 
 
@@ -38,7 +49,8 @@ def add_fill_controls(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--key", metavar="KEY", help="such as G or F#m: no notes but its scale's")
     group.add_argument("--range", metavar="RANGES", help="such as C3-C6, or Violin:G3-E6,Cello:C2-A4")
     group.add_argument("--playable", action="store_true", help="keep instruments within what players can play")
-    unasked = ("ask", "bpm", "meter", "instruments", "with_instruments", "chords", "density", "ending")
+    unasked = ["ask", "bpm", "meter", "instruments", "with_instruments", "chords", "density", "ending"]
+    unasked += ["polyphony", "bass_on_root", "max_repeats"]
     parser.set_defaults(**dict.fromkeys(unasked))
 
 
@@ -61,6 +73,9 @@ def read_controls(options: argparse.Namespace, num_bars: int | None = None) -> "
         "chords": (options.chords, written.parse_chords),
         "ranges": (options.range, written.parse_ranges),
         "density": (options.density, written.parse_density),
+        "polyphony": (options.polyphony, written.parse_polyphony),
+        "bass_on_root": (True if options.bass_on_root else None, bool),
+        "max_repeats": (options.max_repeats, int),
         "ending": (True if options.ending else None, bool),
         "bars": (None if num_bars is None else str(num_bars), int),
     }

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,54 @@ def _keeps_ending(score: Score, key: Key) -> bool:
     )
 
 
+def _keeps_bass(score: Score, asked: Sequence[Sequence[str]]) -> bool:
+    """Whether the lowest that sounds where each chord begins, up to the last note, is its bass."""
+    notes, bars = NoteTable(score).pitched, bar_table(score)
+    for bar in range(_last_onset_bar(score)):
+        chords = asked[bar % len(asked)]
+        for number, chord in enumerate(chords):
+            place = int(bars.starts[bar]) + number * int(bars.lengths[bar]) // len(chords)
+            sounding = notes.pitches[(notes.onsets <= place) & (notes.ends > place)]
+            if chord != NO_CHORD and not (len(sounding) and sounding.min() % 12 == chord_pitch_classes(chord)[0]):
+                return False
+    return True
+
+
+def most_repeats(score: Score) -> int:
+    """How often at most a bar is repeated in a row, up to the bar in which the last note begins; 0 without notes.
+
+    A bar is repeated when each track begins the same pitches at the same places in the next one.
+    """
+    bars = bar_table(score)
+    content: list[set[tuple[int, int, int]]] = [set() for _ in range(_last_onset_bar(score))]
+    for number, track in enumerate(score.tracks):
+        notes = track.notes.numpy()
+        of_note = np.searchsorted(bars.starts, notes["time"], side="right") - 1
+        places = notes["time"] - bars.starts[of_note]
+        for bar, place, pitch in zip(of_note.tolist(), places.tolist(), notes["pitch"].tolist(), strict=True):
+            content[bar].add((number, place, pitch))
+    most = run = 0
+    for before, after in pairwise(content):
+        run = run + 1 if before == after else 0
+        most = max(most, run)
+    return most
+
+
+def _keeps_polyphony(score: Score, asked: Sequence[tuple[int, int, int]]) -> bool:
+    """Where notes of one pitch overlap, a MIDI file has several tracks for one: their fewest are counted together."""
+    bounds = {program: (low, high) for program, low, high in asked}
+    of_program: dict[int, list[np.ndarray]] = {}
+    for track in score.tracks:
+        of_program.setdefault(DRUMS if track.is_drum else track.program, []).append(track.notes.numpy()["time"])
+    for program, tracks in of_program.items():
+        low, high = bounds.get(program) or (bounds.get(EVERY) if program != DRUMS else None) or (0, 128)
+        fewest = np.unique(np.concatenate(tracks), return_counts=True)[1].min(initial=128)
+        most = max(np.unique(onsets, return_counts=True)[1].max(initial=0) for onsets in tracks)
+        if not (low <= fewest and most <= high):
+            return False
+    return True
+
+
 _KEPT: dict[str, Callable[[Score, Any], bool]] = {
     "instruments": lambda score, asked: set(found_instruments(score)) == set(asked) and _has_instruments(score, asked),
     "tempo": _keeps_tempo,
@@ -127,6 +176,9 @@ _KEPT: dict[str, Callable[[Score, Any], bool]] = {
     "ranges": _keeps_ranges,
     "density": _keeps_density,
     "ending": _keeps_ending,
+    "bass_on_root": _keeps_bass,
+    "max_repeats": lambda score, asked: most_repeats(score) <= asked,
+    "polyphony": _keeps_polyphony,
 }
 
 
@@ -136,6 +188,9 @@ def kept_controls(score: Score | None, asked: Controls) -> dict[str, bool]:
     if asked.ending:
         assert asked.key is not None
         wanted["ending"] = Key.parse(asked.key)
+    if asked.bass_on_root:
+        assert asked.chords is not None
+        wanted["bass_on_root"] = asked.chords
     return {name: score is not None and _KEPT[name](score, value) for name, value in wanted.items()}
 
 

@@ -3,7 +3,8 @@
 import pytest
 from metrics.pieces import EMPTY, band, melody, piece
 
-from symbolic_music.metrics.control import Controls, control_accuracy, kept_controls
+from symbolic_music.events.controls.asked import EVERY
+from symbolic_music.metrics.control import Controls, control_accuracy, kept_controls, most_repeats
 
 WALTZ = band(
     [(40, False, melody(60, 62, 64)), (0, False, melody(48, start=3)), (0, True, [(0, 1, 36)]), (9, False, [])],
@@ -66,3 +67,57 @@ def test_asking_for_nothing_is_an_error():
 def test_a_last_note_may_be_held_beyond_the_last_bar():
     held = band([(0, False, [(0, 1, 60), (3, 5, 62)])], meters=[(0, 4, 4)])  # begins in bar 1, ends in bar 2
     assert [kept_controls(held, Controls(bars=bars))["bars"] for bars in (1, 2, 3)] == [True, True, False]
+
+
+CHORDAL = band(
+    [
+        (40, False, [(0, 1, 64), (1, 1, 65), (2, 2, 67), (4, 4, 65)]),
+        (42, False, [(0, 2, 48), (2, 2, 55), (4, 4, 53), (4, 4, 60)]),
+        (0, True, [(0, 1, 36)]),
+    ],
+    meters=[(0, 4, 4)],
+)
+
+
+@pytest.mark.parametrize(
+    ("chords", "kept"),
+    [
+        ((("C", "G"), ("F",)), True),
+        ((("C",), ("F",)), True),  # the second half of the first bar begins no chord
+        ((("C/E",), ("F",)), False),
+        ((("N", "G"), ("F",)), True),
+        ((("C", "C", "G", "G"), ("F",)), True),  # on the second beat the bass is held
+        ((("C", "F", "G", "G"), ("F",)), False),
+        ((("C", "G"), ("F", "C")), False),
+    ],
+)
+def test_the_lowest_that_sounds_where_a_chord_begins_is_its_bass(chords, kept):
+    assert kept_controls(CHORDAL, Controls(chords=chords, bass_on_root=True))["bass_on_root"] is kept
+
+
+@pytest.mark.parametrize(
+    ("bounds", "kept"),
+    [
+        (((EVERY, 1, 2),), True),
+        (((EVERY, 1, 1),), False),
+        (((42, 1, 2), (EVERY, 1, 1)), True),
+        (((42, 2, 2),), False),
+        (((-1, 2, 3),), False),  # drums are judged where they are named
+    ],
+)
+def test_notes_that_tracks_begin_together(bounds, kept):
+    assert kept_controls(CHORDAL, Controls(polyphony=bounds)) == {"polyphony": kept}
+
+
+def test_repeats_are_counted_in_a_row_up_to_the_last_onset():
+    same, other = [(0, 1, 60), (2, 1, 64)], [(0, 1, 60), (2, 1, 65)]
+    bars = [same, same, other, same, same, same, []]
+    notes = [(4 * bar + onset, length, pitch) for bar, part in enumerate(bars) for onset, length, pitch in part]
+    assert most_repeats(band([(0, False, notes)], meters=[(0, 4, 4)])) == 2
+    drums = (0, True, [(4 * bar, 1, 36 + bar) for bar in range(6)])  # which make every bar another
+    assert most_repeats(band([(0, False, notes), drums], meters=[(0, 4, 4)])) == 0
+    longer = [
+        (onset, length + 8 * (onset == 22), pitch) for onset, length, pitch in notes
+    ]  # sounds on, begins nothing
+    assert most_repeats(band([(0, False, longer)], meters=[(0, 4, 4)])) == 2
+    assert most_repeats(EMPTY) == 0

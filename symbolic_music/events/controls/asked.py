@@ -94,6 +94,11 @@ class Controls:
         density: fewest and most notes that begin in each bar, in all tracks together.
         ending: the last notes begin on a strong beat, on the tonic of the key: in each track, the lowest note that
             begins at the piece's last onset is the tonic, and those above belong to its triad.
+        bass_on_root: on the first beat of each chord something that is no drum sounds, and the lowest of it is the
+            chord's root, or the bass that the symbol names, as C/E does. Nothing but drums is held into that beat.
+        max_repeats: how often at most a bar is repeated in a row; 0 has no bar like the one before it. A bar is
+            repeated when each track begins the same pitches at the same places in the next one.
+        polyphony: by program, fewest and most notes that one track begins together; `EVERY` as for ranges.
     """
 
     instruments: tuple[int, ...] | None = None
@@ -106,6 +111,9 @@ class Controls:
     ranges: tuple[tuple[int, int, int], ...] | None = None
     density: tuple[int, int] | None = None
     ending: bool | None = None
+    bass_on_root: bool | None = None
+    max_repeats: int | None = None
+    polyphony: tuple[tuple[int, int, int], ...] | None = None
 
     @property
     def asked(self) -> list[str]:

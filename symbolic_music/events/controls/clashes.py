@@ -30,8 +30,17 @@ def name_of(asked: Controls, name: str) -> str:
             f"range {'all' if program == EVERY else program_name(program)} {low}-{high}"
             for program, low, high in value
         )
+    if name == "polyphony":
+        return ", ".join(
+            f"polyphony {'' if program == EVERY else program_name(program) + ' '}{low}-{high}"
+            for program, low, high in value
+        )
     if name == "ending":
         return "an ending on the tonic"
+    if name == "bass_on_root":
+        return "the bass on the root"
+    if name == "max_repeats":
+        return f"at most {value} repeats of a bar"
     if name == "density":
         return f"{value[0]} to {value[1]} notes in each bar"
     if name == "bars":
@@ -67,6 +76,51 @@ def _key_and_chords(asked: Controls) -> None:
             raise _clash(asked, "key", "chords", f"no note of {chord} belongs to {asked.key}")
 
 
+def _bass(asked: Controls) -> None:
+    """Whether each chord has a bass that key and range leave, and each bar notes for its basses."""
+    if not asked.bass_on_root:
+        return
+    if asked.chords is None:
+        raise ControlError("the bass on the root needs chords: ask for some, such as C | Am | F G7 | C")
+    basses = {chord: chord_pitch_classes(chord)[0] for chord in _chords(asked)}
+    for chord, bass in basses.items():
+        if asked.key is not None and bass not in Key.parse(asked.key).scale:
+            raise _clash(asked, "bass_on_root", "key", f"the bass of {chord} does not belong to {asked.key}")
+        low, high = asked.range_of.get(EVERY, (0, 127))
+        if asked.instruments is None and len(asked.range_of) == 1 and bass not in _classes(low, high):
+            raise _clash(asked, "bass_on_root", "ranges", f"no bass of {chord} lies within")
+    most = max(sum(chord != NO_CHORD for chord in bar) for bar in asked.chords)
+    if asked.density is not None and asked.density[1] < most:
+        raise _clash(asked, "bass_on_root", "density", f"a bar has {most} chords")
+
+
+def _polyphony(asked: Controls) -> None:
+    if not asked.polyphony:
+        return
+    named = [program for program, _, _ in asked.polyphony]
+    _check_named(asked, "polyphony", named)
+    for program, low, high in asked.polyphony:
+        if not 1 <= low <= high:
+            continue  # said where the automaton is made
+        below, above = asked.range_of.get(program, asked.range_of.get(EVERY, (0, 127)))
+        scale = Key.parse(asked.key).scale if asked.key is not None and program != DRUMS else range(12)
+        pitches = sum(pitch % 12 in scale for pitch in range(below, above + 1))
+        if pitches < low:
+            other = "ranges" if asked.ranges else "key"
+            raise _clash(asked, "polyphony", other, f"{pitches} pitches are left")
+    if asked.density is not None and asked.instruments is not None:
+        bounds = {program: low for program, low, _ in asked.polyphony}
+        fewest = [
+            bounds.get(program, 1 if program == DRUMS else bounds.get(EVERY, 1)) for program in asked.instruments
+        ]
+        if max(fewest) > asked.density[1]:
+            raise _clash(asked, "polyphony", "density", "a chord alone has more notes")
+
+
+def _classes(low: int, high: int) -> set[int]:
+    return {pitch % 12 for pitch in range(low, high + 1)}
+
+
 def _bars_and_chords(asked: Controls) -> None:
     if asked.bars is not None and asked.chords is not None and asked.bars < len(asked.chords):
         raise _clash(asked, "bars", "chords", f"the progression has {len(asked.chords)} bars")
@@ -93,7 +147,7 @@ def _ending(asked: Controls) -> None:
 def _drums_alone(asked: Controls) -> None:
     if asked.instruments is None or set(asked.instruments) != {DRUMS}:
         return
-    for name in ("key", "chords", "ending"):
+    for name in ("key", "chords", "bass_on_root", "ending"):
         if getattr(asked, name):
             raise _clash(asked, "instruments", name, "drums have no pitch")
 
@@ -106,7 +160,7 @@ def _pitches_left(asked: Controls) -> None:
         if program == DRUMS and DRUMS not in asked.range_of:
             continue
         low, high = asked.range_of.get(program, asked.range_of.get(EVERY, (0, 127)))
-        classes = {pitch % 12 for pitch in range(low, high + 1)}
+        classes = _classes(low, high)
         who = "anybody" if program == EVERY else program_name(program)
         if asked.key is not None and program != DRUMS and not classes & Key.parse(asked.key).scale:
             raise _clash(asked, "ranges", "key", f"no pitch is left to {who}")
@@ -115,15 +169,19 @@ def _pitches_left(asked: Controls) -> None:
 def _ranges_of_nobody(asked: Controls) -> None:
     if asked.ranges is None:
         return
-    named = [program for program, _, _ in asked.ranges]
+    _check_named(asked, "ranges", [program for program, _, _ in asked.ranges])
+
+
+def _check_named(asked: Controls, name: str, named: list[int]) -> None:
+    """Whether each instrument that something is asked of plays, and is asked once."""
     twice = [program for number, program in enumerate(named) if program in named[:number]]
     if twice:
-        name = "all" if twice[0] == EVERY else program_name(twice[0])
-        raise ControlError(f"two ranges of {name} are asked for; expected one")
+        who = "all" if twice[0] == EVERY else program_name(twice[0])
+        raise ControlError(f"two {name} of {who} are asked for; expected one")
     if asked.instruments is not None:
         absent = [program for program in named if program not in (*asked.instruments, EVERY)]
         if absent:
-            raise _clash(asked, "ranges", "instruments", f"{program_name(absent[0])} does not play")
+            raise _clash(asked, name, "instruments", f"{program_name(absent[0])} does not play")
 
 
 def _density(asked: Controls) -> None:
@@ -143,7 +201,9 @@ _CHECKS: tuple[Callable[[Controls], None], ...] = (
     _ranges_of_nobody,
     _key_and_chords,
     _bars_and_chords,
+    _bass,
     _ending,
     _pitches_left,
     _density,
+    _polyphony,
 )

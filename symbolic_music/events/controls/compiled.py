@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.completion import Completion
 from symbolic_music.events.controls.asked import ControlError, Controls
-from symbolic_music.events.controls.bars import bars_automata, density_automata
-from symbolic_music.events.controls.chords import chord_automata
+from symbolic_music.events.controls.automata.bars import bars_automata, density_automata
+from symbolic_music.events.controls.automata.bass import bass_automata, bass_places
+from symbolic_music.events.controls.automata.chords import chord_automata
+from symbolic_music.events.controls.automata.ending import ending_automata
+from symbolic_music.events.controls.automata.fields import field_automata, tempos_within
+from symbolic_music.events.controls.automata.instruments import instrument_automata
+from symbolic_music.events.controls.automata.pitches import fill_automata, pitch_automata
+from symbolic_music.events.controls.automata.polyphony import polyphony_automata
+from symbolic_music.events.controls.automata.repeats import repeat_automata
 from symbolic_music.events.controls.clashes import check_clashes, name_of
 from symbolic_music.events.controls.dialect import Dialect, dialect_of
-from symbolic_music.events.controls.ending import ending_automata
-from symbolic_music.events.controls.fields import field_automata, tempos_within
-from symbolic_music.events.controls.instruments import instrument_automata
-from symbolic_music.events.controls.pitches import fill_automata, pitch_automata
 from symbolic_music.events.grammar import Automaton, EventGrammar
 
 _BUILDERS = (
@@ -23,8 +28,13 @@ _BUILDERS = (
     density_automata,
     pitch_automata,
     chord_automata,
+    bass_automata,
     ending_automata,
+    polyphony_automata,
+    repeat_automata,
 )
+# Rows of a token grammar are int16.
+_MOST_STATES = np.iinfo(np.int16).max
 COMMON_METER = "4/4"
 """Of chords whose meter is not asked for, as lead sheets have it."""
 
@@ -67,11 +77,37 @@ def controlled(codec: ScoreCodec, asked: Controls) -> tuple[EventGrammar, Comple
         ControlError: when there is no such piece; the message names two things that clash, where two do.
     """
     dialect, base = dialect_of(codec), codec.grammar()
-    grammar = _intersection(base, control_automata(dialect, asked))
-    completion = Completion(grammar, dialect.completing(grammar.automata[len(base.automata) :]))
+    automata = control_automata(dialect, asked)
+    _check_size(base, automata, asked)
+    grammar = _intersection(base, automata)
+    completion = _completion(dialect, grammar, automata, asked)
     if completion.needed(completion.initial) is None:
         raise ControlError(_clash(dialect, base, asked))
     return grammar, completion
+
+
+def _completion(dialect: Dialect, grammar: EventGrammar, automata: Sequence[Automaton], asked: Controls) -> Completion:
+    places: set[int] = set()
+    if asked.bass_on_root and asked.chords is not None and asked.meter is not None:
+        length = dialect.bar_length(asked.meter)
+        places = {place for bar in asked.chords for place in bass_places(length, bar)}
+    together = max((low for _, low, _ in asked.polyphony or ()), default=0)
+    return Completion(grammar, dialect.completing(automata, places, max(together, 3)))
+
+
+def _check_size(base: EventGrammar, automata: Sequence[Automaton], asked: Controls) -> None:
+    """Whether the automata are small enough to be followed.
+
+    Raises:
+        ControlError: when they are not; the message names what has the largest.
+    """
+    size = sum(len(automaton.states) for automaton in [*base.automata, *automata])
+    if size > _MOST_STATES:
+        largest = max(automata, key=lambda automaton: len(automaton.states))
+        raise ControlError(
+            f"too much is asked for to be followed ({size} states, at most {_MOST_STATES}): mostly by "
+            f"the {largest.name}, over {asked.bars} bars"
+        )
 
 
 def controlled_fill(codec: ScoreCodec, asked: Controls, fill: EventGrammar, programs: Sequence[int]) -> EventGrammar:
@@ -107,12 +143,14 @@ def _clash(dialect: Dialect, base: EventGrammar, asked: Controls) -> str:
 
 def _can_be_had(dialect: Dialect, base: EventGrammar, asked: Controls) -> bool:
     automata = control_automata(dialect, asked)
-    completion = Completion(_intersection(base, automata), dialect.completing(automata))
+    completion = _completion(dialect, _intersection(base, automata), automata, asked)
     return completion.needed(completion.initial) is not None
 
 
 def _only(asked: Controls, names: tuple[str, ...]) -> Controls:
     needed = set(names)
+    if "bass_on_root" in needed:
+        needed |= {"chords"} | ({"instruments"} if asked.instruments is not None else set())
     if "chords" in needed:
         needed |= {"meter", "bars"}
     if "ending" in needed:

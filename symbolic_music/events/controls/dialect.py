@@ -4,7 +4,7 @@ The representations differ in how they tell time: REMI names the position in the
 and in order: REMI and note-level ABC go bar by bar, track text line by line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -108,6 +108,15 @@ class Dialect:
         return {int(value): column for value, column in self._by_type.get("Position", {}).items()}
 
     @cached_property
+    def lengths(self) -> dict[int, int]:
+        """By column of a `Duration`, how many positions it lasts, rounded up; in REMI alone."""
+        found = {}
+        for value, column in self._by_type.get("Duration", {}).items():
+            beats, steps, per_beat = map(int, value.split("."))
+            found[column] = -(-(beats * per_beat + steps) * self.grid // per_beat)
+        return found
+
+    @cached_property
     def programs(self) -> dict[int, int]:
         """Columns of the events that name an instrument; drums are -1."""
         name = {"remi": "Program", "abc_notes": "New", "track_text": "Instrument"}[self.kind]
@@ -140,11 +149,13 @@ class Dialect:
         counted = beats // 3 if beats > 3 and beats % 3 == 0 else beats
         return [0, self.bar_length(meter) // 2] if counted % 4 == 0 else [0]
 
-    def completing(self, controls: Sequence[Automaton]) -> np.ndarray:
+    def completing(self, controls: Sequence[Automaton], places: Collection[int] = (), together: int = 3) -> np.ndarray:
         """Columns of events enough to complete a piece by: of those that are alike to the controls, a few of each.
 
         Args:
             controls: automata of what is asked for.
+            places: positions at which something may have to begin, besides halves of beats.
+            together: notes that may have to begin together.
         """
         alike = self._alike(controls)
         chosen: list[int] = [*self.end.tolist(), self.column["BOS_None"], *self.bar.tolist()]
@@ -154,10 +165,10 @@ class Dialect:
             chosen += self.columns(kind).tolist()
         chosen += _few(np.array(list(self.programs.values())), alike, 1)
         chosen += self.columns("Duration").tolist()[:1]
-        beats = [column for position, column in self.positions.items() if position % max(self.grid // 2, 1) == 0]
-        chosen += beats
+        half = max(self.grid // 2, 1)
+        chosen += [column for position, column in self.positions.items() if not position % half or position in places]
         for columns in self._notes_by_steps():
-            chosen += _few(columns, alike, 3 if not self.steps[columns[0]] else 1)
+            chosen += _few(columns, alike, together if not self.steps[columns[0]] else 1)
         return np.array([column for column in dict.fromkeys(chosen) if alike[column] >= 0], dtype=np.int64)
 
     def _alike(self, controls: Sequence[Automaton]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from symbolic_music.events.codec import ScoreCodec
+from symbolic_music.events.controls.automata.repeats import MOST_REPEATS
 from symbolic_music.events.controls.dialect import dialect_of
 from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.score.programs import DRUMS
@@ -10,6 +11,8 @@ from symbolic_music.score.programs import DRUMS
 # Whatever the representation, by name of a flag.
 _EVERYWHERE = {
     "chords": "by bar or by equal parts of it; strong beats on chord tones",
+    "bass-on-root": "the lowest note where each chord begins is its root; needs chords",
+    "max-repeats": {"from": 0, "to": MOST_REPEATS, "counts": "repeats of one bar in a row"},
     "ending": "on a strong beat and the tonic; needs a key",
     "ask": "the same in words",
 }
@@ -30,7 +33,7 @@ def abilities(codec: ScoreCodec) -> dict[str, Any]:
     programs = [program for program in dialect.programs if program != DRUMS]
     bars: dict[str, Any] = {"from": 1, "to": dialect.max_bars}
     tempos = sorted(dialect.tempos)
-    return {
+    found: dict[str, Any] = {
         "bpm": {"from": tempos[0], "to": tempos[-1], "values": len(tempos)},
         "meter": list(dialect.meters),
         "key": keys,
@@ -44,5 +47,9 @@ def abilities(codec: ScoreCodec) -> dict[str, Any]:
         "range": span,
         "playable": True,
         "density": {"from": 0, "to": "no limit"},
+        "polyphony": {"from": 1, "to": "no limit", "counts": "notes that one track begins together"},
         **_EVERYWHERE,
     }
+    if dialect.kind == "track_text":
+        found["bass-on-root"] += " and instruments, of which the last bears it, below middle C"
+    return found

@@ -8,6 +8,8 @@ not understood, but for those that carry nothing (`_SILENT`). No model is asked.
 - "in D minor", "in F# major", "in G"; "in 3/4"; "16 bars"; "for violin and cello", "with drums at least";
 - "sparse", "dense": few or many notes in a bar; "with 4 to 8 notes per bar";
 - "chords C | Am | F G7 | C", to the end of the sentence or a comma;
+- "in root position", "with the bass on the root": of chords, which must be named;
+- "no bar repeated", "no bar repeated more than twice"; "monophonic", "in chords of 2 to 4 notes": in each track;
 - "that ends on the tonic", "with an ending"; "playable": within what instruments can play.
 """
 
@@ -16,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symbolic_music.events.controls.asked import ControlError, Controls, Key
+from symbolic_music.events.controls.asked import EVERY, ControlError, Controls, Key
 from symbolic_music.generation.controls.written import parse_chords, playable_ranges
 from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
 
@@ -171,7 +173,8 @@ def understand(text: str) -> Understood:
     return Understood(controls, reader.said, reader.unknown())
 
 
-_NEGATED = re.compile(r"(?<=[\s,;.:])(?:no|not|without|never) [^\s,;:!?]+", re.IGNORECASE)
+_NO_REPEATS = r"(?:no|without) (?:bars? (?:is |are )?repeated|repeated (?:bars?|measures?)|repeats of bars)"
+_NEGATED = re.compile(rf"(?<=[\s,;.:])(?!{_NO_REPEATS})(?:no|not|without|never) [^\s,;:!?]+", re.IGNORECASE)
 
 _POLITE = re.compile(r"(?<=\s)i (?:would like|want|need)(?=\s)", re.IGNORECASE)
 
@@ -308,6 +311,31 @@ def _read_instruments(reader: _Reader) -> None:
     reader.found[name], reader.said[name] = tuple(programs), ", ".join(spoken)
 
 
+def _read_repeats(reader: _Reader) -> None:
+    counts = {"once": 1, "twice": 2}
+    reader.take(
+        rf"{_NO_REPEATS} more than (?:(once|twice)|{_NUMBER} times)(?: in a row)?",
+        "max_repeats",
+        lambda match: counts[match[1].lower()] if match[1] else _number(match[2]),
+    )
+    reader.take(rf"{_NO_REPEATS}(?: in a row)?", "max_repeats", lambda _: 0)
+    reader.take(rf"at most {_NUMBER} repeats?(?: of a bar)?", "max_repeats", lambda match: _number(match[1]))
+
+
+def _read_polyphony(reader: _Reader) -> None:
+    reader.take(r"(?:monophonic|one note at a time)", "polyphony", lambda _: ((EVERY, 1, 1),))
+    reader.take(
+        rf"(?:in )?chords of {_NUMBER}(?: ?(?:to|-) ?{_NUMBER})? notes",
+        "polyphony",
+        lambda match: ((EVERY, _number(match[1]), _number(match[2] or match[1])),),
+    )
+
+
+def _read_bass(reader: _Reader) -> None:
+    bass = r"(?:the )?(?:bass on (?:the|its|their) roots?|roots? in the bass|chords in root position|root position)"
+    reader.take(rf"(?:with )?(?:in )?{bass}", "bass_on_root", lambda _: True)
+
+
 def _read_ending(reader: _Reader) -> None:
     reader.take(
         r"(?:that |which )?(?:ends|ending|closes|closing|resolves|resolving) (?:on|to) (?:the |its )?tonic",
@@ -325,7 +353,10 @@ def _read_playable(reader: _Reader) -> None:
 
 
 _RULES: tuple[Callable[[_Reader], None], ...] = (
+    _read_bass,
+    _read_polyphony,
     _read_chords,
+    _read_repeats,
     _read_density,
     _read_bars,
     _read_tempo,

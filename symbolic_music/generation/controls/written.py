@@ -86,6 +86,22 @@ def parse_ranges(text: str) -> tuple[tuple[int, int, int], ...]:
     return tuple(ranges)
 
 
+def parse_polyphony(text: str) -> tuple[tuple[int, int, int], ...]:
+    """Fewest and most notes that begin together by instrument, "Piano:2-4, Violin:1", or of every one: "1-4".
+
+    Raises:
+        ControlError: when one cannot be read.
+    """
+    bounds = []
+    for part in text.split(","):
+        name, colon, counts = part.strip().rpartition(":")
+        match = re.match(r"(\d+)(?:-(\d+))?$", counts.strip())
+        if not match or (colon and not name):
+            raise ControlError(f"the polyphony is {part.strip()!r}; expected such as 1-4, or Piano:2-4")
+        bounds.append((_program(name) if colon else EVERY, int(match[1]), int(match[2] or match[1])))
+    return tuple(bounds)
+
+
 def parse_pitch(text: str) -> int:
     """A pitch as its number or its name; C4 is 60.
 

@@ -36,6 +36,9 @@ ALONE: dict[str, Controls] = {
     "range": Controls(ranges=((EVERY, 55, 79),)),
     "density": Controls(density=(4, 10)),
     "ending": Controls(key="G", ending=True),
+    "bass on the root": Controls(chords=_CHORDS, bass_on_root=True),
+    "repeats": Controls(max_repeats=0),
+    "polyphony": Controls(polyphony=((EVERY, 2, 3),)),
 }
 """One thing at a time; every one with a number of bars."""
 
@@ -78,9 +81,13 @@ def combinations(count: int, seed: int = 0) -> list[Controls]:
             "ranges": ((EVERY, 48, drawn.choice([79, 84])),),
             "density": drawn.choice([(1, 8), (3, 10), (4, 16)]),
             "ending": True,
+            "bass_on_root": True,
+            "max_repeats": drawn.choice([0, 1]),
+            "polyphony": ((EVERY, 1, drawn.choice([1, 2, 4])),),
         }
         names = set(drawn.sample(sorted(values), drawn.randint(3, 6)))
         names |= {"key"} if "ending" in names else set()
+        names |= {"chords"} if "bass_on_root" in names else set()
         found.append(Controls(**{name: values[name] for name in sorted(names)}))
     return found
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.events.controls.asked import EVERY, ControlError, Controls
+from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.automata.instruments import add_turns
 from symbolic_music.events.controls.dialect import Dialect
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, AutomatonBuilder
 from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
-from symbolic_music.score.programs import DRUMS
 
 _FREE = "any pitch"
 
@@ -129,9 +129,9 @@ def _by_step(dialect: Dialect, plan: _Plan, asked: Controls) -> Automaton:
             for what in _behind(chords, step):
                 here = place(bar, step, what)
                 _add_durations(builder, dialect, plan, rows, (bar, step, what))
-                _add_turns(builder, dialect, asked, here, drums(bar), place(bar, 0, _FREE))
+                add_turns(builder, dialect, asked, here, drums(bar), place(bar, 0, _FREE))
                 builder.add(here, dialect.bar, place(following, 0, _FREE))
-        _add_turns(builder, dialect, asked, drums(bar), drums(bar), place(bar, 0, _FREE))
+        add_turns(builder, dialect, asked, drums(bar), drums(bar), place(bar, 0, _FREE))
         builder.add(
             drums(bar), dialect.bar, drums(following) if dialect.kind == "track_text" else place(following, 0, _FREE)
         )
@@ -184,17 +184,3 @@ def _add_durations(
     if what != _FREE:
         added = dialect.columns("With")
         builder.transitions[here, added[~plan.tones[what][added]]] = FORBIDDEN
-
-
-def _add_turns(
-    builder: AutomatonBuilder, dialect: Dialect, asked: Controls, here: str, of_drums: str, pitched: str
-) -> None:
-    """Lead the events by which a voice begins its bar, in note-level ABC, to the beginning of the bar."""
-    if dialect.kind != "abc_notes":
-        return
-    column_of_drums, others = dialect.drums, dialect.pitched
-    builder.add(here, column_of_drums, of_drums)
-    builder.add(here, others, pitched)
-    programs = asked.instruments or [EVERY] * (dialect.max_voices or 1)
-    for number, program in enumerate(programs, start=1):
-        builder.add(here, np.array([dialect.voices[number]]), of_drums if program == DRUMS else pitched)

@@ -40,68 +40,73 @@ def ending_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
 def _by_position(
     dialect: Dialect, asked: Controls, strong: list[int], is_tonic: np.ndarray, in_triad: np.ndarray
 ) -> Automaton:
-    """For REMI: an onset is closing as long as all its notes so far are what they must be."""
-    whats = ("nothing closes", "strong beat, no note yet", "closing, instrument's first note", "closing", "too late")
+    """For REMI: an onset is closing as long as all its notes so far are what they must be.
+
+    Where the number of bars is known, it is known too when no strong beat is left, and what does not close there or
+    begins behind it does not come.
+    """
     name = "{}, {}{}".format
-    # Where the number of bars is known, it is known too when no strong beat is left.
+    nothing, too_late = "nothing closes", "too late"
+    beats = ("the last strong beat", "a strong beat")
+    at_beat = ("{}, no note yet".format, "closing {}, instrument's first note".format, "closing {}".format)
+    whats = (nothing, too_late, *(what(beat) for beat in beats for what in at_beat))
     waiting = [f" of bar {number}" for number in range(asked.bars or 0)]
-    last = f" of bar {asked.bars}" if asked.bars is not None else ""
+    is_known = asked.bars is not None
+    last = f" of bar {asked.bars}" if is_known else ""
     people = {"drums": dialect.drums, "pitched": dialect.pitched}
-    states = [name(who, whats[0], bar) for bar in waiting for who in people]
+    states = [name(who, nothing, bar) for bar in waiting for who in people]
     states += [name(who, what, last) for who in people for what in whats]
     builder = AutomatonBuilder("ending", dialect.events, states)
     builder.stay_on(dialect.events)
     for number, bar in enumerate(waiting):
         for who in people:
-            here = name(who, whats[0], bar)
+            here = name(who, nothing, bar)
             builder.forbid(here, dialect.end)
-            builder.add(here, dialect.bar, name(who, whats[0], [*waiting, last][number + 1]))
+            builder.add(here, dialect.bar, name(who, nothing, [*waiting, last][number + 1]))
             for them, columns in people.items():
-                builder.add(here, columns, name(them, whats[0], bar))
-    positions = sorted(dialect.positions)
-    at = np.array([dialect.positions[place] for place in strong])
-    late = np.array([dialect.positions[place] for place in positions if place > strong[-1]])
-    early = np.array([dialect.positions[place] for place in positions if place < strong[-1] and place not in strong])
+                builder.add(here, columns, name(them, nothing, bar))
     for who in people:
-        open_, strong_, first, closing, too_late = (name(who, what, last) for what in whats)
-        for here, what in zip((open_, strong_, first, closing, too_late), whats, strict=True):
-            builder.add(here, dialect.bar, too_late if asked.bars is not None else open_)
-            for columns, after in ((early, open_), (late, too_late), (at, strong_)):
-                if len(columns):
-                    builder.add(here, columns, after)
+        for what in whats:
+            here = name(who, what, last)
+            for position, column in dialect.positions.items():
+                beat = beats[position != strong[-1]]
+                after = at_beat[0](beat) if position in strong else nothing if position < strong[-1] else too_late
+                if is_known and after == too_late:
+                    builder.forbid(here, np.array([column]))
+                else:
+                    builder.add(here, np.array([column]), name(who, after, last))
+            if is_known:
+                builder.forbid(here, dialect.bar)
+            else:
+                builder.add(here, dialect.bar, name(who, nothing, last))
+            for them, columns in people.items():
+                builder.add(here, columns, name(them, what, last))
+            if what in (nothing, too_late):
+                builder.forbid(here, dialect.end)
+        for beat in beats:
+            onset = tuple(name(who, what(beat), last) for what in at_beat)
+            builder.forbid(onset[0], dialect.end)
             for them, columns in people.items():
                 # Another instrument's first note is its lowest.
-                then = whats[2] if what in whats[2:4] else what
-                builder.add(here, columns, name(them, then, last))
-        if who == "pitched":
-            _add_closing_notes(builder, dialect, (open_, strong_, first, closing), is_tonic, in_triad)
-        else:
-            builder.add(first, dialect.notes, closing)
-        for here in (open_, strong_, too_late):
-            builder.forbid(here, dialect.end)
+                builder.add(onset[2], columns, name(them, at_beat[1](beat), last))
+            if who == "drums":
+                builder.add(onset[1], dialect.notes, onset[2])
+                continue
+            is_over = is_known and beat == beats[0]
+            for state, closing in zip(onset, (is_tonic, is_tonic, in_triad), strict=True):
+                if is_over:
+                    builder.forbid(state, dialect.notes)
+                else:
+                    builder.add(state, dialect.notes, name(who, nothing, last))
+                builder.add(state, np.flatnonzero(closing), onset[2])
     return builder.build()
-
-
-def _add_closing_notes(
-    builder: AutomatonBuilder,
-    dialect: Dialect,
-    states: tuple[str, str, str, str],
-    is_tonic: np.ndarray,
-    in_triad: np.ndarray,
-) -> None:
-    open_, strong_, first, closing = states
-    for here in (strong_, first):
-        builder.add(here, dialect.notes, open_)
-        builder.add(here, np.flatnonzero(is_tonic), closing)
-    builder.add(closing, dialect.notes, open_)
-    builder.add(closing, np.flatnonzero(in_triad), closing)
 
 
 def _by_step(
     dialect: Dialect, asked: Controls, strong: list[int], is_tonic: np.ndarray, in_triad: np.ndarray
 ) -> Automaton:
     """Where durations add up: every voice's last note in a bar must close for the piece to end there."""
-    most = strong[-1] + 1
+    most, is_last_bar = strong[-1] + 1, asked.bars is not None or dialect.kind == "track_text"
     line = "step {}, {}, {}".format
     lasts = ("no note yet", "closing", "not closing")
     bars = ("no voice closes yet", "closing so far", "not closing")
@@ -121,7 +126,7 @@ def _by_step(
             settled = _settled(bar, last)
             for step in range(most + 1):
                 here = line(step, last, bar)
-                _add_notes(builder, dialect, here, (step, last, bar), most, strong, is_tonic, in_triad)
+                _add_notes(builder, dialect, here, (step, last, bar), strong, is_tonic, in_triad, is_last_bar)
                 _add_edges(builder, dialect, asked, here, settled)
                 if settled != bars[1]:
                     builder.forbid(here, dialect.end)
@@ -144,12 +149,12 @@ def _add_notes(
     dialect: Dialect,
     here: str,
     place: tuple[int, str, str],
-    most: int,
     strong: list[int],
     is_tonic: np.ndarray,
     in_triad: np.ndarray,
+    is_last_bar: bool,
 ) -> None:
-    step, last, bar = place
+    (step, last, bar), most = place, strong[-1] + 1
     line, row = "step {}, {}, {}".format, builder.row
     after = np.minimum(step + dialect.steps, most)
 
@@ -157,15 +162,24 @@ def _add_notes(
         first = row[line(0, last, bar)]  # steps stand one behind the other
         builder.transitions[row[here], columns] = first + after[columns]
 
+    def lead_away(columns: np.ndarray) -> None:
+        """The same where the last note does not close: in the last bar, only as long as another may."""
+        lead(columns, "not closing")
+        if is_last_bar:
+            builder.forbid(here, columns[step + dialect.steps[columns] >= most])
+
     notes = dialect.columns("Note")
     for columns in (dialect.columns("Rest"), dialect.columns("Tie")):
-        lead(columns, last)
-    lead(notes, "not closing")
+        if last == "not closing":
+            lead_away(columns)
+        else:
+            lead(columns, last)
+    lead_away(notes)
     if step in strong:
         lead(notes[is_tonic[notes]], "closing")
     added = dialect.columns("With")
     if last == "closing":
-        lead(added[~in_triad[added]], "not closing")
+        lead_away(added[~in_triad[added]])
 
 
 def _add_edges(builder: AutomatonBuilder, dialect: Dialect, asked: Controls, here: str, settled: str) -> None:

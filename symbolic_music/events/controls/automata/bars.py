@@ -1,8 +1,8 @@
 """How many bars a piece has, and how many notes begin in each."""
 
 from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.automata.fields import only
 from symbolic_music.events.controls.dialect import Dialect
-from symbolic_music.events.controls.fields import only
 from symbolic_music.events.grammar import Automaton, AutomatonBuilder
 
 
