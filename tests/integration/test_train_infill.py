@@ -58,6 +58,10 @@ def compare(folder, tmp_path, own, other):
     assert difference["bits_per_note"] == pytest.approx(bits[1] - bits[0], abs=1e-3)
     assert difference["low"] <= difference["bits_per_note"] <= difference["high"]
     assert "the first is cheaper by" in done.stdout
+    if own["arguments"]["style"] == "left-to-right":
+        given = [*models[:2], "--only", "samples", *given[-4:]]
+        refused = run_command("evaluate", *given, expected=2).stderr.splitlines()[-1]
+        assert "reads from left to right and fills nothing: expected --only loss" in refused
 
 
 def test_a_shallow_encoder_and_few_pieces_are_compared_on_the_windows_that_all_can_hold(folder, tmp_path):
