@@ -2,7 +2,8 @@
 
 The bass is the root, or the note behind the stroke of a symbol such as C/E; the first beat is where the chord's share
 of its bar begins. `held` sees to it that what sounds there begins there, so the lowest note that begins is looked at.
-Where parts are written bar by bar, any of them may bear the bass. Where lines stand one below the other, the last that
+Where parts are written bar by bar, any of those that are asked for may bear the bass; where none are, the first that
+is written. Where lines stand one below the other, the last that
 is no drums bears it, below middle C, and the others begin nothing below middle C there.
 """
 
@@ -19,7 +20,7 @@ from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
 from symbolic_music.score.programs import DRUMS
 
 MIDDLE_C = 60
-# Who plays: what the last one leaves open nobody can mend.
+# Who plays: what the last one leaves open nobody mends.
 _KINDS = ("drums", "pitched", "the last")
 _NOTHING = "nothing begins yet"
 _Places = dict[int, int]
@@ -123,8 +124,10 @@ def _by_position(
             states += [at(kind, bar, number, name) for kind in _KINDS for name in lowests[bass].names]
     builder = AutomatonBuilder("bass on the root", dialect.events, states)
     builder.stay_on(dialect.events)
-    last = max([program for program in asked.instruments or dialect.programs if program != DRUMS], default=DRUMS)
-    columns_of = dict(zip(_KINDS, (dialect.drums, dialect.pitched, np.array([dialect.programs[last]])), strict=True))
+    last = dialect.pitched
+    if asked.instruments is not None:
+        last = np.array([dialect.programs[max(asked.instruments)]])
+    columns_of = dict(zip(_KINDS, (dialect.drums, dialect.pitched, last), strict=True))
 
     def add_kinds(here: str, name: Callable[..., str], *place: int | str) -> None:
         """Lead the events that name an instrument to the states of its kind."""
@@ -224,12 +227,12 @@ def _of_voices(
 def _last_voice(dialect: Dialect, asked: Controls) -> tuple[np.ndarray, np.ndarray]:
     """Events by which the last voice that is no drums begins its bar, and those by which voices behind it do.
 
-    Where it is not known who plays there are none.
+    Where it is not known who plays, each is the last.
     """
-    programs = asked.instruments or ()
-    number = max((voice for voice, program in enumerate(programs, start=1) if program != DRUMS), default=None)
-    if number is None:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if asked.instruments is None:
+        return np.concatenate([dialect.columns("Voice"), dialect.pitched]), np.zeros(0, dtype=np.int64)
+    programs = asked.instruments
+    number = max(voice for voice, program in enumerate(programs, start=1) if program != DRUMS)
     opening = [dialect.voices[number]]
     if programs.count(programs[number - 1]) == 1:
         opening.append(dialect.programs[programs[number - 1]])

@@ -11,7 +11,7 @@ Where lines stand one below the other, the first line's bars are looked at: wher
 import numpy as np
 
 from symbolic_music.events.controls.asked import ControlError, Controls
-from symbolic_music.events.controls.dialect import Dialect
+from symbolic_music.events.controls.dialect import REPEATED_BARS, Dialect
 from symbolic_music.events.grammar import Automaton, AutomatonBuilder
 
 # A prime, of which 2 is a primitive root: a note in another place counts for something else.
@@ -41,7 +41,7 @@ def _automaton(dialect: Dialect, most: int) -> Automaton:
     residues = range(_RESIDUES)
     states = [start, others, *map(first, residues)]
     states += [later(own, last, count) for count in range(most + 1) for last in residues for own in residues]
-    builder = AutomatonBuilder("repeated bars", dialect.events, states)
+    builder = AutomatonBuilder(REPEATED_BARS, dialect.events, states)
     builder.stay_on(dialect.events)
     builder.add(start, dialect.bar, first(0))
     of_note = 1 + dialect.pitch[dialect.notes] % _RESIDUES
