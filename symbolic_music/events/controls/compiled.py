@@ -16,7 +16,7 @@ from symbolic_music.events.controls.automata.fields import field_automata, tempo
 from symbolic_music.events.controls.automata.instruments import instrument_automata
 from symbolic_music.events.controls.automata.pitches import fill_automata, pitch_automata
 from symbolic_music.events.controls.automata.polyphony import polyphony_automata
-from symbolic_music.events.controls.automata.repeats import repeat_automata
+from symbolic_music.events.controls.automata.repeats import REPEATED_BARS, repeat_automata
 from symbolic_music.events.controls.clashes import check_clashes, name_of
 from symbolic_music.events.controls.dialect import Dialect, dialect_of
 from symbolic_music.events.grammar import Automaton, EventGrammar
@@ -96,7 +96,9 @@ def _completion(
         length = dialect.bar_length(asked.meter)
         places = {place for bar in asked.chords for place in bass_places(length, bar)}
     together = max((low for _, low, _ in asked.polyphony or ()), default=0)
-    return Completion(grammar, *dialect.completing(automata, places, max(together, 3)), most)
+    # The residue of a bar is mended by one note of any length.
+    usual = [automaton for automaton in automata if automaton.name != REPEATED_BARS]
+    return Completion(grammar, *dialect.completing(automata, usual, places, max(together, 3)), most)
 
 
 def _check_size(base: EventGrammar, automata: Sequence[Automaton], asked: Controls) -> None:

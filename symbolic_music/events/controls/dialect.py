@@ -20,9 +20,6 @@ from symbolic_music.events.voices.codec import DRUMS_VALUE, VoiceCodec
 from symbolic_music.events.voices.track_text import TrackTextCodec
 from symbolic_music.score.programs import DRUMS
 
-REPEATED_BARS = "repeated bars"
-"""Name of the automaton that follows residues of bars."""
-
 Kind = Literal["remi", "abc_notes", "track_text"]
 
 
@@ -153,12 +150,17 @@ class Dialect:
         return [0, self.bar_length(meter) // 2] if counted % 4 == 0 else [0]
 
     def completing(
-        self, controls: Sequence[Automaton], places: Collection[int] = (), together: int = 3
+        self,
+        controls: Sequence[Automaton],
+        usual: Sequence[Automaton],
+        places: Collection[int] = (),
+        together: int = 3,
     ) -> tuple[np.ndarray, int]:
         """Columns of events enough to complete a piece by: of those that are alike to the controls, a few of each.
 
         Args:
             controls: automata of what is asked for.
+            usual: those of them that notes of every length must be told apart for, for most pieces.
             places: positions at which something may have to begin, besides halves of beats.
             together: notes that may have to begin together.
 
@@ -177,10 +179,9 @@ class Dialect:
         chosen += [column for position, column in self.positions.items() if not position % half or position in places]
         added, *notes = self._notes_by_steps() if self.kind != "remi" else [self.notes]
         chosen += _few(added, alike, together)
-        # The residue of a bar is mended by one note of any length.
-        plain = self._alike([automaton for automaton in controls if automaton.name != REPEATED_BARS])
+        alike_usually = self._alike(usual)
         for number, columns in enumerate(notes):
-            chosen += _few(columns, plain if number else alike, 1)
+            chosen += _few(columns, alike_usually if number else alike, 1)
         possible = [column for column in dict.fromkeys(chosen) if alike[column] >= 0]
         longer = [column for columns in notes[1:] for column in _few(columns, alike, 1)]
         return np.array(list(dict.fromkeys([*possible, *longer])), dtype=np.int64), len(possible)

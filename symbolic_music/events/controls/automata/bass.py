@@ -17,7 +17,7 @@ from symbolic_music.events.controls.automata.instruments import add_turns
 from symbolic_music.events.controls.dialect import Dialect
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, AutomatonBuilder
 from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
-from symbolic_music.score.programs import DRUMS
+from symbolic_music.score.programs import DRUMS, program_name
 
 MIDDLE_C = 60
 # Who plays: what the last one leaves open nobody mends.
@@ -264,6 +264,8 @@ def _of_lines(dialect: Dialect, asked: Controls, bars: Sequence[_Places]) -> Aut
     ]
     builder = AutomatonBuilder("bass on the root", dialect.events, states)
     builder.stay_on(dialect.events)
+    if len(pitched) > 1:
+        _check_bass_line(asked, asked.instruments[pitched[-1] - 1], bars)
     is_high = (dialect.pitch >= MIDDLE_C) if len(pitched) > 1 else np.zeros(len(dialect.pitch), dtype=bool)
     notes = dialect.columns("Note")
     silent = np.concatenate([dialect.columns("Rest"), dialect.columns("Tie")])
@@ -285,6 +287,21 @@ def _of_lines(dialect: Dialect, asked: Controls, bars: Sequence[_Places]) -> Aut
         for line, role in role_of.items():
             builder.add(state, np.array([dialect.voices[line]]), start(role))
     return builder.build()
+
+
+def _check_bass_line(asked: Controls, program: int, bars: Sequence[_Places]) -> None:
+    """Whether the range of who bears the bass has every bass below middle C.
+
+    Raises:
+        ControlError: when it has not.
+    """
+    low, high = asked.range_of.get(program, asked.range_of.get(EVERY, (0, 127)))
+    found = {pitch % 12 for pitch in range(low, min(high + 1, MIDDLE_C))}
+    if any(bass not in found for bar in bars for bass in bar.values()):
+        raise ControlError(
+            f"the bass on the root and the range {low}-{high} of {program_name(program)}, who bears it, clash: "
+            "not every bass lies within, below middle C"
+        )
 
 
 def _forbid_beyond(builder: AutomatonBuilder, dialect: Dialect, states: Sequence[str], place: int) -> None:

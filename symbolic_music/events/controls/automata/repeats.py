@@ -11,11 +11,13 @@ Where lines stand one below the other, the first line's bars are looked at: wher
 import numpy as np
 
 from symbolic_music.events.controls.asked import ControlError, Controls
-from symbolic_music.events.controls.dialect import REPEATED_BARS, Dialect
+from symbolic_music.events.controls.dialect import Dialect
 from symbolic_music.events.grammar import Automaton, AutomatonBuilder
 
 # A prime, of which 2 is a primitive root: a note in another place counts for something else.
 _RESIDUES, _BASE = 13, 2
+REPEATED_BARS = "repeated bars"
+"""Name of the automaton."""
 MOST_REPEATS = 31
 """More can't be asked for: each takes states of its own."""
 
