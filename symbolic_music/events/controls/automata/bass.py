@@ -3,8 +3,8 @@
 The bass is the root, or the note behind the stroke of a symbol such as C/E; the first beat is where the chord's share
 of its bar begins. `held` sees to it that what sounds there begins there, so the lowest note that begins is looked at.
 Where parts are written bar by bar, any of those that are asked for may bear the bass; where none are, the first that
-is written. Where lines stand one below the other, the last that
-is no drums bears it, below middle C, and the others begin nothing below middle C there.
+is written. Where lines stand one below the other, the last that is no drums bears it, below middle C, and the others
+begin nothing below middle C there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
