@@ -10,7 +10,7 @@ What is not found does not exist for whoever asks. So a sequence that only ever 
 there: the next event of what was found is always open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 
 import numpy as np
@@ -18,7 +18,10 @@ import numpy as np
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, EventGrammar
 
 # So many states are looked at before an end is taken not to exist: of a whole piece, and of one that has begun.
-_MOST_STATES, _MOST_STATES_LATER = 8_000, 600
+MOST_STATES = 8_000
+_MOST_STATES_LATER = 600
+# Among the usual events alone, before all are tried, a part of that.
+_USUAL_PART = 8
 _FAR = 1 << 24
 # An automaton whose way to the end no event makes longer, such as one that counts bars, shows the direction; what
 # others need is needed again and again.
@@ -35,12 +38,14 @@ class Completion:
     Args:
         grammar: the automata.
         events: columns of the events to look among, (n,) int64; the end of a piece stands at `END`.
+        num_usual: so many of them, from the first, are looked among alone before all are.
+        most_states: that are looked at before a whole piece is taken not to exist.
 
     Attributes:
         initial: before the first event.
     """
 
-    def __init__(self, grammar: EventGrammar, events: np.ndarray):
+    def __init__(self, grammar: EventGrammar, events: np.ndarray, num_usual: int, most_states: int = MOST_STATES):
         possible = _possible(grammar.automata)
         quotients = [
             _Quotient(automaton, reached, events, grammar.final_state if number == 0 else None)
@@ -62,11 +67,15 @@ class Completion:
         following = [quotient.following(events[different]) for quotient in kept]
         self._following = np.concatenate(
             [
-                np.where(after == FORBIDDEN, FORBIDDEN, after + offset)
+                np.where(after == FORBIDDEN, FORBIDDEN, after + offset).astype(np.int32)
                 for after, offset in zip(following, offsets.tolist(), strict=False)
             ]
-        ).astype(np.int32)
-        self._distance = np.concatenate([quotient.distance for quotient in kept])
+        )
+        # By row and event, how far the end seems behind it; no end is near behind what is forbidden.
+        distance = np.concatenate([*(quotient.distance for quotient in kept), [_FAR]]).astype(np.int32)
+        self._distances_after = distance[self._following]
+        self._usual_distances_after = np.ascontiguousarray(self._distances_after[:, different < num_usual])
+        self._most_states = most_states
         self._final = int(kept[0].class_of[grammar.final_state])
         self._needed: dict[bytes, int] = {}
         rows = [first + automaton.initial for first, automaton in zip(firsts, grammar.automata, strict=False)]
@@ -93,46 +102,64 @@ class Completion:
         return None if needed == _FAR else needed
 
     def _search(self, start: bytes) -> None:
-        """Look for an end, the nearest looking first; keep how far it is from all states on the way."""
-        before: dict[bytes, bytes | None] = {start: None}
-        # What may follow one state, the nearest first; each is made a state of its own when its turn has come.
-        heap: list[tuple[int, int, int]] = [(0, 0, 0)]
-        options = [(start, np.zeros(1, np.int64), np.frombuffer(start, dtype=np.int32)[None])]
-        most = _MOST_STATES if start == self.initial else _MOST_STATES_LATER
-        while heap and len(options) < most:
-            _, number, place = heappop(heap)
-            parent, distances, states = options[number]
-            if place + 1 < len(distances):
-                heappush(heap, (int(distances[place + 1]), number, place + 1))
-            rows = states[place]
-            state = rows.tobytes()
-            if number:
-                if state in before:
-                    continue
-                before[state] = parent
-            known = 0 if rows[0] == self._final else self._needed.get(state)
-            if known is not None:
-                if known < _FAR:
-                    self._keep(before, state, known)
-                    return
-                continue
-            distances, states = self._options(rows)
-            if len(distances):
-                heappush(heap, (int(distances[0]), len(options), 0))
-                options.append((state, distances, states))
+        """Look for an end; keep how far it is from all states on the way."""
+        most = self._most_states if start == self.initial else _MOST_STATES_LATER
+        if self._look(start, self._usual_distances_after, most // _USUAL_PART) is None:
+            return
         # All that can be reached was looked at, or so much of it that the rest is not worth the time. A state on the
         # way of an end that was found keeps it.
-        for state in before:
+        for state in self._look(start, self._distances_after, most) or ():
             self._needed.setdefault(state, _FAR)
 
-    def _options(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _look(self, start: bytes, distances_after: np.ndarray, most: int) -> Iterable[bytes] | None:
+        """Look for an end, the nearest looking first.
+
+        Args:
+            start: a state.
+            distances_after: (rows, events); of the events to look among, how far the end seems behind them.
+            most: states to look behind.
+
+        Returns:
+            The states that were found, where no end was.
+        """
+        before: dict[bytes, bytes | None] = {start: None}
+        # What may follow one state, the nearest first; each is made a state of its own when its turn has come.
+        heap: list[tuple[int, int, int]] = []
+        parents, options = [start], [self._options(np.frombuffer(start, dtype=np.int32), distances_after)]
+        self._push(heap, options[0][0], 0, 0)
+        while heap and len(options) < most:
+            _, number, place = heappop(heap)
+            distances, states = options[number]
+            self._push(heap, distances, number, place + 1)
+            rows = states[place]
+            state = rows.tobytes()
+            if state in before:
+                continue
+            before[state] = parents[number]
+            known = 0 if rows[0] == self._final else self._needed.get(state)
+            if known is None:
+                found = self._options(rows, distances_after)
+                self._push(heap, found[0], len(options), 0)
+                parents.append(state)
+                options.append(found)
+            elif known < _FAR:
+                self._keep(before, state, known)
+                return None
+        return before
+
+    @staticmethod
+    def _push(heap: list[tuple[int, int, int]], distances: list[int], number: int, place: int) -> None:
+        """Let the option of some place wait for its turn, where there is one."""
+        if place < len(distances):
+            heappush(heap, (distances[place], number, place))
+
+    def _options(self, rows: np.ndarray, distances_after: np.ndarray) -> tuple[list[int], np.ndarray]:
         """What may follow: how far each seems, ascending, (n,), and the states (n, A)."""
-        after = self._following[rows]
-        after = after[:, after.min(axis=0) >= 0]
-        distances = self._distance[after].sum(axis=0)
-        order = np.argsort(distances, kind="stable")
-        order = order[: np.searchsorted(distances[order], _FAR)]
-        return distances[order], np.ascontiguousarray(after[:, order].T)
+        distances = np.add.reduce(distances_after[rows])
+        near = (distances < _FAR).nonzero()[0]
+        distances = distances[near]
+        order = distances.argsort(kind="stable")
+        return distances[order].tolist(), self._following[rows, near[order][:, None]]
 
     def _keep(self, before: dict[bytes, bytes | None], state: bytes, needed: int) -> None:
         at: bytes | None = state

@@ -30,6 +30,9 @@ ALL = Controls(
     ranges=((EVERY, 48, 84),),
     density=(2, 16),
     ending=True,
+    bass_on_root=True,
+    max_repeats=1,
+    polyphony=((EVERY, 1, 3),),
 )
 
 

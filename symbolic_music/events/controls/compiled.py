@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from symbolic_music.events.codec import ScoreCodec
-from symbolic_music.events.completion import Completion
+from symbolic_music.events.completion import MOST_STATES, Completion
 from symbolic_music.events.controls.asked import ControlError, Controls
 from symbolic_music.events.controls.automata.bars import bars_automata, density_automata
 from symbolic_music.events.controls.automata.bass import bass_automata, bass_places
@@ -16,7 +16,7 @@ from symbolic_music.events.controls.automata.fields import field_automata, tempo
 from symbolic_music.events.controls.automata.instruments import instrument_automata
 from symbolic_music.events.controls.automata.pitches import fill_automata, pitch_automata
 from symbolic_music.events.controls.automata.polyphony import polyphony_automata
-from symbolic_music.events.controls.automata.repeats import repeat_automata
+from symbolic_music.events.controls.automata.repeats import REPEATED_BARS, repeat_automata
 from symbolic_music.events.controls.clashes import check_clashes, name_of
 from symbolic_music.events.controls.dialect import Dialect, dialect_of
 from symbolic_music.events.grammar import Automaton, EventGrammar
@@ -33,8 +33,10 @@ _BUILDERS = (
     polyphony_automata,
     repeat_automata,
 )
+# To tell what clashes, so many states are looked at for each thing that may be left out; all searches take a second.
+_MOST_TO_EXPLAIN = 2_000
 # Rows of a token grammar are int16.
-_MOST_STATES = np.iinfo(np.int16).max
+_MOST_ROWS = np.iinfo(np.int16).max
 COMMON_METER = "4/4"
 """Of chords whose meter is not asked for, as lead sheets have it."""
 
@@ -86,13 +88,17 @@ def controlled(codec: ScoreCodec, asked: Controls) -> tuple[EventGrammar, Comple
     return grammar, completion
 
 
-def _completion(dialect: Dialect, grammar: EventGrammar, automata: Sequence[Automaton], asked: Controls) -> Completion:
+def _completion(
+    dialect: Dialect, grammar: EventGrammar, automata: Sequence[Automaton], asked: Controls, most: int = MOST_STATES
+) -> Completion:
     places: set[int] = set()
     if asked.bass_on_root and asked.chords is not None and asked.meter is not None:
         length = dialect.bar_length(asked.meter)
         places = {place for bar in asked.chords for place in bass_places(length, bar)}
     together = max((low for _, low, _ in asked.polyphony or ()), default=0)
-    return Completion(grammar, dialect.completing(automata, places, max(together, 3)))
+    # The residue of a bar is mended by one note of any length.
+    usual = [automaton for automaton in automata if automaton.name != REPEATED_BARS]
+    return Completion(grammar, *dialect.completing(automata, usual, places, max(together, 3)), most)
 
 
 def _check_size(base: EventGrammar, automata: Sequence[Automaton], asked: Controls) -> None:
@@ -102,10 +108,10 @@ def _check_size(base: EventGrammar, automata: Sequence[Automaton], asked: Contro
         ControlError: when they are not; the message names what has the largest.
     """
     size = sum(len(automaton.states) for automaton in [*base.automata, *automata])
-    if size > _MOST_STATES:
+    if size > _MOST_ROWS:
         largest = max(automata, key=lambda automaton: len(automaton.states))
         raise ControlError(
-            f"too much is asked for to be followed ({size} states, at most {_MOST_STATES}): mostly by "
+            f"too much is asked for to be followed ({size} states, at most {_MOST_ROWS}): mostly by "
             f"the {largest.name}, over {asked.bars} bars"
         )
 
@@ -143,7 +149,7 @@ def _clash(dialect: Dialect, base: EventGrammar, asked: Controls) -> str:
 
 def _can_be_had(dialect: Dialect, base: EventGrammar, asked: Controls) -> bool:
     automata = control_automata(dialect, asked)
-    completion = _completion(dialect, _intersection(base, automata), automata, asked)
+    completion = _completion(dialect, _intersection(base, automata), automata, asked, _MOST_TO_EXPLAIN)
     return completion.needed(completion.initial) is not None
 
 

@@ -149,13 +149,23 @@ class Dialect:
         counted = beats // 3 if beats > 3 and beats % 3 == 0 else beats
         return [0, self.bar_length(meter) // 2] if counted % 4 == 0 else [0]
 
-    def completing(self, controls: Sequence[Automaton], places: Collection[int] = (), together: int = 3) -> np.ndarray:
+    def completing(
+        self,
+        controls: Sequence[Automaton],
+        usual: Sequence[Automaton],
+        places: Collection[int] = (),
+        together: int = 3,
+    ) -> tuple[np.ndarray, int]:
         """Columns of events enough to complete a piece by: of those that are alike to the controls, a few of each.
 
         Args:
             controls: automata of what is asked for.
+            usual: those of them that notes of every length must be told apart for, for most pieces.
             places: positions at which something may have to begin, besides halves of beats.
             together: notes that may have to begin together.
+
+        Returns:
+            The columns, (n,) int64, and how many of them, from the first, do for most pieces.
         """
         alike = self._alike(controls)
         chosen: list[int] = [*self.end.tolist(), self.column["BOS_None"], *self.bar.tolist()]
@@ -167,9 +177,14 @@ class Dialect:
         chosen += self.columns("Duration").tolist()[:1]
         half = max(self.grid // 2, 1)
         chosen += [column for position, column in self.positions.items() if not position % half or position in places]
-        for columns in self._notes_by_steps():
-            chosen += _few(columns, alike, together if not self.steps[columns[0]] else 1)
-        return np.array([column for column in dict.fromkeys(chosen) if alike[column] >= 0], dtype=np.int64)
+        added, *notes = self._notes_by_steps() if self.kind != "remi" else [self.notes]
+        chosen += _few(added, alike, together)
+        alike_usually = self._alike(usual)
+        for number, columns in enumerate(notes):
+            chosen += _few(columns, alike_usually if number else alike, 1)
+        possible = [column for column in dict.fromkeys(chosen) if alike[column] >= 0]
+        longer = [column for columns in notes[1:] for column in _few(columns, alike, 1)]
+        return np.array(list(dict.fromkeys([*possible, *longer])), dtype=np.int64), len(possible)
 
     def _alike(self, controls: Sequence[Automaton]) -> np.ndarray:
         """(events,) int64: a number for all events that do the same to every control; -1 where one never allows it."""

@@ -2,8 +2,9 @@
 
 The bass is the root, or the note behind the stroke of a symbol such as C/E; the first beat is where the chord's share
 of its bar begins. `held` sees to it that what sounds there begins there, so the lowest note that begins is looked at.
-Where parts are written bar by bar, any of them may bear the bass. Where lines stand one below the other, the last that
-is no drums bears it, below middle C, and the others begin nothing below middle C there.
+Where parts are written bar by bar, any of those that are asked for may bear the bass; where none are, the first that
+is written. Where lines stand one below the other, the last that is no drums bears it, below middle C, and the others
+begin nothing below middle C there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,10 @@ from symbolic_music.events.controls.automata.instruments import add_turns
 from symbolic_music.events.controls.dialect import Dialect
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, AutomatonBuilder
 from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
-from symbolic_music.score.programs import DRUMS
+from symbolic_music.score.programs import DRUMS, program_name
 
 MIDDLE_C = 60
-# Who plays: what the last one leaves open nobody can mend.
+# Who plays: what the last one leaves open nobody mends.
 _KINDS = ("drums", "pitched", "the last")
 _NOTHING = "nothing begins yet"
 _Places = dict[int, int]
@@ -123,8 +124,10 @@ def _by_position(
             states += [at(kind, bar, number, name) for kind in _KINDS for name in lowests[bass].names]
     builder = AutomatonBuilder("bass on the root", dialect.events, states)
     builder.stay_on(dialect.events)
-    last = max([program for program in asked.instruments or dialect.programs if program != DRUMS], default=DRUMS)
-    columns_of = dict(zip(_KINDS, (dialect.drums, dialect.pitched, np.array([dialect.programs[last]])), strict=True))
+    last = dialect.pitched
+    if asked.instruments is not None:
+        last = np.array([dialect.programs[max(asked.instruments)]])
+    columns_of = dict(zip(_KINDS, (dialect.drums, dialect.pitched, last), strict=True))
 
     def add_kinds(here: str, name: Callable[..., str], *place: int | str) -> None:
         """Lead the events that name an instrument to the states of its kind."""
@@ -224,12 +227,12 @@ def _of_voices(
 def _last_voice(dialect: Dialect, asked: Controls) -> tuple[np.ndarray, np.ndarray]:
     """Events by which the last voice that is no drums begins its bar, and those by which voices behind it do.
 
-    Where it is not known who plays there are none.
+    Where it is not known who plays, each is the last.
     """
-    programs = asked.instruments or ()
-    number = max((voice for voice, program in enumerate(programs, start=1) if program != DRUMS), default=None)
-    if number is None:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if asked.instruments is None:
+        return np.concatenate([dialect.columns("Voice"), dialect.pitched]), np.zeros(0, dtype=np.int64)
+    programs = asked.instruments
+    number = max(voice for voice, program in enumerate(programs, start=1) if program != DRUMS)
     opening = [dialect.voices[number]]
     if programs.count(programs[number - 1]) == 1:
         opening.append(dialect.programs[programs[number - 1]])
@@ -261,6 +264,8 @@ def _of_lines(dialect: Dialect, asked: Controls, bars: Sequence[_Places]) -> Aut
     ]
     builder = AutomatonBuilder("bass on the root", dialect.events, states)
     builder.stay_on(dialect.events)
+    if len(pitched) > 1:
+        _check_bass_line(asked, asked.instruments[pitched[-1] - 1], bars)
     is_high = (dialect.pitch >= MIDDLE_C) if len(pitched) > 1 else np.zeros(len(dialect.pitch), dtype=bool)
     notes = dialect.columns("Note")
     silent = np.concatenate([dialect.columns("Rest"), dialect.columns("Tie")])
@@ -282,6 +287,21 @@ def _of_lines(dialect: Dialect, asked: Controls, bars: Sequence[_Places]) -> Aut
         for line, role in role_of.items():
             builder.add(state, np.array([dialect.voices[line]]), start(role))
     return builder.build()
+
+
+def _check_bass_line(asked: Controls, program: int, bars: Sequence[_Places]) -> None:
+    """Whether the range of who bears the bass has every bass below middle C.
+
+    Raises:
+        ControlError: when it has not.
+    """
+    low, high = asked.range_of.get(program, asked.range_of.get(EVERY, (0, 127)))
+    found = {pitch % 12 for pitch in range(low, min(high + 1, MIDDLE_C))}
+    if any(bass not in found for bar in bars for bass in bar.values()):
+        raise ControlError(
+            f"the bass on the root and the range {low}-{high} of {program_name(program)}, who bears it, clash: "
+            "not every bass lies within, below middle C"
+        )
 
 
 def _forbid_beyond(builder: AutomatonBuilder, dialect: Dialect, states: Sequence[str], place: int) -> None:

@@ -16,6 +16,8 @@ from symbolic_music.events.grammar import Automaton, AutomatonBuilder
 
 # A prime, of which 2 is a primitive root: a note in another place counts for something else.
 _RESIDUES, _BASE = 13, 2
+REPEATED_BARS = "repeated bars"
+"""Name of the automaton."""
 MOST_REPEATS = 31
 """More can't be asked for: each takes states of its own."""
 
@@ -41,7 +43,7 @@ def _automaton(dialect: Dialect, most: int) -> Automaton:
     residues = range(_RESIDUES)
     states = [start, others, *map(first, residues)]
     states += [later(own, last, count) for count in range(most + 1) for last in residues for own in residues]
-    builder = AutomatonBuilder("repeated bars", dialect.events, states)
+    builder = AutomatonBuilder(REPEATED_BARS, dialect.events, states)
     builder.stay_on(dialect.events)
     builder.add(start, dialect.bar, first(0))
     of_note = 1 + dialect.pitch[dialect.notes] % _RESIDUES
