@@ -83,10 +83,14 @@ def _archive_path(work: Path, start: int) -> Path:
 
 @contextmanager
 def _written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that has its name when it is whole; object stores show it then in any case."""
+    """A new file that has its name when it is whole; object stores show it then, but after an error as well."""
     if is_remote(path):
-        with path.open("wb") as file:
-            yield file
+        try:
+            with path.open("wb") as file:
+                yield file
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
