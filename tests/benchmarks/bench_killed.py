@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder of real music that the tests use")
     parser.add_argument("--engines", nargs="+", choices=["none", "local", "ray"], default=["none", "local"])
-    parser.add_argument("--trials", type=int, default=20, help="of each engine")
+    parser.add_argument("--trials", type=int, default=20, help="of each engine; Ctrl-C ends them early")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only-tunes", action="store_true", help="a third of the files, for a busy machine")
     parser.add_argument("--keep", type=Path, help="a folder for the datasets and logs; default one that is removed")
@@ -154,7 +155,9 @@ def main() -> None:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for name in options.engines:
-            table = list(rows(name, sources, folder, options.trials, options.seed))
+            table = []
+            with suppress(KeyboardInterrupt):  # what was tried until then is reported
+                table.extend(rows(name, sources, folder, options.trials, options.seed))
             equal = sum(row["equal_bytes"] for row in table)
             facts = {"trials": len(table), "equal_bytes": equal, "seed": options.seed}
             report(f"bench_killed_{name}", table, **facts, tasks=1 if name == "none" else TASKS)

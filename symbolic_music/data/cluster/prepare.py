@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from symbolic_music.data.cluster.engines import Engine, Stage
-from symbolic_music.data.cluster.steps import DealAndPublish, FindPairs, Job, ReadShards, save_job
+from symbolic_music.data.cluster.steps import DealAndPublish, FindPairs, Job, ReadShards, UnpackArchives, save_job
+from symbolic_music.data.cluster.unpack import packed_archives
 from symbolic_music.data.preparation.duplicates import BANDS
 from symbolic_music.data.preparation.prepare import (
     PrepareSettings,
@@ -59,9 +60,11 @@ def prepare_on(
             Stage(FindPairs(str(output)), comparers),
             Stage(DealAndPublish(str(output), comparers), 1),
         ]
+        if packed := packed_archives(units) if readings > 1 else frozenset():
+            stages.insert(0, Stage(UnpackArchives(str(output)), 1))
         engine.check(stages)
         with work_folder(output, plan):
-            save_job(Job(units, settings, plan, command, readers), output)
+            save_job(Job(units, settings, plan, command, readers, packed), output)
             if not engine.run(stages, progress):
                 return None
     return end_run(output)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from datatrove.pipeline.base import PipelineStep
 
+from symbolic_music.data.cluster.unpack import unpack, unpacked
 from symbolic_music.data.preparation.deal import gather_rows
 from symbolic_music.data.preparation.duplicates import BANDS, similar_pairs
 from symbolic_music.data.preparation.prepare import (
@@ -38,6 +39,7 @@ class Job:
         plan: of the run.
         command: what the user typed, for the card.
         readers: processes that a task reads with.
+        packed: archives that a step before those that read unpacks.
     """
 
     units: Sequence[WorkUnit]
@@ -45,6 +47,7 @@ class Job:
     plan: dict[str, Any]
     command: str
     readers: int
+    packed: frozenset[Path]
 
 
 def save_job(job: Any, output: Path) -> None:
@@ -77,6 +80,16 @@ class JobStep(PipelineStep):
         raise NotImplementedError
 
 
+class UnpackArchives(JobStep):
+    """Unpack compressed archives, for tasks that read some of their files each; one task."""
+
+    name = "unpack"
+
+    def do(self, job: Job, work: Path, rank: int, world_size: int) -> None:
+        """All of them."""
+        unpack(job.units, job.packed, work)
+
+
 class ReadShards(JobStep):
     """Read files, check them and sketch their signatures; each shard that is there is kept."""
 
@@ -85,7 +98,8 @@ class ReadShards(JobStep):
     def do(self, job: Job, work: Path, rank: int, world_size: int) -> None:
         """Every `world_size`-th shard."""
         starts = shard_starts(job.units)[rank::world_size]
-        read_shards(job.units, work, starts, job.settings, job.readers, progress=False)
+        units = unpacked(job.units, job.packed, work, starts)
+        read_shards(units, work, starts, job.settings, job.readers, progress=False)
 
 
 class FindPairs(JobStep):

@@ -3,6 +3,9 @@
 import os
 import stat
 import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from symbolic_music.data.cluster.engines import Engine, EngineError, EngineName,
 from symbolic_music.data.cluster.prepare import prepare_on
 from symbolic_music.data.preparation.prepare import UNITS_PER_SHARD, PrepareError, PrepareSettings, prepare_dataset
 from symbolic_music.data.preparation.splits import SplitError
+from symbolic_music.data.sources.archives import list_archive
 from symbolic_music.data.sources.folders import list_directory
 from symbolic_music.score.midi.io import write_midi
 from symbolic_music.score.storage import as_path
@@ -82,6 +86,36 @@ def test_a_file_system_that_is_no_folder(units, expected):
     found = {path.name: path.read_bytes() for path in output.rglob("*") if path.is_file()}
     assert found.pop("README.md")
     assert found == expected
+
+
+@dataclass(frozen=True)
+class Moving(Engine):
+    """After a compressed archive was unpacked, it is not there any more."""
+
+    archive: Path = Path()
+
+    def run(self, stages, progress):
+        for stage in stages:
+            super().run([stage], progress)
+            if stage.step.name == "unpack":
+                self.archive.rename(self.archive.with_name("moved"))
+        return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["tar.xz", "zip"])
+def test_an_archive_is_unpacked_once_for_all_tasks(units, tmp_path, suffix):
+    """Those of a compressed .tar would read it from its beginning each; those of a .zip find their files in it."""
+    path = tmp_path / f"music.{suffix}"
+    with tarfile.open(path, "w:xz", preset=0) if suffix == "tar.xz" else zipfile.ZipFile(path, "w") as archive:
+        for unit in units:
+            getattr(archive, "add" if suffix == "tar.xz" else "write")(unit.path, unit.name)
+    members = list_archive(path, "made up").units
+    prepare_dataset(members, tmp_path / "plain", SETTINGS, progress=False)
+    moving = Moving(EngineName.LOCAL, str(tmp_path / "logs"), 2, {}, path)
+    prepare_on(moving, members, tmp_path / "out", SETTINGS, 3, progress=False)
+    assert path.exists() == (suffix == "zip")
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "plain")
 
 
 def test_tasks_that_die_are_run_again(tmp_path):

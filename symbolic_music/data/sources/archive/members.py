@@ -51,6 +51,15 @@ def iter_members(path: Path) -> Iterator[tuple[Member, Read]]:
         raise _damaged(path, count, last, error) from error
 
 
+def is_compressed_tar(path: Path) -> bool:
+    """Whether a file is an archive that can only be read from its beginning; one that is no archive may be called so.
+
+    Raises:
+        ArchiveError: an empty file.
+    """
+    return _kind(path) in ("gzip", "bzip2", "xz")
+
+
 def _read_whole(read: Read, path: Path, count: int, last: str) -> bytes:
     try:
         return read()
