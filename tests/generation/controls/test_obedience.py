@@ -86,6 +86,23 @@ def test_limits_that_leave_just_the_room_are_enough(name):
         assert all(kept_controls(score, asked).values())
 
 
+@pytest.mark.parametrize("instruments", [(0,), (40, 42)])
+@pytest.mark.parametrize("name", MEMBERS)
+def test_much_that_can_be_had_at_once_is_not_refused(name, instruments):
+    """Bounds of the density and chords over eight bars have many ways between them that lead nowhere."""
+    processor = member(name)
+    chords = (("C",), ("Am",), ("F", "G7"), ("C",))
+    asked = Controls(
+        instruments=instruments, meter="4/4", bars=8, key="C", chords=chords, ranges=((EVERY, 48, 84),),
+        density=(4, 16), ending=True, bass_on_root=True, max_repeats=1, polyphony=((EVERY, 1, 3),),
+    )  # fmt: skip
+    asked = settle(processor.codec, asked)
+    grammar = processor.control(asked)
+    needed = grammar.completion.needed(grammar.completion.initial)
+    _, score = random_piece(processor, grammar, asked.bars, needed + 100, 0)
+    assert all(kept_controls(score, asked).values())
+
+
 @cache
 def free_pieces(name):
     processor = member(name)

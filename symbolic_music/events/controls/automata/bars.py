@@ -1,5 +1,7 @@
 """How many bars a piece has, and how many notes begin in each."""
 
+from itertools import product
+
 from symbolic_music.events.controls.asked import ControlError, Controls
 from symbolic_music.events.controls.automata.fields import only
 from symbolic_music.events.controls.dialect import Dialect
@@ -47,6 +49,9 @@ def density_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
     if not 0 <= low <= high or high < 1:
         raise ControlError(f"the density is {low}-{high} notes in a bar; expected fewest first, and most at least 1")
     if dialect.kind == "track_text":
+        lines = len(asked.instruments or ())
+        if lines and asked.bars is not None and -(-low // lines) <= high // lines:
+            return [_of_known_lines(dialect, -(-low // lines), high // lines, lines, asked.bars)]
         return [_of_lines(dialect, low, high)]
     name = "{} notes in this bar".format
     builder = AutomatonBuilder("density", dialect.events, ["before the first bar", *map(name, range(high + 1))])
@@ -67,6 +72,38 @@ def _count(builder: AutomatonBuilder, dialect: Dialect, state: str, following: s
         builder.forbid(state, dialect.notes)
     else:
         builder.add(state, dialect.notes, following)
+
+
+def _of_known_lines(dialect: Dialect, fewest: int, most: int, lines: int, bars: int) -> Automaton:
+    """For track text whose lines and bars are known: how far the piece is can be read off, so an end is soon found."""
+    header, line = "header", "line {}".format
+    name = "line {}, bar {}, {} notes".format
+    places = [(number, bar) for number in range(1, lines + 1) for bar in range(1, bars + 1)]
+    states = [header, *(line(number) for number in range(1, lines + 1))]
+    states += [name(*place, count) for place in places for count in range(most + 1)]
+    builder = AutomatonBuilder("density", dialect.events, states)
+    builder.stay_on(dialect.events)
+    openings = dialect.columns("Track")
+    builder.add(header, openings, line(1))
+    builder.forbid(header, dialect.end)
+    for number in range(1, lines + 1):
+        builder.add(line(number), dialect.bar, name(number, 1, 0))
+        builder.forbid(line(number), dialect.end)
+    for (number, bar), count in product(places, range(most + 1)):
+        here = name(number, bar, count)
+        _count(builder, dialect, here, name(number, bar, count + 1) if count < most else None)
+        is_full, is_last = count >= fewest, bar == bars
+        if is_full and not is_last:
+            builder.add(here, dialect.bar, name(number, bar + 1, 0))
+        else:
+            builder.forbid(here, dialect.bar)
+        if is_full and is_last and number < lines:
+            builder.add(here, openings, line(number + 1))
+        else:
+            builder.forbid(here, openings)
+        if not (is_full and is_last and number == lines):
+            builder.forbid(here, dialect.end)
+    return builder.build()
 
 
 def _of_lines(dialect: Dialect, low: int, high: int) -> Automaton:
