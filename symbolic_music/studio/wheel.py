@@ -48,6 +48,8 @@ def write_wheel(folder: Path) -> Path:
     contents = {path.relative_to(place.parent).as_posix(): path.read_bytes() for path in paths}
     for name in ("METADATA", "entry_points.txt", "licenses/LICENSE"):
         text = distribution.read_text(name)
+        if text is None and name == "METADATA":
+            text = distribution.read_text("PKG-INFO")  # the same, of a checkout that is installed in place
         if text is not None:
             contents[f"{stem}.dist-info/{name}"] = text.encode()
     contents[f"{stem}.dist-info/WHEEL"] = _WHEEL.encode()

@@ -18,6 +18,7 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 
 ROOT = Path(__file__).parents[2]
 DIGESTS = {
+    "model_cards/abc-transformer-ensemble": "06231ee73bf7f730",
     "model_cards/abc-transformer-folk": "44671591c47d05eb",
     "model_cards/bart-lora-quartets": "4fb8b855424cfb07",
     "model_cards/bart-music-base": "4fb8b855424cfb07",
@@ -29,6 +30,7 @@ DIGESTS = {
     "model_cards/gpt2-music-base": "b8de14d599fabcba",
     "model_cards/gpt2-music-infill": "4fb8b855424cfb07",
     "model_cards/infill-transformer-folk": "b04b83c7ae6a8b12",
+    "model_cards/music-lstm-ensemble": "06231ee73bf7f730",
     "model_cards/music-lstm-folk": "44671591c47d05eb",
     "model_cards/remi-transformer-ensemble": "12f5f8cc178236c6",
     "model_cards/remi-transformer-folk": "39c2a947b821f608",
