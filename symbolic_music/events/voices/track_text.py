@@ -32,7 +32,7 @@ from symbolic_music.events.voices.codec import DRUMS_VALUE, VoiceCodec, VoiceSet
 from symbolic_music.events.voices.quantise import Voice, VoicePiece, bar_tempos, piece_score, quantise_piece
 from symbolic_music.events.voices.track_text_grammar import track_text_grammar
 from symbolic_music.score.bars import bar_table, equal_parts, last_note_end
-from symbolic_music.score.programs import PROGRAM_NAMES
+from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES, PROGRAMS_BY_NAME
 from symbolic_music.score.transforms.edit import cut_bars
 
 DRUMS_NAME = "Drums"
@@ -117,12 +117,11 @@ def find_instrument(name: str) -> str:
     """
     if name.isdecimal() and int(name) < len(PROGRAM_NAMES):
         return str(int(name))
-    values = {title.lower(): str(number) for number, title in enumerate(PROGRAM_NAMES)}
-    values[DRUMS_NAME.lower()] = DRUMS_VALUE
-    if name.strip().lower() in values:
-        return values[name.strip().lower()]
-    near = difflib.get_close_matches(name.lower(), values, n=3)
-    near += [title for title in values if name.lower() in title and title not in near][:3]
+    program = PROGRAMS_BY_NAME.get(name.strip().lower())
+    if program is not None:
+        return DRUMS_VALUE if program == DRUMS else str(program)
+    near = difflib.get_close_matches(name.lower(), PROGRAMS_BY_NAME, n=3)
+    near += [title for title in PROGRAMS_BY_NAME if name.lower() in title and title not in near][:3]
     hint = f"did you mean {' or '.join(repr(title) for title in near)}?" if near else "see General MIDI's names"
     raise ValueError(f"unknown instrument {name!r}; expected a General MIDI name, 0 to 127 or Drums ({hint})")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from symbolic_music.events.controls.asked import EVERY, ControlError, Controls, Key
 from symbolic_music.generation.controls.written import parse_chords, playable_ranges
-from symbolic_music.score.programs import DRUMS, PROGRAM_NAMES
+from symbolic_music.score.programs import PROGRAMS_BY_NAME
 
 
 def _words(text: str) -> list[str]:
@@ -78,58 +78,6 @@ ENSEMBLE_WORDS: dict[str, tuple[int, ...]] = {
     "piano trio": (0, 40, 42),
     "wind quintet": (73, 68, 71, 60, 70),
     "brass quintet": (56, 56, 60, 57, 58),
-}
-INSTRUMENT_WORDS: dict[str, int] = {
-    "piano": 0,
-    "electric piano": 4,
-    "harpsichord": 6,
-    "celesta": 8,
-    "glockenspiel": 9,
-    "music box": 10,
-    "vibraphone": 11,
-    "marimba": 12,
-    "xylophone": 13,
-    "organ": 19,
-    "accordion": 21,
-    "harmonica": 22,
-    "guitar": 24,
-    "electric guitar": 27,
-    "bass": 32,
-    "bass guitar": 33,
-    "electric bass": 33,
-    "violin": 40,
-    "fiddle": 110,
-    "viola": 41,
-    "cello": 42,
-    "double bass": 43,
-    "contrabass": 43,
-    "harp": 46,
-    "timpani": 47,
-    "strings": 48,
-    "choir": 52,
-    "trumpet": 56,
-    "trombone": 57,
-    "tuba": 58,
-    "horn": 60,
-    "french horn": 60,
-    "saxophone": 65,
-    "sax": 65,
-    "soprano saxophone": 64,
-    "alto saxophone": 65,
-    "tenor saxophone": 66,
-    "oboe": 68,
-    "english horn": 69,
-    "bassoon": 70,
-    "clarinet": 71,
-    "piccolo": 72,
-    "flute": 73,
-    "recorder": 74,
-    "banjo": 105,
-    "sitar": 104,
-    "bagpipe": 109,
-    "drums": DRUMS,
-    "drum kit": DRUMS,
-    **{name.lower(): program for program, name in enumerate(PROGRAM_NAMES)},
 }
 _NUMBER_WORDS = _words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -295,11 +243,11 @@ def _read_key(reader: _Reader) -> None:
 def _read_instruments(reader: _Reader) -> None:
     programs: list[int] = []
     spoken: list[str] = []
-    names = INSTRUMENT_WORDS | ENSEMBLE_WORDS
+    names = PROGRAMS_BY_NAME | ENSEMBLE_WORDS
     compiled = re.compile(rf"(?<=[\s,])(?:(two|2) )?{_one_of(names)}(?:e?s)?(?=[\s,;.:!?])", re.IGNORECASE)
     while match := compiled.search(reader.left):
         name = match[2].lower()
-        chosen = ENSEMBLE_WORDS[name] if name in ENSEMBLE_WORDS else (INSTRUMENT_WORDS[name],)
+        chosen = ENSEMBLE_WORDS[name] if name in ENSEMBLE_WORDS else (PROGRAMS_BY_NAME[name],)
         programs += chosen * (2 if match[1] else 1)
         spoken.append(match[0])
         reader.left = f"{reader.left[: match.start()]} \0 {reader.left[match.end() :]}"
