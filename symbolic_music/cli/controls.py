@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from symbolic_music.cli.shared import UserError
@@ -61,8 +60,8 @@ def read_controls(options: argparse.Namespace, num_bars: int | None = None) -> "
         UserError: when something cannot be read, or two things clash.
     """
     from symbolic_music.events.controls.asked import ControlError, Controls
-    from symbolic_music.events.controls.clashes import check_clashes
     from symbolic_music.generation.controls import written
+    from symbolic_music.generation.controls.joined import join
 
     flags: dict[str, tuple[Any, Callable[[str], Any]]] = {
         "tempo": (options.bpm, written.parse_tempo),
@@ -81,12 +80,7 @@ def read_controls(options: argparse.Namespace, num_bars: int | None = None) -> "
     }
     try:
         found = {name: parse(value) for name, (value, parse) in flags.items() if value is not None}
-        asked = _join(_understood(options.ask), found)
-        if options.playable and asked.ranges is not None:
-            raise ControlError("--playable and --range both say the ranges; give one")
-        if options.playable:
-            asked = replace(asked, ranges=written.playable_ranges(asked.instruments))
-        check_clashes(asked)
+        asked = join(_understood(options.ask), found, options.playable, flags=True)
     except ControlError as error:
         raise UserError(str(error)) from error
     return None if asked == Controls() else asked
@@ -111,13 +105,3 @@ def _understood(words: str | None) -> "Controls":
     if understood.unknown:
         print(f"not understood: {', '.join(understood.unknown)}", file=sys.stderr)
     return understood.controls
-
-
-def _join(said: "Controls", found: dict[str, Any]) -> "Controls":
-    """What words and flags ask for together."""
-    from symbolic_music.events.controls.asked import ControlError
-
-    for name in said.asked:
-        if name in found and found[name] != getattr(said, name):
-            raise ControlError(f"--ask and a flag clash: both say the {name}")
-    return replace(said, **found)
