@@ -24,7 +24,7 @@ from symbolic_music.score.layout.parts import Layout, Part, WrittenBar, lay_out,
 from symbolic_music.score.layout.percussion import drum_sound
 from symbolic_music.score.layout.staves import has_keyboard
 from symbolic_music.score.musicxml.write_harmony import harmony_xml
-from symbolic_music.score.musicxml.write_measures import Mark, PartStyle, measure_xml
+from symbolic_music.score.musicxml.write_measures import Mark, PartStyle, measure_xml, octave_of
 from symbolic_music.score.piece import Piece
 from symbolic_music.score.programs import program_name
 from symbolic_music.score.storage import write_atomically
@@ -41,8 +41,6 @@ _CONTAINER = (
 )
 _DRUM_CHANNEL = 10
 _MELODIC_CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16)
-_LOWEST_PITCH = 13
-"""The C below, of MusicXML's octave 0, may be a B sharp of the octave that it does not have."""
 _VISIBLE_CHANGE = 0.04
 """A tempo is shown when it differs by so much from the one shown last; each that sounds is written all the same."""
 
@@ -68,7 +66,7 @@ def musicxml_text(music: Piece | Score, title: str = "") -> str:
     first_number = 0 if layout.bars[0].is_short and layout.bars[0].start > 0 else 1
     parts = []
     for number, (part, bars) in enumerate(zip(layout.parts, content, strict=True), start=1):
-        style = PartStyle(number, unit, _octaves_up(part))
+        style = PartStyle(number, unit, _octaves_up(part, bars))
         measures = [
             measure_xml(
                 bar,
@@ -170,7 +168,8 @@ def _braced_pairs(parts: list[Part]) -> set[int]:
 
 
 def _drum_instruments(part: Part, style: PartStyle) -> list[str]:
-    pitches = sorted(_pitches(part))
+    voices = (voice for staff in part.staves for voice in staff.voices)
+    pitches = sorted({note.pitch for voice in voices for segment in voice for note in segment.notes})
     instruments = [
         f'<score-instrument id="{style.instrument(pitch)}"><instrument-name>{drum_sound(pitch).name}</instrument-name>'
         "</score-instrument>"
@@ -183,14 +182,10 @@ def _drum_instruments(part: Part, style: PartStyle) -> list[str]:
     ]
 
 
-def _pitches(part: Part) -> set[int]:
-    return {
-        note.pitch for staff in part.staves for voice in staff.voices for segment in voice for note in segment.notes
-    }
-
-
-def _octaves_up(part: Part) -> int:
-    return int(not part.is_drum and min(_pitches(part)) < _LOWEST_PITCH)
+def _octaves_up(part: Part, content: list[list[VoiceBar]]) -> int:
+    """By how many a part is written higher than it sounds, for MusicXML has no octave below 0."""
+    notes = (note for bar in content for voice in bar for event in voice.events for note in event.notes)
+    return 0 if part.is_drum else max(0, -min((octave_of(note.step) for note in notes), default=0))
 
 
 def _marks(piece: Piece, layout: Layout) -> list[list[Mark]]:

@@ -18,6 +18,11 @@ _FULL_VELOCITY = 90
 _VOICES_PER_STAFF = 4
 
 
+def octave_of(step: int) -> int:
+    """The octave of a staff step as MusicXML counts, in which B sharp lies in that of its letter."""
+    return step // len(_LETTERS) + _LOWEST_OCTAVE
+
+
 @dataclass(frozen=True)
 class Mark:
     """What stands between the notes of a part: a tempo, a chord symbol, a dynamic.
@@ -190,9 +195,8 @@ def _pitch_xml(note: WrittenNote, part: Part, style: PartStyle) -> tuple[str, st
         instrument = f'<instrument id="{style.instrument(note.note.pitch)}"/>'
         return f"<unpitched>{place}</unpitched>", instrument, head
     alter = f"<alter>{note.alteration}</alter>" if note.alteration else ""
-    octave, letter = divmod(note.step, len(_LETTERS))
-    octave += _LOWEST_OCTAVE + style.octaves
-    return f"<pitch><step>{_LETTERS[letter]}</step>{alter}<octave>{octave}</octave></pitch>", "", ""
+    letter, octave = _LETTERS[note.step % len(_LETTERS)], octave_of(note.step) + style.octaves
+    return f"<pitch><step>{letter}</step>{alter}<octave>{octave}</octave></pitch>", "", ""
 
 
 def _notations(tied: str, event: WrittenEvent | None) -> str:

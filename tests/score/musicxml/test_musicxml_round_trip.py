@@ -1,5 +1,6 @@
 """Random Scores and chord symbols through MusicXML and back, equal to the last note; and valid by the schema."""
 
+import re
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -67,6 +68,17 @@ def read_back(music):
 @settings(deadline=None, max_examples=60)
 @given(scores())
 def test_every_note_comes_back(score):
+    assert notes_of(read_back(score).score) == notes_of(score)
+
+
+@pytest.mark.parametrize("fifths", [-7, 0, 7])
+@pytest.mark.parametrize("pitch", [0, 11, 12, 127])
+def test_every_octave_is_one_that_musicxml_has(pitch, fifths):
+    score = Score(TPQ)
+    score.key_signatures = [KeySignature(0, fifths, 0)]
+    score.tracks = [Track(notes=[Note(0, TPQ, pitch, 80)])]
+    text = musicxml_text(score)
+    assert 0 <= int(re.search(r"<octave>(-?\d+)</octave>", text)[1]) <= 9
     assert notes_of(read_back(score).score) == notes_of(score)
 
 
