@@ -17,6 +17,21 @@ import numpy as np
 _LONGEST_STRETCH = 0.05
 
 
+def distinct_columns(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different columns of a matrix of integers, (rows, columns).
+
+    Columns are told apart by sums with random weights, many times faster than by sorting them.
+
+    Returns:
+        The first place of each, ascending, and for each column which of them it equals, (columns,) int64.
+    """
+    weights = np.random.default_rng(0).integers(1, 2**62, len(matrix), dtype=np.int64)
+    hashes = weights @ matrix.astype(np.int64)  # wraps around: columns that are equal have equal sums
+    _, first, number = np.unique(hashes, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[number]
+
+
 class Acceptance:
     """One automaton, ready to look at long sequences.
 
@@ -70,7 +85,8 @@ class Acceptance:
         others = np.flatnonzero(self._is_watched & ~self._stays & ~self._leads_to_one)
         if not len(others):
             return self._transitions
-        maps, which = np.unique(self._transitions[:, others], axis=1, return_inverse=True)
+        first, which = distinct_columns(self._transitions[:, others])
+        maps = self._transitions[:, others[first]]
         if maps.shape[1] ** 2 > len(self._transitions):  # then they count
             return None
         reached = maps.copy()
@@ -85,7 +101,7 @@ class Acceptance:
             if ((behind >= 0) & (behind != reached)).any():
                 return None
         whole = self._transitions.copy()
-        whole[:, others] = reached[:, which.ravel()]
+        whole[:, others] = reached[:, which]
         return whole
 
     def _states_after(self, columns: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from symbolic_music.events.acceptance import Acceptance
+from symbolic_music.events.acceptance import Acceptance, distinct_columns
 
 FORBIDDEN = -1
 
@@ -41,10 +41,7 @@ class Automaton:
     @cached_property
     def alike(self) -> np.ndarray:
         """A number for all events that do the same in every state, (events,) int64, ascending by their first."""
-        weights = np.random.default_rng(0).integers(1, 2**62, len(self.transitions), dtype=np.int64)
-        hashes = weights @ self.transitions.astype(np.int64)  # wraps around: columns that are equal have equal sums
-        _, first, number = np.unique(hashes, return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first))[number]
+        return distinct_columns(self.transitions)[1]
 
     def reachable(self, events: np.ndarray) -> np.ndarray:
         """Which states some of the events (n,) lead to from the initial one, (states,) bool."""
