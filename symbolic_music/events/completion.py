@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from symbolic_music.events.acceptance import distinct_columns
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, EventGrammar
 
 # So many states are looked at before an end is taken not to exist: of a whole piece, and of one that has begun.
@@ -63,7 +64,7 @@ class Completion:
             self._class_of[firsts[number] : firsts[number + 1]] = own
         # Events that do the same to all of them are one.
         kinds = np.stack([grammar.automata[number].alike[events] for number in self._watched])
-        different = np.sort(np.unique(kinds, axis=1, return_index=True)[1])
+        different = distinct_columns(kinds)[0]
         following = [quotient.following(events[different]) for quotient in kept]
         self._following = np.concatenate(
             [
