@@ -27,7 +27,8 @@ class Gathered:
     Args:
         kept: (n,) bool, which rows are usable and new.
         same_as: n, for an exact duplicate the name of the piece that is kept; "" otherwise.
-        digests: k, of the kept rows' content.
+        digests: k, of the kept rows' content, by which they are dealt.
+        stored_digests: k, of what is read from their MIDI files.
         signatures: (k, NUM_PERMUTATIONS) uint32.
         is_empty: (k,) bool, those without any shingle.
     """
@@ -35,6 +36,7 @@ class Gathered:
     kept: np.ndarray
     same_as: list[str]
     digests: list[str]
+    stored_digests: list[str]
     signatures: np.ndarray
     is_empty: np.ndarray
 
@@ -46,7 +48,7 @@ class Deal:
     Args:
         splits: the split of each row; "" for one that is left out.
         numbers: its near-duplicate group's number, int64.
-        split_hash: SHA-256 over the contents of the splits.
+        split_hash: SHA-256 over the contents of the splits, as whoever reads the dataset finds them.
         groups: the groups of the kept rows.
     """
 
@@ -61,9 +63,10 @@ def gather_rows(work: Path) -> Gathered:
     kept: list[bool] = []
     same_as: list[str] = []
     first_name: dict[str, str] = {}
+    stored_digests: list[str] = []
     signatures: list[np.ndarray] = []
     has_shingles: list[bool] = []
-    for table in shards(work, ["source", "name", "digest", "signature", "has_shingles"]):
+    for table in shards(work, ["source", "name", "digest", "stored_digest", "signature", "has_shingles"]):
         fresh = []
         for source, name, digest in zip(*(table[c].to_pylist() for c in ("source", "name", "digest")), strict=True):
             label = f"{source}/{name}"
@@ -75,9 +78,11 @@ def gather_rows(work: Path) -> Gathered:
         flat = chosen["signature"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         signatures.append(flat.reshape(-1, NUM_PERMUTATIONS).astype(np.uint32))
         has_shingles += chosen["has_shingles"].to_pylist()
+        stored_digests += chosen["stored_digest"].to_pylist()
         kept += fresh
     is_empty = ~np.array(has_shingles, dtype=bool)
-    return Gathered(np.array(kept, dtype=bool), same_as, list(first_name), np.concatenate(signatures), is_empty)
+    digests = list(first_name)
+    return Gathered(np.array(kept, dtype=bool), same_as, digests, stored_digests, np.concatenate(signatures), is_empty)
 
 
 def deal_rows(
@@ -113,4 +118,4 @@ def deal_rows(
     splits[rows.kept] = dealt
     numbers = np.zeros(len(rows.kept), np.int64)
     numbers[rows.kept] = [group_number(key) for key in keys]
-    return Deal(splits, numbers, split_hash(dealt, rows.digests), groups)
+    return Deal(splits, numbers, split_hash(dealt, rows.stored_digests), groups)

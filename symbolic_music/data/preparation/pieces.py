@@ -22,7 +22,7 @@ from symbolic_music.score.bars import bar_table, count_bars, equal_parts
 from symbolic_music.score.checks import ScoreLimits, check_score, play_seconds
 from symbolic_music.score.chords import cut_chords
 from symbolic_music.score.errors import ScoreError
-from symbolic_music.score.midi.io import midi_bytes
+from symbolic_music.score.midi.io import midi_bytes, read_midi
 from symbolic_music.score.piece import Piece, Reading
 from symbolic_music.score.transforms.comping import with_comping
 from symbolic_music.score.transforms.edit import cut_bars
@@ -59,8 +59,9 @@ class PieceSettings:
 def unit_rows(unit: WorkUnit, settings: PieceSettings) -> list[dict[str, Any]]:
     """Read a unit; one row for each piece in it, usable or refused, or for each part of at most `max_bars` bars.
 
-    A usable row has the columns of the dataset except `group`, and `digest`, `signature` and `has_shingles`; a refused
-    one has `source`, `name`, `refusal` and `detail`. The first has `left_out`, counts by kind as JSON.
+    A usable row has the columns of the dataset except `group`, and `digest` of the piece, `stored_digest` of what is
+    read from its `midi`, `signature` and `has_shingles`; a refused one has `source`, `name`, `refusal` and `detail`.
+    The first has `left_out`, counts by kind as JSON.
     """
     try:
         reading = unit.read()
@@ -159,8 +160,9 @@ def _part(piece: Piece, first: int, end: int) -> Piece:
 
 def _piece_row(unit: WorkUnit, name: str, piece: Piece) -> dict[str, Any]:
     score = piece.score
+    midi = midi_bytes(score)
     return {
-        "midi": midi_bytes(score),
+        "midi": midi,
         "source": unit.source,
         "name": name,
         "license": piece.license or unit.license,
@@ -175,6 +177,8 @@ def _piece_row(unit: WorkUnit, name: str, piece: Piece) -> dict[str, Any]:
         "composer_dates": piece.composer_dates,
         "chords": [{"onset": float(chord.onset), "symbol": chord.text} for chord in piece.chords],
         "digest": content_digest(score),
+        # A track in which one pitch sounds twice at once is two tracks in a MIDI file.
+        "stored_digest": content_digest(read_midi(midi)),
     }
 
 

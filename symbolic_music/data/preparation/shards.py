@@ -36,6 +36,7 @@ SHARD_SCHEMA = pa.schema(
     [
         *(item for item in COLUMNS.arrow_schema if item.name != "group"),
         pa.field("digest", pa.string()),
+        pa.field("stored_digest", pa.string()),
         pa.field("signature", pa.list_(pa.uint32(), NUM_PERMUTATIONS)),
         pa.field("has_shingles", pa.bool_()),
         pa.field("refusal", pa.string()),
