@@ -289,10 +289,10 @@ class MusicTrainingArguments(TrainingArguments):
     @property
     def asks_for_shards(self) -> bool:
         """Whether FSDP was asked for, by a flag or by the launcher's configuration."""
-        return bool(self.fsdp) or strtobool(os.environ.get("ACCELERATE_USE_FSDP", "false"))
+        return bool(self.fsdp or strtobool(os.environ.get("ACCELERATE_USE_FSDP", "false")))
 
     def refuse_shards(self) -> None:
-        """For scripts whose models FSDP cannot cut (adapters, a BART's tied embeddings) or that save them by themselves.
+        """For scripts whose models FSDP cannot cut: adapters, a BART's tied embeddings.
 
         Raises:
             TrainingError: when FSDP was asked for.

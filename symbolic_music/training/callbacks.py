@@ -159,7 +159,7 @@ class LiveSamplesCallback(TrainerCallback):
         with torch.random.fork_rng():
             # What is in shards is put together by all processes.
             model = whole_copy(kwargs["model"]) if is_in_shards(kwargs["model"]) else kwargs["model"]
-            if state.is_world_process_zero:
+            if state.is_world_process_zero and model is not None:
                 self._write(model, state.global_step)
 
     def _write(self, model: PreTrainedModel, step: int) -> None:

@@ -280,8 +280,9 @@ class MusicTrainer(Trainer):
         """As the base class, which reads no checkpoint in shards into a run without them, nor the other way round."""
         if checkpoint is None or written_in_shards(Path(checkpoint)) == self.is_fsdp_enabled:
             return super()._load_optimizer_and_scheduler(checkpoint)
-        load_optimizer(self.model, self.optimizer, Path(checkpoint))
-        self.lr_scheduler.load_state_dict(torch.load(Path(checkpoint, SCHEDULER_NAME), weights_only=True))
+        load_optimizer(self.model, self.optimizer, Path(checkpoint))  # type: ignore[arg-type]
+        schedule = torch.load(Path(checkpoint, SCHEDULER_NAME), weights_only=True)
+        self.lr_scheduler.load_state_dict(schedule)  # type: ignore[union-attr]
 
     def _load_best_model(self) -> None:
         """The best model, which a run without shards may have written before this one with shards went on."""

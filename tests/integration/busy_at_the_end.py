@@ -4,9 +4,9 @@
         train/pretrain.py FLAGS
 
 Whatever outlives the group's registration and destroys the group while it keeps Python's lock then waits for ever: the
-group's threads need the lock to give back the tensors of what they have done. Without this, the threads are seldom busy
-at the end, and about one run of forty waited for ever on a busy machine. After a minute of waiting, the process ends
-with where it waits and exit code 1.
+group's threads need the lock to give back the tensors of what they have done. Elsewhere they are seldom busy at the
+end: about one run of forty waited for ever, on a busy machine. After a minute of waiting, the process ends with where
+it waits and exit code 1.
 """
 
 import faulthandler

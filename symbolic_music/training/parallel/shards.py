@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -72,7 +72,7 @@ def load_weights(model: nn.Module, checkpoint: Path) -> Any:
     Returns:
         What did not fit, as of `Module.load_state_dict`.
     """
-    state: dict[str, Tensor] = {}
+    state: dict[str, Any] = {}
     for path in sorted(checkpoint.glob("model*.safetensors")):
         state |= load_file(path)
     return set_model_state_dict(model, state, options=StateDictOptions(full_state_dict=True, strict=False))
