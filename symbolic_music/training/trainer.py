@@ -299,6 +299,9 @@ class MusicTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Save model and processor, without the pickled arguments: a published folder should hold no pickle."""
+        if state_dict is not None:  # put together from shards, where tied weights are no longer one tensor
+            tied = self.model.all_tied_weights_keys
+            state_dict = {name: weights for name, weights in state_dict.items() if name not in tied}
         # What is pushed must load where the package is not installed.
         with saving_code(self.model) if self.hub_model_id is not None else nullcontext():
             super()._save(output_dir, state_dict)

@@ -76,6 +76,10 @@ def assert_same_curves(one, two):
     for name in NAMES:
         assert curve(two, name) == pytest.approx(curve(one, name), rel=TOLERANCE), name
     AutoModelForCausalLM.from_pretrained(two)
+    weights, others = (load_file(path / "model.safetensors") for path in (one, two))
+    assert weights.keys() == others.keys()
+    for name, matrix in weights.items():
+        assert others[name].numpy() == pytest.approx(matrix.numpy(), rel=1e-3, abs=1e-5), name
 
 
 @pytest.fixture(scope="module")
