@@ -167,22 +167,27 @@ def main() -> None:
     arguments, args = parse_as(
         (AdaptationArguments, AdaptationTrainingArguments), "Adapt a trained model to your own files with LoRA."
     )
+    args.refuse_shards()
     set_seed(args.seed)
     output = Path(str(args.output_dir))
-    dataset = dataset_of(arguments, output)
+    with args.main_process_first(desc="preparing"):
+        dataset = dataset_of(arguments, output)
     splits = load_splits(dataset, arguments.sources)
     test = choose_split(splits, "test", dataset)
     trainer = build_trainer(arguments, args, dataset, splits)
     model, processor = trainer.model, trainer.processing_class
     with model.disable_adapter():
         before = evaluate_split(model, processor, test)
-    print(f"before: {before['bits_per_note']:.3f} bits/note on {before['pieces']} test files", flush=True)
+    if trainer.is_world_process_zero():
+        print(f"before: {before['bits_per_note']:.3f} bits/note on {before['pieces']} test files", flush=True)
     trained = count_parameters(model)
     training_started = time.monotonic()
     unadapted = trainer.evaluate()["eval_bits_per_note"]
     trainer.train()
     training_minutes = (time.monotonic() - training_started) / 60
     after = evaluate_split(model, processor, test)
+    if not trainer.is_world_process_zero():
+        return trainer.end()
     scores_after, scores_before = (scores_of_rows(found["per_piece"]) for found in (after, before))
     cheaper_by = bootstrap_difference(scores_after, scores_before, args.seed)
     curve = [{"step": 0, "epoch": 0.0, "bits_per_note": unadapted}, *validation_curve(trainer)]
@@ -214,6 +219,7 @@ def main() -> None:
     if cheaper_by:
         print(f"cheaper by {cheaper_by['bits_per_note']:.3f} bits/note {in_brackets(cheaper_by)}")
     print(f"best validation at step {adaptation['best']['step']} of {curve[-1]['step']}; {output} holds the model")
+    trainer.end()
 
 
 if __name__ == "__main__":

@@ -191,6 +191,7 @@ def main() -> None:
     arguments, sizes, args = parse_as(
         (InfillArguments, ModelArguments, MusicTrainingArguments), "Train a model to fill masked bars."
     )
+    args.refuse_shards()
     checkpoint = checkpoint_to_resume(args)
     set_seed(args.seed)
     splits = load_splits(arguments.dataset, arguments.sources)
@@ -213,7 +214,7 @@ def main() -> None:
     scores = score_examples(trainer.model, examples["test"], collator)
     after = summarise_examples(scores, args.seed)
     if not trainer.is_world_process_zero():
-        return
+        return trainer.end()
     result = {
         "command": shown_command(),
         "commit": commit,
@@ -235,6 +236,7 @@ def main() -> None:
     interval = after["bits_per_note_interval"]
     between = f" ({from_to(interval, '{:.3f}')})" if interval else ""
     print(f"masked bars of the test split: {after['bits_per_note']:.3f} bits/note{between}, {minutes:.1f} minutes")
+    trainer.end()
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """What a training run is told: model size, data and training. Neither parses it nor acts on it."""
 
 import math
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from accelerate.utils import DistributedType
 from transformers import TrainingArguments
 from transformers.hf_argparser import HfArg
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
-from transformers.utils import logging
+from transformers.utils import logging, strtobool
 
 from symbolic_music._command import end_in_one_line
 from symbolic_music._extras import MissingExtraError
@@ -32,6 +34,8 @@ VALIDATION_METRICS = ("loss", "structural_loss", "bits_per_note", "bits_per_bar"
 class TrainingError(ValueError):
     """A run cannot start or go on for a reason the user can mend; the message is one line that names the value."""
 
+
+_WITHOUT_SHARDS = "without shards, as by train/accelerate/{}.yaml"
 
 # Sizes that not every family has, with what they are where they are left out; None is the family's own rule.
 _SIZES_OF_FAMILY: dict[str, dict[str, Any]] = {
@@ -272,6 +276,31 @@ class MusicTrainingArguments(TrainingArguments):
             # this process would ask it.
             unset_hf_deepspeed_config()
             raise TrainingError(" ".join(str(error).split())) from error
+        self._check_shards()
+
+    def _check_shards(self) -> None:
+        """Refuse FSDP on the processes of a CPU, which accelerate (1.15) would train by DDP without a word."""
+        on_cpu = self.distributed_state.distributed_type == DistributedType.MULTI_CPU  # type: ignore[union-attr]
+        if self.asks_for_shards and on_cpu:
+            raise TrainingError(
+                f"FSDP is not used on a CPU: train on GPUs, or {_WITHOUT_SHARDS.format('cpu_two_processes')}"
+            )
+
+    @property
+    def asks_for_shards(self) -> bool:
+        """Whether FSDP was asked for, by a flag or by the launcher's configuration."""
+        return bool(self.fsdp or strtobool(os.environ.get("ACCELERATE_USE_FSDP", "false")))
+
+    def refuse_shards(self) -> None:
+        """For scripts whose models FSDP cannot cut: adapters, a BART's tied embeddings.
+
+        Raises:
+            TrainingError: when FSDP was asked for.
+        """
+        if self.asks_for_shards:
+            raise TrainingError(
+                f"FSDP cannot cut the models of this script: train {_WITHOUT_SHARDS.format('several_gpus')}"
+            )
 
     def _choose_compiler(self) -> None:
         """Compile where it was asked for, by whichever flag, and where a compiler is found."""

@@ -25,6 +25,7 @@ from transformers.utils import logging
 
 from symbolic_music._extras import require
 from symbolic_music.training.optimization.schedule import TimeBudget
+from symbolic_music.training.parallel.shards import is_in_shards, whole_copy
 
 logger = logging.get_logger(__name__)
 
@@ -152,19 +153,24 @@ class LiveSamplesCallback(TrainerCallback):
 
     def on_evaluate(self, args, state: TrainerState, control, **kwargs) -> None:
         """Write the sample; a sampler that fails is reported and does not end the training."""
-        model = kwargs["model"]
         self.num_evaluations += 1
-        if self.num_evaluations % self.every or not state.is_world_process_zero:
+        if self.num_evaluations % self.every:
             return
+        with torch.random.fork_rng():
+            # What is in shards is put together by all processes.
+            model = whole_copy(kwargs["model"]) if is_in_shards(kwargs["model"]) else kwargs["model"]
+            if state.is_world_process_zero and model is not None:
+                self._write(model, state.global_step)
+
+    def _write(self, model: PreTrainedModel, step: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"step-{state.global_step:06d}.mid"
         was_training = model.training
         model.eval()
         try:
-            with torch.random.fork_rng(), torch.no_grad():
-                self.write_sample(model, self.seed + state.global_step, path)
+            with torch.no_grad():
+                self.write_sample(model, self.seed + step, self.folder / f"step-{step:06d}.mid")
         except ValueError as error:
-            logger.warning(f"no sample at step {state.global_step}: {error}")
+            logger.warning(f"no sample at step {step}: {error}")
         finally:
             model.train(was_training)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, Trainer
-from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer import SCHEDULER_NAME, TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput, HubStrategy, SchedulerType, rotate_checkpoints
 from transformers.utils.hub import PushInProgress
 
@@ -38,6 +38,8 @@ from symbolic_music.training.optimization.losses import (
 )
 from symbolic_music.training.optimization.muon import MuonAdamW, decayed_parameters, muon_groups
 from symbolic_music.training.optimization.schedule import TimeBudget, cosine_factor, stable_decay_factor
+from symbolic_music.training.parallel.ending import end_processes
+from symbolic_music.training.parallel.shards import check_saved_whole, load_optimizer, load_weights, written_in_shards
 
 
 class MusicTrainer(Trainer):
@@ -79,6 +81,7 @@ class MusicTrainer(Trainer):
             super().__init__(model=model, args=args, processing_class=processing_class, **kwargs)
         except (ValueError, ImportError) as error:  # arguments that contradict each other, trackers that are not there
             raise TrainingError(" ".join(str(error).split())) from error
+        check_saved_whole(self.accelerator)
         # The batch's number of predicted tokens is always wanted, whatever the model's forward accepts, and position 0
         # of a block is never predicted.
         self.model_accepts_loss_kwargs = True
@@ -268,7 +271,25 @@ class MusicTrainer(Trainer):
             raise TrainingError(f"{resume_from_checkpoint}: not a complete checkpoint")
         if self.budget is not None:
             self.budget.start(marker["elapsed_seconds"] or 0.0)
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.is_fsdp_enabled or written_in_shards(Path(resume_from_checkpoint)):
+            self._issue_warnings_after_load(load_weights(model or self.model, Path(resume_from_checkpoint)))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """As the base class, which reads no checkpoint in shards into a run without them, nor the other way round."""
+        if checkpoint is None or written_in_shards(Path(checkpoint)) == self.is_fsdp_enabled:
+            return super()._load_optimizer_and_scheduler(checkpoint)
+        load_optimizer(self.model, self.optimizer, Path(checkpoint))  # type: ignore[arg-type]
+        schedule = torch.load(Path(checkpoint, SCHEDULER_NAME), weights_only=True)
+        self.lr_scheduler.load_state_dict(schedule)  # type: ignore[union-attr]
+
+    def _load_best_model(self) -> None:
+        """The best model, which a run without shards may have written before this one with shards went on."""
+        if self.is_fsdp_enabled:
+            self._issue_warnings_after_load(load_weights(self.model, Path(str(self.state.best_model_checkpoint))))
+        else:
+            super()._load_best_model()
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """Warn of missing weights, but not of those that are tied to weights that are there."""
@@ -278,11 +299,20 @@ class MusicTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Save model and processor, without the pickled arguments: a published folder should hold no pickle."""
+        if state_dict is not None:  # put together from shards, where tied weights are no longer one tensor
+            tied = self.model.all_tied_weights_keys
+            state_dict = {name: weights for name, weights in state_dict.items() if name not in tied}
         # What is pushed must load where the package is not installed.
         with saving_code(self.model) if self.hub_model_id is not None else nullcontext():
             super()._save(output_dir, state_dict)
         if self.args.should_save:
             (Path(output_dir or str(self.args.output_dir)) / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Leave the other processes, for good: as the base class, once nothing holds on to what wrapped the model."""
+        self.accelerator.free_memory()
+        self.model_wrapped = self.callback_handler.model = self.model
+        end_processes()
 
     # ---- the Hub ----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,7 @@
-"""Weights in shards on two processes, by FSDP2 or DeepSpeed: the loss curve of one, checkpoints that one can read."""
+"""Weights in shards on two processes, by FSDP2 or DeepSpeed: the loss curve of one, checkpoints that one can read.
+
+FSDP2 on a CPU is torch's own, but accelerate has to be told (see `shard_on_cpu.py`).
+"""
 
 import importlib.util
 import json
@@ -11,12 +14,18 @@ from pathlib import Path
 import pytest
 import tiny_run
 from programs import PROGRAM_ENVIRONMENT, ROOT, TRAIN, run_python, run_script
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from symbolic_music.training.checkpoints import mark_complete
+
 SCRIPT = TRAIN / "pretrain.py"
+SHARD_ON_CPU = Path(__file__).with_name("shard_on_cpu.py")
 NAMES = ("loss", "nats_per_token", "structural_loss", "eval_loss", "eval_bits_per_note", "eval_tokens")
 # Dropout draws differ between the processes, and bfloat16 shows how matrices of other shapes are rounded.
 EXACT = {"max_steps": 6, "eval_steps": 3, "save_steps": 3, "dropout": 0, "bf16": False}
+
+TOLERANCE = 1e-5
 
 pytestmark = pytest.mark.slow
 
@@ -26,14 +35,30 @@ def folder(tmp_path_factory):
     return tiny_run.build(tmp_path_factory.mktemp("sharded"))
 
 
-def on_two(config, folder, output, **changes):
-    """Two processes of two blocks each."""
+def launch_two(config, *program, **options):
+    """Two processes of a configuration of train/accelerate."""
     launch = ["-m", "accelerate.commands.launch", f"--config_file={TRAIN / 'accelerate' / config}"]
-    launch += ["--num_processes=2", "--main_process_port=0"]
-    flags = tiny_run.flags(folder, output, **EXACT | {"per_device_train_batch_size": 2, "use_cpu": True} | changes)
-    done = run_python(*launch, SCRIPT, *flags, environment={"DS_ACCELERATOR": "cpu"})
+    return run_python(*launch, "--num_processes=2", "--main_process_port=0", *program, **options)
+
+
+def flags_of_two(folder, output, **changes):
+    """Two blocks for each process."""
+    return tiny_run.flags(folder, output, **EXACT | {"per_device_train_batch_size": 2, "use_cpu": True} | changes)
+
+
+def in_shards(folder, output, **changes):
+    """Two processes, each with a half of everything."""
+    done = launch_two("fsdp.yaml", SHARD_ON_CPU, SCRIPT, *flags_of_two(folder, output, **changes))
     assert done.returncode == 0, done.stderr
     assert json.loads((output / "training_summary.json").read_text())["num_processes"] == 2
+    held = [json.loads((output / f"held-{rank}.json").read_text()) for rank in (0, 1)]
+    for found in held:
+        assert found["is_fsdp_module"]
+        for kind in ("parameters", "optimizer"):
+            assert found[kind]["cut"] == found[kind]["tensors"] > 0, kind
+            assert found[kind]["held"] == pytest.approx(found[kind]["whole"] / 2, rel=0.1), kind
+    for kind in ("parameters", "optimizer"):
+        assert sum(found[kind]["held"] for found in held) == held[0][kind]["whole"]
 
 
 def on_one(folder, output, **changes):
@@ -49,28 +74,101 @@ def curve(output, name):
 
 def assert_same_curves(one, two):
     for name in NAMES:
-        assert curve(two, name) == pytest.approx(curve(one, name), rel=5e-4, abs=1e-4), name
+        assert curve(two, name) == pytest.approx(curve(one, name), rel=TOLERANCE), name
     AutoModelForCausalLM.from_pretrained(two)
+    weights, others = (load_file(path / "model.safetensors") for path in (one, two))
+    assert weights.keys() == others.keys()
+    for name, matrix in weights.items():
+        assert others[name].numpy() == pytest.approx(matrix.numpy(), rel=1e-3, abs=1e-5), name
 
 
-@pytest.mark.parametrize("muon", [True, False], ids=["Muon", "AdamW"])
-def test_fsdp_gives_the_curve_of_one_process(folder, tmp_path, muon):
-    on_one(folder, tmp_path / "one", muon=muon)
-    on_two("fsdp.yaml", folder, tmp_path / "two", muon=muon)
+@pytest.fixture(scope="module")
+def one(folder, tmp_path_factory):
+    """A run of one process with Muon, and the samples that it wrote."""
+    output = tmp_path_factory.mktemp("one") / "run"
+    on_one(folder, output, sample_every=1)
+    return output
+
+
+@pytest.fixture(scope="module")
+def two(folder, tmp_path_factory):
+    """The same of two processes, in shards."""
+    output = tmp_path_factory.mktemp("two") / "run"
+    in_shards(folder, output, sample_every=1)
+    return output
+
+
+def test_muon_in_shards_gives_the_curve_of_one_process(one, two):
+    assert_same_curves(one, two)
+
+
+def test_adamw_in_shards_gives_the_curve_of_one_process(folder, one, tmp_path):
+    on_one(folder, tmp_path / "one", muon=False)
+    in_shards(folder, tmp_path / "two", muon=False)
+    assert_same_curves(tmp_path / "one", tmp_path / "two")
+    assert curve(one, "loss") != pytest.approx(curve(tmp_path / "one", "loss"), rel=TOLERANCE)
+
+
+def test_rows_that_two_processes_cannot_share_evenly(folder, tmp_path):
+    sizes = {"hidden_size": 35, "num_attention_heads": None, "model_type": "music_lstm"}
+    on_one(folder, tmp_path / "one", **sizes)
+    in_shards(folder, tmp_path / "two", **sizes)
     assert_same_curves(tmp_path / "one", tmp_path / "two")
 
 
-def test_a_run_in_shards_goes_on_in_shards_or_in_one_process(folder, tmp_path):
-    on_two("fsdp.yaml", folder, tmp_path / "whole")
-    for name, go_on in (("shards", lambda *where, **changes: on_two("fsdp.yaml", *where, **changes)), ("one", on_one)):
-        cut = tmp_path / name
-        shutil.copytree(tmp_path / "whole", cut)
-        shutil.rmtree(cut / "checkpoint-6")
-        (cut / "model.safetensors").unlink()
-        go_on(folder, cut, resume=True)
-        for figure in NAMES:
-            expected = curve(tmp_path / "whole", figure)
-            assert curve(cut, figure) == pytest.approx(expected, rel=5e-4, abs=1e-4), (name, figure)
+def test_samples_while_training_in_shards_are_those_of_one_process(one, two):
+    names = [f"step-{step:06d}.mid" for step in (3, 6)]
+    for name in names:
+        assert (two / "samples" / name).read_bytes() == (one / "samples" / name).read_bytes()
+
+
+@pytest.mark.parametrize(("began", "go_on"), [("two", in_shards), ("two", on_one), ("one", in_shards)])
+def test_a_run_goes_on_in_shards_or_in_one_process(folder, tmp_path, request, began, go_on):
+    """Cut off after step 3, whose checkpoint is all that is left, and is the best one when training ends."""
+    whole, cut = request.getfixturevalue(began), tmp_path / "cut"
+    shutil.copytree(whole / "checkpoint-3", cut / "checkpoint-3")
+    go_on(folder, cut, resume=True, sample_every=1)
+    assert_same_curves(whole, cut)
+
+
+def test_the_best_model_may_be_of_the_other_kind(folder, one, tmp_path):
+    """The checkpoint of one process stays the best, as it was never validated otherwise."""
+    cut = tmp_path / "cut"
+    shutil.copytree(one / "checkpoint-3", cut / "checkpoint-3")
+    state = cut / "checkpoint-3" / "trainer_state.json"
+    known = json.loads(state.read_text()) | {"best_metric": 0.0, "best_model_checkpoint": str(cut / "checkpoint-3")}
+    state.write_text(json.dumps(known))
+    mark_complete(cut / "checkpoint-3", elapsed_seconds=None)
+    in_shards(folder, cut, resume=True)
+    weights = [load_file(path / "model.safetensors") for path in (cut, cut / "checkpoint-3", cut / "checkpoint-6")]
+    for name, matrix in weights[0].items():
+        assert matrix.equal(weights[1][name])
+    assert not all(matrix.equal(weights[2][name]) for name, matrix in weights[0].items())
+
+
+def test_fsdp_on_a_cpu_is_refused_in_one_line(folder, tmp_path):
+    done = launch_two("fsdp.yaml", SCRIPT, *flags_of_two(folder, tmp_path / "run"))
+    assert done.returncode != 0
+    assert "error: FSDP is not used on a CPU: train on GPUs, or without shards" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "flags"),
+    [("train_infill", ["--dataset=x"]), ("finetune_lora", ["--model=x", "--dataset=x"])],
+)
+def test_scripts_whose_models_cannot_be_cut_refuse_fsdp(tmp_path, script, flags):
+    flags = [*flags, f"--output={tmp_path / 'run'}", "--use_cpu=true", "--report_to=none"]
+    done = launch_two("fsdp.yaml", SHARD_ON_CPU, TRAIN / f"{script}.py", *flags)
+    assert done.returncode != 0
+    assert "error: FSDP cannot cut the models of this script" in done.stderr
+
+
+def test_a_kind_of_checkpoint_without_a_whole_model_is_refused(folder, tmp_path):
+    given = ["--fsdp_state_dict_type=SHARDED_STATE_DICT", SHARD_ON_CPU, SCRIPT]
+    done = launch_two("fsdp.yaml", *given, *flags_of_two(folder, tmp_path / "run"))
+    assert done.returncode != 0
+    assert "error: fsdp_state_dict_type is SHARDED_STATE_DICT, which writes no whole model" in done.stderr
 
 
 def test_slurm_starts_a_launcher_on_each_machine(folder, tmp_path):
@@ -98,7 +196,10 @@ def test_deepspeed_gives_the_curve_of_one_process(folder, tmp_path):
     on_one(folder, tmp_path / "begun")
     changes = {"muon": False, "start_from": tmp_path / "begun"}
     on_one(folder, tmp_path / "one", **changes)
-    on_two("zero3.yaml", folder, tmp_path / "two", **changes)
+    done = launch_two(
+        "zero3.yaml", SCRIPT, *flags_of_two(folder, tmp_path / "two", **changes), environment={"DS_ACCELERATOR": "cpu"}
+    )
+    assert done.returncode == 0, done.stderr
     assert_same_curves(tmp_path / "one", tmp_path / "two")
 
 

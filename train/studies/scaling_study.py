@@ -28,7 +28,6 @@ from typing import Any
 
 import torch
 import yaml
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from tqdm import tqdm
 
@@ -48,6 +47,7 @@ from symbolic_music.training.one_epoch.horizons import Trajectory, branch_step, 
 from symbolic_music.training.one_epoch.memory import free_memory
 from symbolic_music.training.one_epoch.pace import measure_pace
 from symbolic_music.training.one_epoch.run import one_epoch_arguments, train_one_epoch
+from symbolic_music.training.parallel.ending import end_processes
 from symbolic_music.training.parsing import at_least, positive
 from symbolic_music.training.preparation import choose_split, load_processor, load_splits
 from symbolic_music.training.summary import dataset_hash, git_commit, machine_class, tokenizer_hash
@@ -232,7 +232,7 @@ def run_study(arguments: argparse.Namespace, settings: StudySettings) -> None:
         return line | {"data_hash": data.data_hash, "tokenizer_hash": data.tokenizer_hash}
 
     finished = conduct(plans, settings.context, train, output, is_main_process, arguments.max_runs, from_main_process)
-    PartialState().destroy_process_group()  # the report is made by one process
+    end_processes()  # the report is made by one process
     if is_main_process:
         shutil.copyfile(arguments.config, output / "study.yaml")
         report = write_report(finished, output, arguments.count, arguments.bootstrap, num_planned=len(plans))
