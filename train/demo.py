@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ROOT / "model_cards" / "gpt2-music-base"
+SHIPPED = ROOT / "model_cards" / "abc-transformer-ensemble"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -35,12 +35,12 @@ def steps(arguments: argparse.Namespace) -> list[tuple[str, list[str]]]:
     def command(*words: str) -> list[str]:
         return [sys.executable, "-m", "symbolic_music", *words]
 
-    def generate(source: str, name: str) -> list[str]:
+    def generate(source: str, name: str, *more: str) -> list[str]:
         flags = ["--num-samples", "4", "--bars", "16", "--format", "mid,wav,png", "--output-dir", str(output / name)]
-        return command("generate", "--model", source, *flags)
+        return command("generate", "--model", source, *flags, *more)
 
     return [
-        ("compose with the shipped model", generate(str(SHIPPED), "shipped_pieces")),
+        ("compose with the shipped model", generate(str(SHIPPED), "shipped_pieces", "--max-repeats", "2")),
         ("prepare folk", script("prepare_dataset.py", "--corpus", "folk", "--output", dataset, *limit)),
         (
             "train a tokenizer",

@@ -20,7 +20,7 @@ MAX_TOLD = 20
 """Skipped pieces that are named one by one."""
 
 
-DEFAULT_COMPOSER = "gpt2-music-base"
+DEFAULT_COMPOSER = "abc-transformer-ensemble"
 DEFAULT_CONTINUER = "remi-transformer-ensemble"
 DEFAULT_FILLER = "gpt2-music-infill"
 """The shipped models that are taken where none is named: for a new piece, to go on from one, to fill bars of one."""
