@@ -120,12 +120,12 @@ class RowGrammar:
         completion = self.grammar.completion
         if completion is None:
             return True
-        needed = completion.needed(completion.key(self.grammar.next_state[row.states, self.grammar.kinds[token]]))
-        if needed is None or self._remaining(row) is None:
-            return needed is not None
-        if needed + self.grammar.closing_room < self._remaining(row):  # type: ignore[operator]
+        remaining = self._remaining(row)
+        enough = None if remaining is None else remaining - self.grammar.closing_room - 1
+        after = self.grammar.next_state[row.states, self.grammar.kinds[token]]
+        if completion.within(completion.key(after), enough):
             return True
-        return bool(self.fitting(row, np.array([token]))[0])
+        return enough is not None and bool(self.fitting(row, np.array([token]))[0])
 
     def fitting(self, row: Row, ids: np.ndarray) -> np.ndarray:
         """The same of several tokens, (n,) bool."""

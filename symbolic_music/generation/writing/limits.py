@@ -81,18 +81,12 @@ def fitting(grammar: TokenGrammar, rows: np.ndarray, ids: np.ndarray, remaining:
         (n,) bool.
     """
     completion = grammar.completion
-    if completion is None:
+    if completion is None or not len(ids):
         return np.ones(len(ids), dtype=bool)
     after = grammar.next_state[rows[:, None], grammar.kinds[ids]].T
     limit = _most_needed(grammar, completion, rows, remaining)
-    known: dict[bytes, bool] = {}
-    fits = np.zeros(len(ids), dtype=bool)
-    for place, state in enumerate(completion.keys(after)):
-        if state not in known:
-            needed = completion.needed(state)
-            known[state] = needed is not None and (limit is None or needed <= limit)
-        fits[place] = known[state]
-    return fits
+    states, which = np.unique(completion.key(after), axis=0, return_inverse=True)
+    return np.array([completion.within(state, limit) for state in states])[which.ravel()]
 
 
 def _most_needed(grammar: TokenGrammar, completion: Completion, rows: np.ndarray, remaining: int | None) -> int | None:
