@@ -14,6 +14,7 @@ from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 # What is kept may take so many bytes.
 _MOST_BYTES = 64 * 2**20
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass
@@ -71,6 +72,7 @@ class RowGrammar:
         self._unasked = None
         if num_bars is not None and grammar.header_names_bars:
             self._unasked = grammar.says_bars & (grammar.bars_per_token != num_bars)
+        self._by_bars: dict[tuple[int | None, bool], np.ndarray] = {}
         self._kept: dict[tuple, Options] = {}
         self._bytes = 0
 
@@ -102,16 +104,20 @@ class RowGrammar:
             row: the sequence.
             is_end_open: whether nothing else forbids the end of the piece.
         """
-        remaining = None if self.max_length is None else self.max_length - row.length
+        remaining = self._remaining(row)
         if self.grammar.completion is not None or (remaining is not None and remaining > self.grammar.longest_way):
             remaining = None  # `fits` and `fitting` say it, or there is room for any way
         missing = min(self.num_bars - row.bars, self._most_bars) if self._counts_bars else None  # type: ignore[operator]
-        key = (row.states.tobytes(), remaining, missing, is_end_open)
+        # Of all that is asked for there are so many states that hardly one comes again; what they allow does.
+        kinds = None if self.grammar.completion is None else self.grammar.allowed_kinds(row.states)
+        key = ((row.states if kinds is None else kinds).tobytes(), remaining, missing, is_end_open)
         if key not in self._kept:
             if self._bytes > _MOST_BYTES:
                 self._kept.clear()
                 self._bytes = 0
-            self._kept[key] = self._find(row.states, remaining, missing, is_end_open)
+            if kinds is None:
+                kinds = self.grammar.allowed_kinds(row.states)
+            self._kept[key] = self._find(row.states, kinds, remaining, missing, is_end_open)
             self._bytes += self._kept[key].num_bytes
         return self._kept[key]
 
@@ -134,31 +140,38 @@ class RowGrammar:
     def _remaining(self, row: Row) -> int | None:
         return None if self.max_length is None else self.max_length - row.length
 
-    def _find(self, states: np.ndarray, remaining: int | None, missing: int | None, is_end_open: bool) -> Options:
+    def _find(
+        self, states: np.ndarray, kinds: np.ndarray, remaining: int | None, missing: int | None, is_end_open: bool
+    ) -> Options:
         grammar = self.grammar
-        allowed = grammar.allowed_rows[states].all(axis=0)[grammar.kinds]
-        within = np.ones(len(allowed), bool)
-        if self._unasked is not None:
-            within &= ~self._unasked
-        behind = int(grammar.tokens_to_end[states[1:]].sum())
-        closing = remaining is not None and is_end_open and remaining <= grammar.closing_room + behind
-        if missing is not None:
-            within &= grammar.bars_per_token <= missing
-            if missing > 0 and not closing:
-                within &= ~grammar.ends_piece
+        ids = grammar.ids_of(kinds)
+        closing = False
+        if remaining is not None and is_end_open:
+            closing = remaining <= grammar.closing_room + int(grammar.tokens_to_end[states[1:]].sum())
+        inside = self._within(missing, closing)[ids]
         if remaining is not None:
-            within &= ~self._out_of_reach(states, remaining, closing)
-        ids = np.flatnonzero(allowed)
-        crossing = stops = np.zeros(0, np.int64)
+            inside &= ~self._out_of_reach(states, remaining, closing)[ids]
+        crossing = stops = _NONE
         if missing == 0:
-            crosses = (grammar.bars_per_token[ids] > 0) & allowed[grammar.before_bar[ids]]
-            crossing = np.flatnonzero(crosses)
+            crosses = (grammar.bars_per_token[ids] > 0) & np.isin(grammar.before_bar[ids], ids)
+            crossing = crosses.nonzero()[0]
             stops = np.searchsorted(ids, grammar.before_bar[ids[crossing]])
         chords = grammar.adds_pitch[ids]
-        inside = within[ids]
         return Options(
             ids, None if inside.all() else inside, chords if (chords & inside).any() else None, crossing, stops
         )
+
+    def _within(self, missing: int | None, closing: bool) -> np.ndarray:
+        """(V,) bool: tokens that bars allow, of which some are missing, to a piece that is closing or not."""
+        if (missing, closing) not in self._by_bars:
+            grammar = self.grammar
+            within = np.ones(grammar.vocab_size, bool) if self._unasked is None else ~self._unasked
+            if missing is not None:
+                within &= grammar.bars_per_token <= missing
+                if missing > 0 and not closing:
+                    within &= ~grammar.ends_piece
+            self._by_bars[missing, closing] = within
+        return self._by_bars[missing, closing]
 
     def _out_of_reach(self, states: np.ndarray, remaining: int, closing: bool) -> np.ndarray:
         """(V,): tokens behind which the end lies beyond the limit, and detours of a piece that is closing."""
