@@ -30,8 +30,8 @@ _FAR = 1 << 24
 _DIRECTION = 256
 
 
-_Options = tuple[list[int], np.ndarray, np.ndarray]
-"""What may follow a state: how far each seems, ascending, (n,), the events (n,) and the states (n, A)."""
+_Options = tuple[np.ndarray, list[int], list[int]]
+"""A state (A,), how far each event that may follow seems from the end, ascending, and the events."""
 
 
 END = 0
@@ -63,7 +63,7 @@ class Completion:
         offsets = np.cumsum([0, *(quotient.size for quotient in kept)])
         firsts = np.cumsum([0, *(len(automaton.states) for automaton in grammar.automata)])
         # By row of all automata stacked, the row of its quotient; those that nothing leads to have none.
-        self._class_of = np.full(firsts[-1], FORBIDDEN, dtype=np.int64)
+        self._class_of = np.full(firsts[-1], FORBIDDEN, dtype=np.int32)
         for number, quotient, offset in zip(self._watched, kept, offsets.tolist(), strict=False):
             own = np.where(quotient.class_of == FORBIDDEN, FORBIDDEN, quotient.class_of + offset)
             self._class_of[firsts[number] : firsts[number + 1]] = own
@@ -71,18 +71,20 @@ class Completion:
         kinds = np.stack([grammar.automata[number].alike[events] for number in self._watched])
         different = distinct_columns(kinds)[0]
         following = [quotient.following(events[different]) for quotient in kept]
-        self._following = np.concatenate(
+        after = np.concatenate(
             [
-                np.where(after == FORBIDDEN, FORBIDDEN, after + offset).astype(np.int64)
+                np.where(after == FORBIDDEN, FORBIDDEN, after + offset).astype(np.int32)
                 for after, offset in zip(following, offsets.tolist(), strict=False)
             ]
         )
-        # By row and event, how far the end seems behind it; no end is near behind what is forbidden.
+        self._following = np.ascontiguousarray(after.T)
+        # By row and event, how far the end seems behind it; no end is near behind what is forbidden: no bit there.
         distance = np.concatenate([*(quotient.distance for quotient in kept), [_FAR]]).astype(np.int32)
-        self._distances_after = distance[self._following]
-        self._usual_distances_after = np.ascontiguousarray(self._distances_after[:, different < num_usual])
+        self._distances_after = distance[after]
+        self._near_bits = np.ascontiguousarray(np.packbits(self._distances_after < _FAR, axis=1))
+        self._num_usual = int((different < num_usual).sum())
         self._most_states = most_states
-        complete = np.ones(len(self._following), dtype=bool)
+        complete = np.ones(len(after), dtype=bool)
         complete[: kept[0].size] = False
         complete[kept[0].class_of[grammar.final_state]] = True
         self._ends = KnownEnds(self._following, complete)
@@ -97,7 +99,7 @@ class Completion:
             rows: (..., A) of the automata, each counted from the first of all automata stacked.
 
         Returns:
-            (..., watched automata) int64.
+            (..., watched automata) int32.
         """
         return self._class_of.take(rows.take(self._watched, axis=-1))
 
@@ -122,19 +124,19 @@ class Completion:
         if start.tobytes() in self._dead:
             return False
         most = self._most_states if np.array_equal(start, self.initial) else _MOST_STATES_LATER
-        if self._look(start, self._usual_distances_after, most // _USUAL_PART) is None:
+        if self._look(start, self._num_usual, most // _USUAL_PART) is None:
             return True
         # All that can be reached was looked at, or so much of it that the rest is not worth the time.
-        seen = self._look(start, self._distances_after, most)
+        seen = self._look(start, self._distances_after.shape[1], most)
         self._dead.update(seen or ())
         return seen is None
 
-    def _look(self, start: np.ndarray, distances_after: np.ndarray, most: int) -> set[bytes] | None:
+    def _look(self, start: np.ndarray, num_events: int, most: int) -> set[bytes] | None:
         """Look for an end, the nearest looking first.
 
         Args:
             start: a state from which no end is known.
-            distances_after: (rows, events); of the events to look among, how far the end seems behind them.
+            num_events: to look among, the first ones.
             most: states to look behind.
 
         Returns:
@@ -143,13 +145,13 @@ class Completion:
         seen = {start.tobytes()}
         # What may follow one state, the nearest first; each is made a state of its own when its turn has come.
         heap: list[tuple[int, int, int]] = []
-        places, options = [(-1, -1)], [self._options(start, distances_after)]
-        self._push(heap, options[0][0], 0, 0)
+        places, options = [(-1, -1)], [self._options(start, num_events)]
+        self._push(heap, options[0][1], 0, 0)
         while heap and len(options) < most:
             _, number, place = heappop(heap)
-            distances, _, states = options[number]
+            parent, distances, events = options[number]
             self._push(heap, distances, number, place + 1)
-            state = states[place]
+            state = self._following[events[place]].take(parent)
             key = state.tobytes()
             if key in seen:
                 continue
@@ -158,8 +160,8 @@ class Completion:
                 self._keep(end, (number, place), places, options)
                 return None
             if key not in self._dead:
-                found = self._options(state, distances_after)
-                self._push(heap, found[0], len(options), 0)
+                found = self._options(state, num_events)
+                self._push(heap, found[1], len(options), 0)
                 places.append((number, place))
                 options.append(found)
         return seen
@@ -170,14 +172,13 @@ class Completion:
         if place < len(distances):
             heappush(heap, (distances[place], number, place))
 
-    def _options(self, state: np.ndarray, distances_after: np.ndarray) -> _Options:
-        """What may follow."""
-        distances = np.add.reduce(distances_after[state])
-        near = (distances < _FAR).nonzero()[0]
-        distances = distances[near]
+    def _options(self, state: np.ndarray, num_events: int) -> _Options:
+        """What may follow, of the first events."""
+        bits = np.bitwise_and.reduce(self._near_bits.take(state, axis=0))
+        near = np.unpackbits(bits, count=num_events).nonzero()[0]
+        distances = np.add.reduce(self._distances_after[state[:, None], near])
         order = distances.argsort(kind="stable")
-        events = near[order]
-        return distances[order].tolist(), events, self._following[state, events[:, None]]
+        return state, distances[order].tolist(), near[order].tolist()
 
     def _keep(self, end: int, last: tuple[int, int], places: list[tuple[int, int]], options: list[_Options]) -> None:
         """Keep the way to an end.
@@ -190,7 +191,7 @@ class Completion:
         """
         number, place = last
         while number >= 0:
-            end = self._ends.add(int(options[number][1][place]), end)
+            end = self._ends.add(options[number][2][place], end)
             number, place = places[number]
 
 

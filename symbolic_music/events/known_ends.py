@@ -14,7 +14,7 @@ class KnownEnds:
     """What is known of ends; at first, that nothing is missing from a complete piece.
 
     Args:
-        following: (rows, events) int64 of all automata stacked; the row behind each event, or -1 for none.
+        following: (events, rows) int32 of all automata stacked; the row behind each event, or -1 for none.
         complete: (rows,) bool; of each automaton, those in which a complete piece may leave it.
 
     Attributes:
@@ -25,7 +25,7 @@ class KnownEnds:
     def __init__(self, following: np.ndarray, complete: np.ndarray):
         self._following = following
         # By row, a bit for each sequence. The last row stands for what is forbidden: from there nothing leads on.
-        self._leads = np.zeros((len(following) + 1, 1), dtype=np.uint64)
+        self._leads = np.zeros((len(complete) + 1, 1), dtype=np.uint64)
         self._leads[:-1, 0] = complete
         self.lengths = [0]
         self._number: dict[tuple[int, int], int] = {}
@@ -44,7 +44,7 @@ class KnownEnds:
         """Keep the sequence that begins with an event and goes on like another.
 
         Args:
-            event: column of `following`.
+            event: row of `following`.
             number: of the other one.
 
         Returns:
@@ -59,7 +59,7 @@ class KnownEnds:
         if new // _BITS == self._leads.shape[1]:
             self._leads = np.pad(self._leads, ((0, 0), (0, self._leads.shape[1])))
         rest = self._leads[:, number // _BITS] >> np.uint64(number % _BITS) & np.uint64(1)
-        self._leads[:-1, new // _BITS] |= rest[self._following[:, event]] << np.uint64(new % _BITS)
+        self._leads[:-1, new // _BITS] |= rest[self._following[event]] << np.uint64(new % _BITS)
         return new
 
     def _from(self, state: np.ndarray) -> np.ndarray:
