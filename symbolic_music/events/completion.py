@@ -57,18 +57,19 @@ class Completion:
             _Quotient(automaton, reached, events, grammar.final_state if number == 0 else None)
             for number, (automaton, reached) in enumerate(zip(grammar.automata, possible, strict=True))
         ]
-        # What tells no two states apart and forbids nothing need not be looked at.
-        self._watched = np.array([number for number, quotient in enumerate(quotients) if not quotient.is_idle])
-        kept = [quotients[number] for number in self._watched.tolist()]
+        # What tells no two states apart and forbids nothing need not be looked at; the first knows the end.
+        watched = [number for number, quotient in enumerate(quotients) if number == 0 or not quotient.is_idle]
+        self._watched = np.array(watched)
+        kept = [quotients[number] for number in watched]
         offsets = np.cumsum([0, *(quotient.size for quotient in kept)])
         firsts = np.cumsum([0, *(len(automaton.states) for automaton in grammar.automata)])
         # By row of all automata stacked, the row of its quotient; those that nothing leads to have none.
         self._class_of = np.full(firsts[-1], FORBIDDEN, dtype=np.int32)
-        for number, quotient, offset in zip(self._watched, kept, offsets.tolist(), strict=False):
+        for number, quotient, offset in zip(watched, kept, offsets.tolist(), strict=False):
             own = np.where(quotient.class_of == FORBIDDEN, FORBIDDEN, quotient.class_of + offset)
             self._class_of[firsts[number] : firsts[number + 1]] = own
         # Events that do the same to all of them are one.
-        kinds = np.stack([grammar.automata[number].alike[events] for number in self._watched])
+        kinds = np.stack([grammar.automata[number].alike[events] for number in watched])
         different = distinct_columns(kinds)[0]
         following = [quotient.following(events[different]) for quotient in kept]
         after = np.concatenate(
@@ -85,8 +86,7 @@ class Completion:
         self._num_usual = int((different < num_usual).sum())
         self._most_states = most_states
         complete = np.ones(len(after), dtype=bool)
-        complete[: kept[0].size] = False
-        complete[kept[0].class_of[grammar.final_state]] = True
+        complete[: kept[0].size] = np.arange(kept[0].size) == kept[0].class_of[grammar.final_state]
         self._ends = KnownEnds(self._following, complete)
         self._dead: set[bytes] = set()
         rows = [first + automaton.initial for first, automaton in zip(firsts, grammar.automata, strict=False)]
