@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.generation.writing.limits import GrammarError, check_room, fitting, not_music
+from symbolic_music.events.completion import Completion
+from symbolic_music.generation.writing.limits import GrammarError, check_room, fitting, most_needed, not_music
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 # What is kept may take so many bytes.
@@ -91,11 +92,38 @@ class RowGrammar:
 
     def advance(self, row: Row, token: int) -> bool:
         """Follow a sequence by one token; returns whether the grammar allows it."""
-        row.states = self.grammar.next_state[row.states, self.grammar.kinds[token]]
+        self._move(row, token, self._after(row, token))
+        return bool((row.states >= 0).all())
+
+    def take(self, row: Row, token: int) -> bool:
+        """Follow a sequence by a token that the automata allow, if a way to a complete piece that fits is left then.
+
+        Returns:
+            Whether there is one; else the sequence stays as it is.
+        """
+        after = self._after(row, token)
+        fits = self.grammar.completion is None or self._fits(self.grammar.completion, row, after)
+        if fits:
+            self._move(row, token, after)
+        return fits
+
+    def _after(self, row: Row, token: int) -> np.ndarray:
+        return self.grammar.next_state[row.states, self.grammar.kinds[token]]
+
+    def _move(self, row: Row, token: int, states: np.ndarray) -> None:
+        row.states = states
         row.length += 1
         if self._counts_bars:
             row.bars += int(self.grammar.bars_per_token[token])
-        return bool((row.states >= 0).all())
+
+    def _fits(self, completion: Completion, row: Row, after: np.ndarray) -> bool:
+        """Whether a sequence has a way to a complete piece that fits, in the states behind its next token."""
+        remaining, state = self._remaining(row), completion.key(after)
+        if remaining is None:
+            return completion.within(state)
+        if completion.within(state, remaining - self.grammar.closing_room - 1):
+            return True
+        return completion.within(state, most_needed(self.grammar, completion, row.states, remaining))
 
     def options(self, row: Row, is_end_open: bool = True) -> Options:
         """What may follow a sequence.
@@ -106,7 +134,7 @@ class RowGrammar:
         """
         remaining = self._remaining(row)
         if self.grammar.completion is not None or (remaining is not None and remaining > self.grammar.longest_way):
-            remaining = None  # `fits` and `fitting` say it, or there is room for any way
+            remaining = None  # `take` and `fitting` say it, or there is room for any way
         missing = min(self.num_bars - row.bars, self._most_bars) if self._counts_bars else None  # type: ignore[operator]
         # Of all that is asked for there are so many states that hardly one comes again; what they allow does.
         kinds = None if self.grammar.completion is None else self.grammar.allowed_kinds(row.states)
@@ -121,20 +149,8 @@ class RowGrammar:
             self._bytes += self._kept[key].num_bytes
         return self._kept[key]
 
-    def fits(self, row: Row, token: int) -> bool:
-        """Whether a way to a complete piece that fits is left behind a token that the automata allow."""
-        completion = self.grammar.completion
-        if completion is None:
-            return True
-        remaining = self._remaining(row)
-        enough = None if remaining is None else remaining - self.grammar.closing_room - 1
-        after = self.grammar.next_state[row.states, self.grammar.kinds[token]]
-        if completion.within(completion.key(after), enough):
-            return True
-        return enough is not None and bool(self.fitting(row, np.array([token]))[0])
-
     def fitting(self, row: Row, ids: np.ndarray) -> np.ndarray:
-        """The same of several tokens, (n,) bool."""
+        """Which of some tokens (n,) leave a sequence a way to a complete piece that fits, (n,) bool."""
         return fitting(self.grammar, row.states, ids, self._remaining(row))
 
     def _remaining(self, row: Row) -> int | None:
