@@ -136,15 +136,14 @@ class RowGrammar:
         if self.grammar.completion is not None or (remaining is not None and remaining > self.grammar.longest_way):
             remaining = None  # `take` and `fitting` say it, or there is room for any way
         missing = min(self.num_bars - row.bars, self._most_bars) if self._counts_bars else None  # type: ignore[operator]
-        # Of all that is asked for there are so many states that hardly one comes again; what they allow does.
-        kinds = None if self.grammar.completion is None else self.grammar.allowed_kinds(row.states)
-        key = ((row.states if kinds is None else kinds).tobytes(), remaining, missing, is_end_open)
+        # States hardly come again where much is asked for; what they allow does.
+        kinds = self.grammar.allowed_kinds(row.states)
+        near_end = None if remaining is None else (remaining, row.states.tobytes())
+        key = (kinds.tobytes(), near_end, missing, is_end_open)
         if key not in self._kept:
             if self._bytes > _MOST_BYTES:
                 self._kept.clear()
                 self._bytes = 0
-            if kinds is None:
-                kinds = self.grammar.allowed_kinds(row.states)
             self._kept[key] = self._find(row.states, kinds, remaining, missing, is_end_open)
             self._bytes += self._kept[key].num_bytes
         return self._kept[key]
