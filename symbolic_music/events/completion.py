@@ -2,9 +2,10 @@
 
 Automata that read the same sequence side by side may each allow an event behind which, together, they allow no end.
 Here the end is looked for: among the events of a small set, which must do to complete a piece, by the way that seems
-shortest first. What was found is kept, so most questions are answered by what is known of an earlier state. For these
-few events most states of most automata are alike, so states are looked at up to bisimulation (Kanellakis & Smolka,
-"CCS expressions, finite state processes, and three problems of equivalence", 1990).
+shortest first. What was found is kept, and answers for all states from which the same events lead there; so hardly any
+question needs a search of its own. For these few events most states of most automata are alike, so states are looked
+at up to bisimulation (Kanellakis & Smolka, "CCS expressions, finite state processes, and three problems of
+equivalence", 1990).
 
 What is not found does not exist for whoever asks. So a sequence that only ever goes on where an end was found gets
 there: the next event of what was found is always open.
@@ -29,11 +30,8 @@ _FAR = 1 << 24
 # others need is needed again and again.
 _DIRECTION = 256
 
-
 _Options = tuple[np.ndarray, list[int], list[int]]
 """A state (A,), how far each event that may follow seems from the end, ascending, and the events."""
-
-
 END = 0
 """Which of the events among which an end is looked for is the end of a piece."""
 

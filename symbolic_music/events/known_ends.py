@@ -19,7 +19,7 @@ class KnownEnds:
 
     Attributes:
         lengths: events of each sequence, by its number.
-        longest: of them.
+        longest: events of the longest.
     """
 
     def __init__(self, following: np.ndarray, complete: np.ndarray):

@@ -2,7 +2,7 @@
 
 `GrammarLogitsProcessor` says the same for a batch on any device, in operations whose number doesn't grow with the
 batch. On a CPU each of them costs more than all the work of a single sequence, so here the ids that may follow are
-found once for each state and kept: a step then looks at these few and at no others.
+found once for all states that allow the same, and kept: a step then looks at these few and at no others.
 """
 
 from dataclasses import dataclass
