@@ -2,21 +2,23 @@
 
 Automata that read the same sequence side by side may each allow an event behind which, together, they allow no end.
 Here the end is looked for: among the events of a small set, which must do to complete a piece, by the way that seems
-shortest first. What was found is kept, so most questions are answered by what is known of an earlier state. For these
-few events most states of most automata are alike, so states are looked at up to bisimulation (Kanellakis & Smolka,
-"CCS expressions, finite state processes, and three problems of equivalence", 1990).
+shortest first. What was found is kept, and answers for all states from which the same events lead there; so hardly any
+question needs a search of its own. For these few events most states of most automata are alike, so states are looked
+at up to bisimulation (Kanellakis & Smolka, "CCS expressions, finite state processes, and three problems of
+equivalence", 1990).
 
 What is not found does not exist for whoever asks. So a sequence that only ever goes on where an end was found gets
 there: the next event of what was found is always open.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 
 import numpy as np
 
 from symbolic_music.events.acceptance import distinct_columns
 from symbolic_music.events.grammar import FORBIDDEN, Automaton, EventGrammar
+from symbolic_music.events.known_ends import KnownEnds
 
 # So many states are looked at before an end is taken not to exist: of a whole piece, and of one that has begun.
 MOST_STATES = 8_000
@@ -28,7 +30,8 @@ _FAR = 1 << 24
 # others need is needed again and again.
 _DIRECTION = 256
 
-
+_Options = tuple[np.ndarray, list[int], list[int]]
+"""A state (A,), how far each event that may follow seems from the end, ascending, and the events."""
 END = 0
 """Which of the events among which an end is looked for is the end of a piece."""
 
@@ -52,101 +55,114 @@ class Completion:
             _Quotient(automaton, reached, events, grammar.final_state if number == 0 else None)
             for number, (automaton, reached) in enumerate(zip(grammar.automata, possible, strict=True))
         ]
-        # What tells no two states apart and forbids nothing need not be looked at.
-        self._watched = [number for number, quotient in enumerate(quotients) if not quotient.is_idle]
-        kept = [quotients[number] for number in self._watched]
+        # What tells no two states apart and forbids nothing need not be looked at; the first knows the end.
+        watched = [number for number, quotient in enumerate(quotients) if number == 0 or not quotient.is_idle]
+        self._watched = np.array(watched)
+        kept = [quotients[number] for number in watched]
         offsets = np.cumsum([0, *(quotient.size for quotient in kept)])
         firsts = np.cumsum([0, *(len(automaton.states) for automaton in grammar.automata)])
         # By row of all automata stacked, the row of its quotient; those that nothing leads to have none.
         self._class_of = np.full(firsts[-1], FORBIDDEN, dtype=np.int32)
-        for number, quotient, offset in zip(self._watched, kept, offsets.tolist(), strict=False):
+        for number, quotient, offset in zip(watched, kept, offsets.tolist(), strict=False):
             own = np.where(quotient.class_of == FORBIDDEN, FORBIDDEN, quotient.class_of + offset)
             self._class_of[firsts[number] : firsts[number + 1]] = own
         # Events that do the same to all of them are one.
-        kinds = np.stack([grammar.automata[number].alike[events] for number in self._watched])
+        kinds = np.stack([grammar.automata[number].alike[events] for number in watched])
         different = distinct_columns(kinds)[0]
         following = [quotient.following(events[different]) for quotient in kept]
-        self._following = np.concatenate(
+        after = np.concatenate(
             [
                 np.where(after == FORBIDDEN, FORBIDDEN, after + offset).astype(np.int32)
                 for after, offset in zip(following, offsets.tolist(), strict=False)
             ]
         )
-        # By row and event, how far the end seems behind it; no end is near behind what is forbidden.
+        self._following = np.ascontiguousarray(after.T)
+        # By row and event, how far the end seems behind it; no end is near behind what is forbidden: no bit there.
         distance = np.concatenate([*(quotient.distance for quotient in kept), [_FAR]]).astype(np.int32)
-        self._distances_after = distance[self._following]
-        self._usual_distances_after = np.ascontiguousarray(self._distances_after[:, different < num_usual])
+        self._distances_after = distance[after]
+        self._near_bits = np.ascontiguousarray(np.packbits(self._distances_after < _FAR, axis=1))
+        self._num_usual = int((different < num_usual).sum())
         self._most_states = most_states
-        self._final = int(kept[0].class_of[grammar.final_state])
-        self._needed: dict[bytes, int] = {}
+        complete = np.ones(len(after), dtype=bool)
+        complete[: kept[0].size] = np.arange(kept[0].size) == kept[0].class_of[grammar.final_state]
+        self._ends = KnownEnds(self._following, complete)
+        self._dead: set[bytes] = set()
         rows = [first + automaton.initial for first, automaton in zip(firsts, grammar.automata, strict=False)]
         self.initial = self.key(np.array(rows))
 
-    def key(self, rows: np.ndarray) -> bytes:
+    def key(self, rows: np.ndarray) -> np.ndarray:
         """A state, up to what makes no difference.
 
         Args:
-            rows: (A,) of the automata, each counted from the first of all automata stacked.
+            rows: (..., A) of the automata, each counted from the first of all automata stacked.
+
+        Returns:
+            (..., watched automata) int32.
         """
-        return self._class_of[rows[self._watched]].tobytes()
+        return self._class_of.take(rows.take(self._watched, axis=-1))
 
-    def keys(self, rows: np.ndarray) -> list[bytes]:
-        """Of several states (n, A)."""
-        classes = np.ascontiguousarray(self._class_of[rows[:, self._watched]])
-        return [state.tobytes() for state in classes]
-
-    def needed(self, state: bytes) -> int | None:
+    def needed(self, state: np.ndarray) -> int | None:
         """Events that are enough to complete a piece from a state; None where no end is found."""
-        if state not in self._needed:
-            self._search(state)
-        needed = self._needed[state]
-        return None if needed == _FAR else needed
+        return self._shortest(state) if self.within(state) else None
 
-    def _search(self, start: bytes) -> None:
-        """Look for an end; keep how far it is from all states on the way."""
-        most = self._most_states if start == self.initial else _MOST_STATES_LATER
-        if self._look(start, self._usual_distances_after, most // _USUAL_PART) is None:
-            return
-        # All that can be reached was looked at, or so much of it that the rest is not worth the time. A state on the
-        # way of an end that was found keeps it.
-        for state in self._look(start, self._distances_after, most) or ():
-            self._needed.setdefault(state, _FAR)
+    def within(self, state: np.ndarray, limit: int | None = None) -> bool:
+        """Whether an end is found from a state within so many events; None sets no limit."""
+        if not self._ends.lead_from(state) and not self._search(state):
+            return False
+        return limit is None or limit >= self._ends.longest or limit >= self._shortest(state)
 
-    def _look(self, start: bytes, distances_after: np.ndarray, most: int) -> Iterable[bytes] | None:
+    def _shortest(self, state: np.ndarray) -> int:
+        """Events of the shortest end that is known, where one is."""
+        number = self._ends.shortest(state)
+        assert number is not None
+        return self._ends.lengths[number]
+
+    def _search(self, start: np.ndarray) -> bool:
+        """Look for an end where none is known; whether there is one."""
+        if start.tobytes() in self._dead:
+            return False
+        most = self._most_states if np.array_equal(start, self.initial) else _MOST_STATES_LATER
+        if self._look(start, self._num_usual, most // _USUAL_PART) is None:
+            return True
+        # All that can be reached was looked at, or so much of it that the rest is not worth the time.
+        seen = self._look(start, self._distances_after.shape[1], most)
+        self._dead.update(seen or ())
+        return seen is None
+
+    def _look(self, start: np.ndarray, num_events: int, most: int) -> set[bytes] | None:
         """Look for an end, the nearest looking first.
 
         Args:
-            start: a state.
-            distances_after: (rows, events); of the events to look among, how far the end seems behind them.
+            start: a state from which no end is known.
+            num_events: to look among, the first ones.
             most: states to look behind.
 
         Returns:
             The states that were found, where no end was.
         """
-        before: dict[bytes, bytes | None] = {start: None}
+        seen = {start.tobytes()}
         # What may follow one state, the nearest first; each is made a state of its own when its turn has come.
         heap: list[tuple[int, int, int]] = []
-        parents, options = [start], [self._options(np.frombuffer(start, dtype=np.int32), distances_after)]
-        self._push(heap, options[0][0], 0, 0)
+        places, options = [(-1, -1)], [self._options(start, num_events)]
+        self._push(heap, options[0][1], 0, 0)
         while heap and len(options) < most:
             _, number, place = heappop(heap)
-            distances, states = options[number]
+            parent, distances, events = options[number]
             self._push(heap, distances, number, place + 1)
-            rows = states[place]
-            state = rows.tobytes()
-            if state in before:
+            state = self._following[events[place]].take(parent)
+            key = state.tobytes()
+            if key in seen:
                 continue
-            before[state] = parents[number]
-            known = 0 if rows[0] == self._final else self._needed.get(state)
-            if known is None:
-                found = self._options(rows, distances_after)
-                self._push(heap, found[0], len(options), 0)
-                parents.append(state)
-                options.append(found)
-            elif known < _FAR:
-                self._keep(before, state, known)
+            seen.add(key)
+            if (end := self._ends.shortest(state)) is not None:
+                self._keep(end, (number, place), places, options)
                 return None
-        return before
+            if key not in self._dead:
+                found = self._options(state, num_events)
+                self._push(heap, found[1], len(options), 0)
+                places.append((number, place))
+                options.append(found)
+        return seen
 
     @staticmethod
     def _push(heap: list[tuple[int, int, int]], distances: list[int], number: int, place: int) -> None:
@@ -154,20 +170,27 @@ class Completion:
         if place < len(distances):
             heappush(heap, (distances[place], number, place))
 
-    def _options(self, rows: np.ndarray, distances_after: np.ndarray) -> tuple[list[int], np.ndarray]:
-        """What may follow: how far each seems, ascending, (n,), and the states (n, A)."""
-        distances = np.add.reduce(distances_after[rows])
-        near = (distances < _FAR).nonzero()[0]
-        distances = distances[near]
+    def _options(self, state: np.ndarray, num_events: int) -> _Options:
+        """What may follow, of the first events."""
+        bits = np.bitwise_and.reduce(self._near_bits.take(state, axis=0))
+        near = np.unpackbits(bits, count=num_events).nonzero()[0]
+        distances = np.add.reduce(self._distances_after[state[:, None], near])
         order = distances.argsort(kind="stable")
-        return distances[order].tolist(), self._following[rows, near[order][:, None]]
+        return state, distances[order].tolist(), near[order].tolist()
 
-    def _keep(self, before: dict[bytes, bytes | None], state: bytes, needed: int) -> None:
-        at: bytes | None = state
-        while at is not None:
-            if needed < self._needed.get(at, _FAR):
-                self._needed[at] = needed
-            at, needed = before[at], needed + 1
+    def _keep(self, end: int, last: tuple[int, int], places: list[tuple[int, int]], options: list[_Options]) -> None:
+        """Keep the way to an end.
+
+        Args:
+            end: number of a sequence that completes a piece.
+            last: before it, the number of an option and the place in it.
+            places: the same of how each of the options was come to.
+            options: all of them.
+        """
+        number, place = last
+        while number >= 0:
+            end = self._ends.add(options[number][2][place], end)
+            number, place = places[number]
 
 
 def _possible(automata: Sequence[Automaton]) -> list[np.ndarray]:

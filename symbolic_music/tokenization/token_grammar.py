@@ -83,6 +83,20 @@ class TokenGrammar:
         """(S, K) bool: which kinds each row allows by itself."""
         return self.next_state != FORBIDDEN
 
+    @cached_property
+    def _allowed_bits(self) -> np.ndarray:
+        """The same with a bit for each kind: (S, words) uint64."""
+        bits = np.packbits(self.allowed_rows, axis=1, bitorder="little")
+        return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
+
+    def allowed_kinds(self, rows: np.ndarray) -> np.ndarray:
+        """Which kinds all of some rows (A,) allow, as (words,) uint64: a key for states that let the same follow."""
+        return np.bitwise_and.reduce(self._allowed_bits.take(rows, axis=0))
+
+    def ids_of(self, kinds: np.ndarray) -> np.ndarray:
+        """The ids of kinds as `allowed_kinds` has them, ascending, (n,) int64."""
+        return np.unpackbits(kinds.view(np.uint8), bitorder="little").take(self.kinds).nonzero()[0]
+
     def count_per_token(self, *event_types: str) -> np.ndarray:
         """How many events of some types each id holds, (V,) int64."""
         is_type = np.array([event.partition("_")[0] in event_types for event in self.grammar.events])

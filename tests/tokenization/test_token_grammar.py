@@ -81,6 +81,13 @@ def test_scan_is_advance_step_by_step_and_allowed_is_what_advance_survives(gramm
     assert np.array_equal(resumed, scanned[:, 6:])
 
 
+def test_states_that_allow_the_same_kinds_allow_the_same_ids(grammar, walks):
+    scanned = grammar.scan(np.array([walk[:14] for walk in walks if len(walk) >= 14]))
+    for rows in scanned[:, ::5].reshape(-1, grammar.num_automata):
+        ids = grammar.ids_of(grammar.allowed_kinds(rows))
+        assert np.array_equal(ids, np.flatnonzero(grammar.allowed(rows)))
+
+
 def test_a_forbidden_state_stays_forbidden_and_allows_nothing(grammar):
     states = np.array([[FORBIDDEN] * grammar.num_automata], dtype=np.int16)
     assert (grammar.advance(states, np.array([4])) == FORBIDDEN).all()

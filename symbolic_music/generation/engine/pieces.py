@@ -74,14 +74,13 @@ class Piece:
             grammar = self._rule.grammar
             assert grammar is not None
             tries = 0
-            while not grammar.fits(self._row, token):  # seldom, so the others are looked at only now
+            while not grammar.take(self._row, token):  # seldom, so the others are looked at only now
                 tries += 1
                 left = ids != token if tries < _TRIES else grammar.fitting(self._row, ids)
                 ids, scores = ids[left], scores[left]
                 if not len(ids):
                     raise GrammarError("what is asked for and other limits forbid all that the grammar allows")
                 token = self._rule.draw.choose(ids, scores, noise)
-            grammar.advance(self._row, token)
         self.ids.append(token)
         return token
 

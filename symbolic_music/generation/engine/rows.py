@@ -2,18 +2,20 @@
 
 `GrammarLogitsProcessor` says the same for a batch on any device, in operations whose number doesn't grow with the
 batch. On a CPU each of them costs more than all the work of a single sequence, so here the ids that may follow are
-found once for each state and kept: a step then looks at these few and at no others.
+found once for all states that allow the same, and kept: a step then looks at these few and at no others.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.generation.writing.limits import GrammarError, check_room, fitting, not_music
+from symbolic_music.events.completion import Completion
+from symbolic_music.generation.writing.limits import GrammarError, check_room, fitting, most_needed, not_music
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
 # What is kept may take so many bytes.
 _MOST_BYTES = 64 * 2**20
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass
@@ -71,6 +73,7 @@ class RowGrammar:
         self._unasked = None
         if num_bars is not None and grammar.header_names_bars:
             self._unasked = grammar.says_bars & (grammar.bars_per_token != num_bars)
+        self._by_bars: dict[tuple[int | None, bool], np.ndarray] = {}
         self._kept: dict[tuple, Options] = {}
         self._bytes = 0
 
@@ -89,11 +92,38 @@ class RowGrammar:
 
     def advance(self, row: Row, token: int) -> bool:
         """Follow a sequence by one token; returns whether the grammar allows it."""
-        row.states = self.grammar.next_state[row.states, self.grammar.kinds[token]]
+        self._move(row, token, self._after(row, token))
+        return bool((row.states >= 0).all())
+
+    def take(self, row: Row, token: int) -> bool:
+        """Follow a sequence by a token that the automata allow, if a way to a complete piece that fits is left then.
+
+        Returns:
+            Whether there is one; else the sequence stays as it is.
+        """
+        after = self._after(row, token)
+        fits = self.grammar.completion is None or self._fits(self.grammar.completion, row, after)
+        if fits:
+            self._move(row, token, after)
+        return fits
+
+    def _after(self, row: Row, token: int) -> np.ndarray:
+        return self.grammar.next_state[row.states, self.grammar.kinds[token]]
+
+    def _move(self, row: Row, token: int, states: np.ndarray) -> None:
+        row.states = states
         row.length += 1
         if self._counts_bars:
             row.bars += int(self.grammar.bars_per_token[token])
-        return bool((row.states >= 0).all())
+
+    def _fits(self, completion: Completion, row: Row, after: np.ndarray) -> bool:
+        """Whether a sequence has a way to a complete piece that fits, in the states behind its next token."""
+        remaining, state = self._remaining(row), completion.key(after)
+        if remaining is None:
+            return completion.within(state)
+        if completion.within(state, remaining - self.grammar.closing_room - 1):
+            return True
+        return completion.within(state, most_needed(self.grammar, completion, row.states, remaining))
 
     def options(self, row: Row, is_end_open: bool = True) -> Options:
         """What may follow a sequence.
@@ -102,63 +132,61 @@ class RowGrammar:
             row: the sequence.
             is_end_open: whether nothing else forbids the end of the piece.
         """
-        remaining = None if self.max_length is None else self.max_length - row.length
+        remaining = self._remaining(row)
         if self.grammar.completion is not None or (remaining is not None and remaining > self.grammar.longest_way):
-            remaining = None  # `fits` and `fitting` say it, or there is room for any way
+            remaining = None  # `take` and `fitting` say it, or there is room for any way
         missing = min(self.num_bars - row.bars, self._most_bars) if self._counts_bars else None  # type: ignore[operator]
-        key = (row.states.tobytes(), remaining, missing, is_end_open)
+        # States hardly come again where much is asked for; what they allow does.
+        kinds = self.grammar.allowed_kinds(row.states)
+        near_end = None if remaining is None else (remaining, row.states.tobytes())
+        key = (kinds.tobytes(), near_end, missing, is_end_open)
         if key not in self._kept:
             if self._bytes > _MOST_BYTES:
                 self._kept.clear()
                 self._bytes = 0
-            self._kept[key] = self._find(row.states, remaining, missing, is_end_open)
+            self._kept[key] = self._find(row.states, kinds, remaining, missing, is_end_open)
             self._bytes += self._kept[key].num_bytes
         return self._kept[key]
 
-    def fits(self, row: Row, token: int) -> bool:
-        """Whether a way to a complete piece that fits is left behind a token that the automata allow."""
-        completion = self.grammar.completion
-        if completion is None:
-            return True
-        needed = completion.needed(completion.key(self.grammar.next_state[row.states, self.grammar.kinds[token]]))
-        if needed is None or self._remaining(row) is None:
-            return needed is not None
-        if needed + self.grammar.closing_room < self._remaining(row):  # type: ignore[operator]
-            return True
-        return bool(self.fitting(row, np.array([token]))[0])
-
     def fitting(self, row: Row, ids: np.ndarray) -> np.ndarray:
-        """The same of several tokens, (n,) bool."""
+        """Which of some tokens (n,) leave a sequence a way to a complete piece that fits, (n,) bool."""
         return fitting(self.grammar, row.states, ids, self._remaining(row))
 
     def _remaining(self, row: Row) -> int | None:
         return None if self.max_length is None else self.max_length - row.length
 
-    def _find(self, states: np.ndarray, remaining: int | None, missing: int | None, is_end_open: bool) -> Options:
+    def _find(
+        self, states: np.ndarray, kinds: np.ndarray, remaining: int | None, missing: int | None, is_end_open: bool
+    ) -> Options:
         grammar = self.grammar
-        allowed = grammar.allowed_rows[states].all(axis=0)[grammar.kinds]
-        within = np.ones(len(allowed), bool)
-        if self._unasked is not None:
-            within &= ~self._unasked
-        behind = int(grammar.tokens_to_end[states[1:]].sum())
-        closing = remaining is not None and is_end_open and remaining <= grammar.closing_room + behind
-        if missing is not None:
-            within &= grammar.bars_per_token <= missing
-            if missing > 0 and not closing:
-                within &= ~grammar.ends_piece
+        ids = grammar.ids_of(kinds)
+        closing = False
+        if remaining is not None and is_end_open:
+            closing = remaining <= grammar.closing_room + int(grammar.tokens_to_end[states[1:]].sum())
+        inside = self._within(missing, closing)[ids]
         if remaining is not None:
-            within &= ~self._out_of_reach(states, remaining, closing)
-        ids = np.flatnonzero(allowed)
-        crossing = stops = np.zeros(0, np.int64)
+            inside &= ~self._out_of_reach(states, remaining, closing)[ids]
+        crossing = stops = _NONE
         if missing == 0:
-            crosses = (grammar.bars_per_token[ids] > 0) & allowed[grammar.before_bar[ids]]
-            crossing = np.flatnonzero(crosses)
+            crosses = (grammar.bars_per_token[ids] > 0) & np.isin(grammar.before_bar[ids], ids)
+            crossing = crosses.nonzero()[0]
             stops = np.searchsorted(ids, grammar.before_bar[ids[crossing]])
         chords = grammar.adds_pitch[ids]
-        inside = within[ids]
         return Options(
             ids, None if inside.all() else inside, chords if (chords & inside).any() else None, crossing, stops
         )
+
+    def _within(self, missing: int | None, closing: bool) -> np.ndarray:
+        """(V,) bool: tokens that bars allow, of which some are missing, to a piece that is closing or not."""
+        if (missing, closing) not in self._by_bars:
+            grammar = self.grammar
+            within = np.ones(grammar.vocab_size, bool) if self._unasked is None else ~self._unasked
+            if missing is not None:
+                within &= grammar.bars_per_token <= missing
+                if missing > 0 and not closing:
+                    within &= ~grammar.ends_piece
+            self._by_bars[missing, closing] = within
+        return self._by_bars[missing, closing]
 
     def _out_of_reach(self, states: np.ndarray, remaining: int, closing: bool) -> np.ndarray:
         """(V,): tokens behind which the end lies beyond the limit, and detours of a piece that is closing."""

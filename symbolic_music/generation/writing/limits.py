@@ -81,22 +81,25 @@ def fitting(grammar: TokenGrammar, rows: np.ndarray, ids: np.ndarray, remaining:
         (n,) bool.
     """
     completion = grammar.completion
-    if completion is None:
+    if completion is None or not len(ids):
         return np.ones(len(ids), dtype=bool)
     after = grammar.next_state[rows[:, None], grammar.kinds[ids]].T
-    limit = _most_needed(grammar, completion, rows, remaining)
-    known: dict[bytes, bool] = {}
-    fits = np.zeros(len(ids), dtype=bool)
-    for place, state in enumerate(completion.keys(after)):
-        if state not in known:
-            needed = completion.needed(state)
-            known[state] = needed is not None and (limit is None or needed <= limit)
-        fits[place] = known[state]
-    return fits
+    limit = most_needed(grammar, completion, rows, remaining)
+    states, which = np.unique(completion.key(after), axis=0, return_inverse=True)
+    return np.array([completion.within(state, limit) for state in states])[which.ravel()]
 
 
-def _most_needed(grammar: TokenGrammar, completion: Completion, rows: np.ndarray, remaining: int | None) -> int | None:
-    """How much a piece may need behind its next token: what is left, and when that is hardly enough, less than now."""
+def most_needed(grammar: TokenGrammar, completion: Completion, rows: np.ndarray, remaining: int | None) -> int | None:
+    """Events that a sequence may need behind its next token; None sets no limit.
+
+    That is what is left, and when that is hardly enough, less than now.
+
+    Args:
+        grammar: the token grammar.
+        completion: its own.
+        rows: (A,) of the sequence.
+        remaining: tokens that it may still get, or None.
+    """
     if remaining is None:
         return None
     now = completion.needed(completion.key(rows))
