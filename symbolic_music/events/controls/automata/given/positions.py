@@ -106,7 +106,7 @@ class _Waiting:
         self._builder.stay_on(dialect.events)
 
     def _states(self) -> list[str]:
-        states = [self._bar(bar, who) for bar in range(self._notes[-1].bar + 1) for who in _WHO]
+        states = [self._bar(bar, who) for bar in range(self._notes[-1].bar) for who in _WHO]
         for number, note in enumerate(self._notes):
             states += [self._due(number, who) for who in _WHO] if self._begins_onset(number) else []
             states += [self._at(number, who) for who in (_WHO if self._begins_onset(number) else (_OWN,))]
@@ -144,7 +144,7 @@ class _Waiting:
     def build(self) -> Automaton:
         """The automaton."""
         following = 0
-        for bar in range(self._notes[-1].bar + 1):
+        for bar in range(self._notes[-1].bar):
             while following < len(self._notes) and self._notes[following].bar <= bar:
                 following += 1
             for who in _WHO:
@@ -164,7 +164,24 @@ class _Waiting:
         for here, after in self._ended:
             self._builder.transitions[row[here]] = self._builder.transitions[row[after]]
             self._builder.forbid(here, self._durations)
-        return self._builder.build()
+        return self._builder.build(self._way())
+
+    def _way(self) -> dict[str, int]:
+        """How many steps each state has before it: bars, and of each note its position, instrument, pitch, durations.
+
+        Who plays counts where a note is due alone: what comes later must not call for its instrument now.
+        """
+        way, left, bar = {self._rest(who): 0 for who in _WHO}, 0, self._notes[-1].bar
+        for number, note in reversed(list(enumerate(self._notes))):
+            way |= {self._bar(earlier, who): left + bar - earlier for earlier in range(note.bar, bar) for who in _WHO}
+            left, bar = left + bar - note.bar, note.bar
+            way |= {self._held(number, part): left + len(note.durations) - part for part in range(len(note.durations))}
+            way[self._held(number, len(note.durations))] = left
+            left += len(note.durations) + 3
+            way |= {self._due(number, who): left for who in _WHO}
+            way |= {self._at(number, who): left - 1 for who in _WHO} | {self._at(number, _OWN): left - 2}
+        way |= {self._bar(earlier, who): left + bar - earlier for earlier in range(bar) for who in _WHO}
+        return way
 
     def _free(self, here: str, named: Callable[[str], str], who: str) -> None:
         """What may come where nothing is due: instruments take turns, and the own one plays what it likes or nothing."""
