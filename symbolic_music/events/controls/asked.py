@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from symbolic_music.events.controls.errors import ControlError as ControlError
 from symbolic_music.events.controls.given import GivenNotes
@@ -131,6 +132,11 @@ class Controls:
         """Names of what is asked for."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return [name for name, value in values.items() if value is not None and value is not False]
+
+    def told(self) -> dict[str, Any]:
+        """What is asked for, for JSON; of files their names."""
+        values = {name: getattr(self, name) for name in self.asked}
+        return {name: value.name if isinstance(value, GivenNotes) else value for name, value in values.items()}
 
     @property
     def given(self) -> dict[str, GivenNotes]:
