@@ -111,7 +111,7 @@ def _meter(asked: Controls) -> Controls:
     placed = {name: given for name, given in asked.given.items() if name != "pitches"}
     if not placed:
         assert asked.pitches is not None
-        return replace(asked, meter=asked.meter or asked.pitches.meters[0][1])
+        return replace(asked, meter=asked.meter or asked.pitches.usual_meter)
     wanted = asked.meter or ("4/4" if asked.chords is not None else None)
     for name, given in placed.items():
         if asked.meter is None and given.meter is not None:

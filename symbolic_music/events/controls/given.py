@@ -133,6 +133,15 @@ class GivenNotes:
         return self.meters[0][1] if len(self.meters) == 1 else None
 
     @property
+    def usual_meter(self) -> str:
+        """The meter that most of it is in; of several the first."""
+        bars = bar_table(self.score())
+        lasts: dict[str, int] = {}
+        for upper, lower, length in zip(bars.numerators, bars.denominators, bars.lengths, strict=True):
+            lasts[f"{upper}/{lower}"] = lasts.get(f"{upper}/{lower}", 0) + int(length)
+        return max(lasts, key=lasts.__getitem__)
+
+    @property
     def programs(self) -> tuple[int, ...]:
         """The instrument of each line."""
         return tuple(line.program for line in self.lines)
