@@ -73,6 +73,9 @@ def _tracks(score: Score) -> list[tuple[int, list[Played]]]:
 def _lines(given: GivenNotes) -> list[tuple[int, list[Played]]]:
     unit = given.ticks_per_quarter
     return [
-        (line.program, [(Fraction(onset, unit), Fraction(duration, unit), pitch) for onset, duration, pitch in line.notes])
+        (
+            line.program,
+            [(Fraction(onset, unit), Fraction(duration, unit), pitch) for onset, duration, pitch in line.notes],
+        )
         for line in given.lines
     ]

@@ -157,5 +157,7 @@ class Controls:
         return {program: (low, high) for program, low, high in self.ranges or ()}
 
 
+COMMON_METER = "4/4"
+"""Of chords whose meter is not asked for, as lead sheets have it."""
 EVERY = -2
 """Stands, in `Controls.ranges`, for every program but drums that is not named."""

@@ -6,7 +6,6 @@ from symbolic_music.events.controls.asked import EVERY, ControlError, Controls, 
 from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
 from symbolic_music.score.programs import DRUMS, program_name
 
-
 _GIVEN = {"keep": "the notes", "rhythm": "the rhythm", "pitches": "the pitches"}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.completion import MOST_STATES, Completion
-from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.asked import COMMON_METER, ControlError, Controls
 from symbolic_music.events.controls.automata.bars import bars_automata, density_automata
 from symbolic_music.events.controls.automata.bass import bass_automata, bass_places
 from symbolic_music.events.controls.automata.chords import chord_automata
@@ -42,8 +42,6 @@ _MOST_FOR_EACH_GIVEN = 16
 """States that are looked at for each event of a file, besides."""
 # Rows of a token grammar are int16.
 _MOST_ROWS = np.iinfo(np.int16).max
-COMMON_METER = "4/4"
-"""Of chords whose meter is not asked for, as lead sheets have it."""
 
 
 def settle(codec: ScoreCodec, asked: Controls) -> Controls:

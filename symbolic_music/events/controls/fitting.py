@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from symbolic_music.events.codec import ScoreCodec
-from symbolic_music.events.controls.asked import EVERY, ControlError, Controls, Key
+from symbolic_music.events.controls.asked import COMMON_METER, EVERY, ControlError, Controls, Key
 from symbolic_music.events.controls.clashes import name_of
 from symbolic_music.events.controls.dialect import Dialect
 from symbolic_music.events.controls.given import GivenNotes, Note
@@ -108,26 +108,24 @@ def _bars(asked: Controls) -> int:
 
 
 def _meter(asked: Controls) -> Controls:
+    """With the meter that all has; without one where files change it, whose bars are then theirs."""
     placed = {name: given for name, given in asked.given.items() if name != "pitches"}
     if not placed:
         assert asked.pitches is not None
         return replace(asked, meter=asked.meter or asked.pitches.usual_meter)
-    wanted = asked.meter or ("4/4" if asked.chords is not None else None)
+    name, given = next(iter(placed.items()))
+    needs_one = [other for other in ("chords", "pitches", "ending") if getattr(asked, other)]
+    meter = asked.meter or given.meter or (COMMON_METER if asked.chords is not None else None)
     for name, given in placed.items():
-        if asked.meter is None and given.meter is not None:
-            asked = replace(asked, meter=given.meter)
-        one = asked.meter or wanted
-        wrong = [(tick, meter) for tick, meter in given.meters if one is not None and meter != one]
+        wrong = [(tick, said) for tick, said in given.meters if meter is not None and said != meter]
         if wrong:
-            tick, meter = wrong[0]
-            raise ControlError(
-                f"{name_of(asked, name)} and the meter {one} clash: bar {given.bar_of(tick)} of the file is in {meter}"
-            )
-    if asked.meter is None and (asked.pitches is not None or asked.ending or len({g.meters for g in placed.values()}) > 1):
-        name, given = next(iter(placed.items()))
-        other = "pitches" if asked.pitches is not None else "ending" if asked.ending else "rhythm"
-        raise _clash(asked, name, other, f"the file changes its meter in bar {given.bar_of(given.meters[1][0])}")
-    return asked
+            where = f"bar {given.bar_of(wrong[0][0])} of the file is in {wrong[0][1]}"
+            raise ControlError(f"{name_of(asked, name)} and the meter {meter} clash: {where}")
+        if meter is None and needs_one:
+            raise _clash(asked, name, needs_one[0], f"bar {given.bar_of(given.meters[1][0])} changes the meter")
+    if meter is None and len({given.meters for given in placed.values()}) > 1:
+        raise _clash(asked, "rhythm", "keep", "their meters differ")
+    return replace(asked, meter=meter)
 
 
 def _check_notes(asked: Controls, name: str, given: GivenNotes) -> None:

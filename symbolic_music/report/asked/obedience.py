@@ -172,7 +172,9 @@ def measure_obedience(
     theirs = measure_pieces(human)
     free = compose(model, processor, num_samples, options=replace(options, num_bars=BARS), on_batch=on_batch)
     rows = [_row("free", None, _measured([piece.score for piece in free]), bits_per_note(model, free), theirs)]
-    several = {f"combination {number}": [asked] for number, asked in enumerate(combinations(num_combinations), start=1)}
+    several = {
+        f"combination {number}": [asked] for number, asked in enumerate(combinations(num_combinations), start=1)
+    }
     alone = {name: [asked] for name, asked in ALONE.items()} | asked_of_files(processor.codec, human, BARS)
     alone = {name: asked for name, asked in alone.items() if only is None or name in only}
     for name, asked in (alone | several).items():

@@ -16,4 +16,6 @@ def given_music(name, seed, bars=3, length=120):
 
 def first_lines(given, number):
     """Some of its lines."""
-    return GivenNotes(given.name, given.ticks_per_quarter, given.lines[:number], given.meters, given.tempo, given.fifths)
+    return GivenNotes(
+        given.name, given.ticks_per_quarter, given.lines[:number], given.meters, given.tempo, given.fifths
+    )

@@ -18,7 +18,11 @@ from symbolic_music.metrics.control import kept_controls
 from symbolic_music.report.asked.obedience import as_files
 
 # A piece takes up to seconds, so that making a failing one smaller would take minutes.
-FEW_EXAMPLES = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.explicit, Phase.generate]}
+FEW_EXAMPLES = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": [Phase.explicit, Phase.generate],
+}
 
 
 def obeys(name, asked, seed):

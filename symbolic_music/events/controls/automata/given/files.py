@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from symbolic_music.events.controls.asked import Controls
 from symbolic_music.events.controls.automata.fields import only
 from symbolic_music.events.controls.automata.given.meters import given_meters, meter_automaton
@@ -67,7 +65,9 @@ def given_columns(dialect: Dialect, asked: Controls) -> tuple[list[int], int]:
         assert asked.bars is not None
         part = dialect.grid // parts_of_a_beat(dialect, asked.meter, _most_chords(asked.pitches), asked.bars)
         length = dialect.bar_length(asked.meter)
-        columns += [column for position, column in dialect.positions.items() if not position % part and position < length]
+        columns += [
+            column for position, column in dialect.positions.items() if not position % part and position < length
+        ]
     if asked.given:
         columns += dialect.columns("Tie").tolist()
     return columns, together
@@ -103,5 +103,6 @@ def _chords_of(notes: Sequence[tuple[tuple[int, int], int]]) -> list[tuple[int, 
     """The pitches of notes, in order, that begin at one place."""
     places = [place for place, _ in notes]
     return [
-        tuple(pitch for other, pitch in notes[places.index(place) :] if other == place) for place in dict.fromkeys(places)
+        tuple(pitch for other, pitch in notes[places.index(place) :] if other == place)
+        for place in dict.fromkeys(places)
     ]

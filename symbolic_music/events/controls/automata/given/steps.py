@@ -115,7 +115,9 @@ class _Following:
         """For note-level ABC: when its turn comes, and what must not pass before."""
         builder, dialect = self._builder, self._dialect
         new, own = dialect.columns("New"), np.array([dialect.voices[self._number]])
-        later = np.array([column for number, column in dialect.voices.items() if number > self._number], dtype=np.int64)
+        later = np.array(
+            [column for number, column in dialect.voices.items() if number > self._number], dtype=np.int64
+        )
         for bar in (0, *self._bars):
             sounds = bool(bar and self._spans[bar])
             opens = bool(bar) and (sounds or not self._exactly)
