@@ -98,16 +98,16 @@ class Controls:
         max_repeats: how often at most a bar is repeated in a row; 0 has no bar like the one before it. A bar is
             repeated when each track begins the same pitches at the same places in the next one.
         polyphony: by program, fewest and most notes that one track begins together; `EVERY` as for ranges.
-        keep: notes that stay: each is in the piece at its onset, with its duration, pitch and instrument; others may be
-            added around it.
-        rhythm: a rhythm: each instrument of the file plays as many notes of each onset and duration as there, nothing
-            else and nobody else plays. Where one instrument is asked for that is not the file's, it plays the rhythm of
-            the file's melody (see `GivenNotes.melody`).
-        pitches: pitches: each voice of the file plays its chords (what begins together) one after the other, when and
-            for how long it likes; nothing else and nobody else plays. One instrument as for rhythm.
+        keep: notes that stay: each is in the piece at its onset, with its duration, pitch and instrument; others may
+            be added around it.
+        rhythm: each instrument of the file plays as many notes of each onset and duration as there; nothing else and
+            nobody else plays. One instrument that is asked for and is not the file's plays the rhythm of the file's
+            melody (see `GivenNotes.melody`).
+        pitches: each voice of the file plays its chords (what begins together) one after the other, when and for how
+            long it likes; nothing else and nobody else plays. One instrument as for rhythm.
 
-    Of these three, bars, meter and tempo are the file's where no others are asked for; so is, of notes that stay and of
-    pitches, the key signature, where a representation writes one.
+    Of these three, bars, meter and tempo are the file's where no others are asked for; so is, of notes that stay and
+    of pitches, the key signature, where a representation writes one.
     """
 
     instruments: tuple[int, ...] | None = None

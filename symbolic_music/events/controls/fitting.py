@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,8 @@ def fit_given(codec: ScoreCodec, dialect: Dialect, asked: Controls) -> Controls:
     """
     for name, given in asked.given.items():
         given = given if name == "keep" else _played_by(asked, name, given)
-        asked = replace(asked, **{name: given.written_by(codec)})
+        written: dict[str, Any] = {name: given.written_by(codec)}
+        asked = replace(asked, **written)
     asked = _players(dialect, asked)
     asked = replace(asked, bars=_bars(asked))
     asked = _meter(asked)
@@ -90,7 +92,8 @@ def _players(dialect: Dialect, asked: Controls) -> Controls:
         missing = Counter(dict.fromkeys(set(missing) - set(players), 1))
     if missing and exactly:
         raise _clash(asked, "keep", exactly[0], f"{program_name(min(missing))} has fewer voices there")
-    return replace(asked, **{name: (*players, *sorted(missing.elements(), key=asked.keep.programs.index))})
+    more: dict[str, Any] = {name: (*players, *sorted(missing.elements(), key=asked.keep.programs.index))}
+    return replace(asked, **more)
 
 
 def _bars(asked: Controls) -> int:

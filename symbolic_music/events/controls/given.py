@@ -198,10 +198,10 @@ class GivenNotes:
                 moved.append((max(shift, change), onset))
         if not moved:
             return None
-        bar = self.bar_of(min(onset for _, onset in moved))
+        bar, most = self.bar_of(min(onset for _, onset in moved)), float(max(most for most, _ in moved))
         return (
             f"{self.name}: {len(moved)} of {sum(len(line.notes) for line in self.lines)} notes are moved to the "
-            f"model's grid, the first in bar {bar}, by {float(max(most for most, _ in moved)):.3g} quarter notes at most"
+            f"model's grid, the first in bar {bar}, by {most:.3g} quarter notes at most"
         )
 
     def _moves(self, written: "GivenNotes", lost: bool = False) -> Iterator[tuple[Note, Note]]:

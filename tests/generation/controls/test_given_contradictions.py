@@ -1,4 +1,4 @@
-"""What a file gives and something else that cannot be had with it are refused in one line that says where they clash."""
+"""What a file gives and something that cannot be had with it are refused in one line that says where they clash."""
 
 import json
 

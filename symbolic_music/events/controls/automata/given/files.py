@@ -18,7 +18,7 @@ from symbolic_music.events.controls.dialect import Dialect
 from symbolic_music.events.controls.given import GivenNotes
 from symbolic_music.events.grammar import Automaton
 
-# Of these, a file's own events are among those by which a piece can be completed, whatever they are.
+# A rhythm leaves these open.
 _NOTES = ("Pitch", "Note", "With")
 
 
@@ -43,12 +43,13 @@ def given_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
 
 
 def voice_numbers(asked: Controls, given: GivenNotes) -> list[int]:
-    """Which voices of a piece, from 1, the lines of a file are: the first ones that are asked for of their instrument."""
-    players = list(asked.instruments or asked.with_instruments or ())
+    """Which voices of a piece, from 1, the lines of a file are: of their instrument the first that are asked for."""
+    players: list[int | None] = list(asked.instruments or asked.with_instruments or ())
     numbers = []
     for program in given.programs:
-        numbers.append(players.index(program) + 1)
-        players[numbers[-1] - 1] = None  # type: ignore[call-overload]
+        place = players.index(program)
+        players[place] = None
+        numbers.append(place + 1)
     return numbers
 
 
@@ -80,22 +81,31 @@ def _most_chords(given: GivenNotes) -> int:
 def _pitches(dialect: Dialect, asked: Controls, given: GivenNotes) -> list[Automaton]:
     assert asked.meter is not None
     assert asked.bars is not None
-    bars, length = asked.bars, dialect.bar_length(asked.meter)
+    bars, meter, length = asked.bars, asked.meter, dialect.bar_length(asked.meter)
 
-    def pace(chords: Sequence[tuple[int, ...]]) -> Pace:
-        parts = parts_of_a_beat(dialect, asked.meter or "", len(chords), bars)
-        return Pace(len(chords), bars, length * parts // dialect.grid)
+    def paces(voices: Sequence[Sequence[tuple[int, ...]]]) -> list[Pace]:
+        numbers = [len(chords) for chords in voices]
+        last = numbers.index(max(numbers))
+        return [
+            Pace(number, bars, length * parts_of_a_beat(dialect, meter, number, bars) // dialect.grid, voice == last)
+            for voice, number in enumerate(numbers)
+        ]
 
     if dialect.kind == "remi":
         lines = {
             program: _chords_of([(note.place, note.pitch) for note in notes])
             for program, notes in placed_notes(given.events).items()
         }
-        return [pitches_by_position(dialect, program, chords, pace(chords)) for program, chords in lines.items()]
+        return [
+            pitches_by_position(dialect, program, chords, pace)
+            for (program, chords), pace in zip(lines.items(), paces(list(lines.values())), strict=True)
+        ]
     voices = given_voices(dialect, given.events)
     return [
-        pitches_by_step(dialect, voice.program, number, voice.chords(), pace(voice.chords()))
-        for number, voice in zip(voice_numbers(asked, given), voices, strict=True)
+        pitches_by_step(dialect, voice.program, number, voice.chords(), pace)
+        for number, voice, pace in zip(
+            voice_numbers(asked, given), voices, paces([voice.chords() for voice in voices]), strict=True
+        )
     ]
 
 

@@ -21,17 +21,16 @@ class Pace:
         chords: of the voice.
         bars: of the piece.
         most: chords that a bar may need to hold.
+        is_last: whether its last chord begins in the last bar; of one voice it does, so that there is one.
     """
 
     chords: int
     bars: int
     most: int
+    is_last: bool
 
     def bounds(self, bar: int) -> tuple[int, int]:
-        """Fewest and most chords that have begun at the end of a bar, whose numbers begin at 1; 0 is the beginning.
-
-        The last chord begins in the last bar.
-        """
+        """Fewest and most chords that have begun at the end of a bar, whose numbers begin at 1; 0 is the beginning."""
         if bar == self.bars:
             return self.chords, self.chords
         if not bar:
@@ -41,7 +40,7 @@ class Pace:
             self.chords - (self.bars - bar) * self.most,
             0,
         )
-        most = min(-(-self.chords * (bar + _BARS_AHEAD) // self.bars), self.chords - 1)
+        most = min(-(-self.chords * (bar + _BARS_AHEAD) // self.bars), self.chords - self.is_last)
         return min(fewest, most), most
 
 

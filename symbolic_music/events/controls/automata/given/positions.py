@@ -184,7 +184,7 @@ class _Waiting:
         return way
 
     def _free(self, here: str, named: Callable[[str], str], who: str) -> None:
-        """What may come where nothing is due: instruments take turns, and the own one plays what it likes or nothing."""
+        """What may come where nothing is due: instruments take turns; the own one plays what it likes, or nothing."""
         for them, columns in self._programs.items():
             self._builder.add(here, columns, named(them))
         if who == _OWN and self._exactly:

@@ -192,11 +192,11 @@ class _Following:
             ):
                 builder.add(here, columns, following)
             return
-        following = [*chord[1:], after[0]]
+        matched = [*chord[1:], after[0]]
         for here, columns, number in [(states[0], notes, 0), *((here, added, n) for n, here in enumerate(chord))]:
             pitches, due = dialect.pitch[columns], span.pitches[number]
             builder.add(here, columns[pitches < due], chord[number])
-            builder.add(here, columns[pitches == due], following[number])
+            builder.add(here, columns[pitches == due], matched[number])
 
     def _add_full(self, bar: int) -> None:
         """At the end of a bar."""
