@@ -41,6 +41,8 @@ class Options:
         chords: (N,) bool, those that add a pitch to a note; None when there are none.
         crossing: of `ids`, in the last bar, those that would begin another.
         stops: of `ids`, for each of `crossing` the one that ends before.
+        passing: ids that would pass by what is given (see `TokenGrammar.passing`).
+        due: (N,) bool, those of `ids` that bring it and get their probability; None where there are none.
     """
 
     ids: np.ndarray
@@ -48,6 +50,8 @@ class Options:
     chords: np.ndarray | None
     crossing: np.ndarray
     stops: np.ndarray
+    passing: np.ndarray
+    due: np.ndarray | None
 
     @property
     def num_bytes(self) -> int:
@@ -156,8 +160,18 @@ class RowGrammar:
             stops = np.searchsorted(ids, grammar.before_bar[ids[crossing]])
         chords = grammar.adds_pitch[ids]
         inside = within[ids]
+        passes, due = np.zeros(0, np.int64), None
+        if grammar.has_due:
+            passing, brings = grammar.passing(states)
+            passes, due = np.flatnonzero(passing), brings[ids] & inside
         return Options(
-            ids, None if inside.all() else inside, chords if (chords & inside).any() else None, crossing, stops
+            ids,
+            None if inside.all() else inside,
+            chords if (chords & inside).any() else None,
+            crossing,
+            stops,
+            passes if due is not None and due.any() else passes[:0],
+            due if due is not None and due.any() and len(passes) else None,
         )
 
     def _out_of_reach(self, states: np.ndarray, remaining: int, closing: bool) -> np.ndarray:
@@ -184,6 +198,8 @@ def weigh(options: Options, logits: np.ndarray, chosen: np.ndarray | None = None
         is_chosen = np.isin(ids, chosen)
         scores = np.where(is_chosen, scores, np.float32(-np.inf))
         kept = is_chosen if kept is None else kept & is_chosen
+    if options.due is not None:
+        scores = _give_to_due(options, scores, logits, chosen)
     if len(options.crossing):
         scores, total = _stop_at_bar_line(options, scores), 0.0
     if options.chords is not None:
@@ -196,6 +212,21 @@ def weigh(options: Options, logits: np.ndarray, chosen: np.ndarray | None = None
     if not len(ids):
         raise GrammarError("what is asked for forbids all that the grammar allows")
     return ids, scores
+
+
+def _give_to_due(options: Options, scores: np.ndarray, logits: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:
+    """Give the probability of passing by what is given to what brings it.
+
+    Only masking it would leave the rest, which is noise where the model is done with an onset: notes would be piled up
+    before each that is given.
+    """
+    assert options.due is not None
+    passing = options.passing if chosen is None else np.intersect1d(options.passing, chosen)
+    due = _log_sum(scores[options.due])
+    if not len(passing) or not np.isfinite(due):
+        return scores
+    shift = np.float32(np.logaddexp(due, _log_sum(logits[passing])) - due)
+    return np.where(options.due, scores + shift, scores)
 
 
 def _stop_at_bar_line(options: Options, scores: np.ndarray) -> np.ndarray:

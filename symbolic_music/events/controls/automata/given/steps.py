@@ -17,7 +17,10 @@ from symbolic_music.score.programs import program_name
 
 
 def kept_by_step(dialect: Dialect, events: Sequence[str], numbers: Sequence[int]) -> list[Automaton]:
-    """Automata of notes that stay: others may be added around them, and to their chords.
+    """Automata of notes that stay: others may be added around them, and to their chords above the lowest.
+
+    What a model adds to a chord it says behind its lowest note; one that it would rather begin here instead, below,
+    says little of whether it would have added that to what is given.
 
     Args:
         dialect: of the events.
@@ -78,7 +81,7 @@ class _Following:
                 states += [*(_waits(bar, known) for known in range(self._number)), _silent(bar), _done(bar)]
             states += [_step(bar, step) for step in range(self._lengths[bar] + 1) if self._is_free(bar, step)]
             for place, span in enumerate(self._spans[bar]):
-                notes = range(len(span.pitches)) if not self._exactly else range(1, len(span.pitches))
+                notes = range(1, len(span.pitches))
                 states += [_due(bar, place), *(_chord(bar, place, number) for number in notes)]
                 states += [_held(bar, place, part) for part in range(1, len(span.lengths))]
         return [*states, _OPENED, _REST] if self._in_a_line else [*states, _REST]
@@ -183,20 +186,18 @@ class _Following:
         self._only(states[0], passing)
         notes, added = self._kinds["Note"], self._kinds["With"]
         notes = notes[dialect.steps[notes] == span.lengths[0]]
-        chord = [_chord(bar, place, number) for number in range(len(span.pitches)) if number or not self._exactly]
+        chord = [_chord(bar, place, number) for number in range(1, len(span.pitches))]
         for here in chord:
             self._only(here, ())
-        if self._exactly:
-            for here, columns, following in zip(
-                [states[0], *chord], [notes] + [added] * len(chord), [*chord, after[0]], strict=True
-            ):
+        states, events = [states[0], *chord], [notes] + [added] * len(chord)
+        for here, columns, due, following in zip(states, events, span.pitches, [*chord, after[0]], strict=True):
+            pitches = dialect.pitch[columns]
+            if self._exactly:
                 builder.add(here, columns, following)
-            return
-        matched = [*chord[1:], after[0]]
-        for here, columns, number in [(states[0], notes, 0), *((here, added, n) for n, here in enumerate(chord))]:
-            pitches, due = dialect.pitch[columns], span.pitches[number]
-            builder.add(here, columns[pitches < due], chord[number])
-            builder.add(here, columns[pitches == due], matched[number])
+                continue
+            builder.add(here, columns[pitches == due], following)
+            if here != states[0]:
+                builder.add(here, columns[pitches < due], here)
 
     def _add_full(self, bar: int) -> None:
         """At the end of a bar."""
