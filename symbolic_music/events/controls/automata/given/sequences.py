@@ -57,6 +57,27 @@ class _Sequence:
             for number in range(1, len(self._chords[count]))
         ]
 
+    def _build(self) -> Automaton:
+        """The finished automaton; notes that are still to come show the way."""
+        ahead = np.cumsum([0, *(len(chord) for chord in self._chords[::-1])])[::-1]
+        way = dict.fromkeys(self._builder.row, 0)
+        for bar, count in self._places():
+            way |= {state: int(ahead[count]) for state in self._named(bar, count) if state in way}
+            for number in range(1, len(self._chords[count]) if count < len(self._chords) else 0):
+                if _within(bar, count, number) in way:
+                    way[_within(bar, count, number)] = int(ahead[count]) - number
+        for state in self._before():
+            way[state] = int(ahead[0])
+        return self._builder.build(way)
+
+    def _named(self, bar: int, count: int) -> list[str]:
+        """States outside of chords, of a bar and a number of chords."""
+        raise NotImplementedError
+
+    def _before(self) -> list[str]:
+        """States before any chord, besides."""
+        return []
+
     def _may_begin(self, bar: int, count: int) -> bool:
         """Whether the next chord may begin in a bar."""
         return bar > 0 and count + 1 in self._counts[bar]
@@ -110,8 +131,10 @@ class _ByPosition(_Sequence):
         super().__init__(dialect, program, chords, pace)
 
     def _states(self) -> list[str]:
-        names = [_place(bar, count, what, who) for bar, count in self._places() for what in _WHATS for who in _WHO]
-        return [*names, *self._inner()]
+        return [*(state for place in self._places() for state in self._named(*place)), *self._inner()]
+
+    def _named(self, bar: int, count: int) -> list[str]:
+        return [_place(bar, count, what, who) for what in _WHATS for who in _WHO]
 
     def build(self) -> Automaton:
         """The automaton."""
@@ -130,7 +153,7 @@ class _ByPosition(_Sequence):
                 else:
                     after = _place(bar, count + 1, _BEGUN, _OWN)
                     self._add_chord(_place(bar, count, what, _OWN), bar, count, after, dialect.notes)
-        return builder.build()
+        return self._build()
 
     def _pass_within(self, here: str) -> None:
         self._builder.add(here, self._dialect.columns("Velocity", "Duration"), here)
@@ -155,13 +178,17 @@ class _ByStep(_Sequence):
         super().__init__(dialect, program, chords, pace)
 
     def _states(self) -> list[str]:
+        named = [state for place in self._places() for state in self._named(*place)]
+        return [*self._before(), *named, *self._inner(), "behind its line"]
+
+    def _named(self, bar: int, count: int) -> list[str]:
+        whats = (_PLAYS,) if self._in_a_line else (_WAITS, _DONE, _PLAYS)
+        return [_state(bar, count, what) for what in whats if bar or what != _PLAYS]
+
+    def _before(self) -> list[str]:
         if self._in_a_line:
-            outside = ["before its line", "its line begins"]
-        else:
-            outside = [_unknown(bar, known) for bar in self._counts for known in range(self._number)]
-            outside += [_state(*place, what) for place in self._places() for what in (_WAITS, _DONE)]
-        turns = [_state(*place, _PLAYS) for place in self._places() if place[0]]
-        return [*outside, *turns, *self._inner(), "behind its line"]
+            return ["before its line", "its line begins"]
+        return [_unknown(bar, known) for bar in self._counts for known in range(self._number)]
 
     def build(self) -> Automaton:
         """The automaton."""
@@ -173,7 +200,7 @@ class _ByStep(_Sequence):
         for bar, count in self._places():
             if bar:
                 self._add_playing(bar, count)
-        return self._builder.build()
+        return self._build()
 
     def _add_playing(self, bar: int, count: int) -> None:
         here, dialect, builder = _state(bar, count, _PLAYS), self._dialect, self._builder
