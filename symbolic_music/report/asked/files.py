@@ -24,8 +24,10 @@ def asked_of_files(codec: ScoreCodec, human: Sequence[ScoreTick], bars: int) -> 
     """
     found: dict[str, list[Controls]] = {"keep": [], "rhythm": [], "pitches": []}
     for number, piece in enumerate(human, start=1):
+        if len(found["keep"]) == FILES or not count_notes(piece):
+            continue
         beginning = cut_bars(piece, 0, bars)
-        if len(found["keep"]) == FILES or not count_notes(beginning):
+        if not count_notes(beginning):
             continue
         given = GivenNotes.read(beginning, f"piece {number}")
         wishes = {
