@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _MODULE_OF_NAME = {
     "BlockCollator": "symbolic_music.data.blocks.collate",
     "Controls": "symbolic_music.events.controls.asked",
+    "GivenNotes": "symbolic_music.events.controls.given",
     "GrammarLogitsProcessor": "symbolic_music.generation.grammar_processor",
     "MusicLSTMConfig": "symbolic_music.models.music_lstm.configuration_music_lstm",
     "MusicLSTMForCausalLM": "symbolic_music.models.music_lstm.modeling_music_lstm",

@@ -3,12 +3,16 @@
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symbolic_music.cli.shared import UserError
+from symbolic_music.cli.shared import UserError, read_piece
 
 if TYPE_CHECKING:
     from symbolic_music.events.controls.asked import Controls
+    from symbolic_music.events.controls.given import GivenNotes
+    from symbolic_music.tokenization.event_tokenizer import EventTokenizer
+    from symbolic_music.tokenization.processing_music import MusicProcessor
 
 
 def add_controls(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +44,14 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
         "--max-repeats", type=int, metavar="N", help="repeat no bar more often than so in a row; 0: never"
     )
     group.add_argument("--ending", action="store_true", help="end on a strong beat and the tonic (needs a key)")
+    files = parser.add_argument_group(
+        "music files that give something", "with bars, meter and tempo of the file, where no others are asked for"
+    )
+    files.add_argument("--keep", metavar="FILE", help="every note of it stays; others are written around them")
+    files.add_argument(
+        "--rhythm", metavar="FILE", help="its instruments, onsets and durations (its melody's, for --instruments ONE)"
+    )
+    files.add_argument("--pitches", metavar="FILE", help="its instruments and pitches in order, at times of their own")
 
 
 def add_fill_controls(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +61,7 @@ def add_fill_controls(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--range", metavar="RANGES", help="such as C3-C6, or Violin:G3-E6,Cello:C2-A4")
     group.add_argument("--playable", action="store_true", help="keep instruments within what players can play")
     unasked = ["ask", "bpm", "meter", "instruments", "with_instruments", "chords", "density", "ending"]
-    unasked += ["polyphony", "bass_on_root", "max_repeats"]
+    unasked += ["polyphony", "bass_on_root", "max_repeats", "keep", "rhythm", "pitches"]
     parser.set_defaults(**dict.fromkeys(unasked))
 
 
@@ -76,6 +88,9 @@ def read_controls(options: argparse.Namespace, num_bars: int | None = None) -> "
         "bass_on_root": (True if options.bass_on_root else None, bool),
         "max_repeats": (options.max_repeats, int),
         "ending": (True if options.ending else None, bool),
+        "keep": (options.keep, _given),
+        "rhythm": (options.rhythm, _given),
+        "pitches": (options.pitches, _given),
         "bars": (None if num_bars is None else str(num_bars), int),
     }
     try:
@@ -84,6 +99,28 @@ def read_controls(options: argparse.Namespace, num_bars: int | None = None) -> "
     except ControlError as error:
         raise UserError(str(error)) from error
     return None if asked == Controls() else asked
+
+
+def tell_changes(processor: "MusicProcessor | EventTokenizer", asked: "Controls | None") -> None:
+    """Tell on stderr what a model's grid makes of what files give.
+
+    Raises:
+        UserError: when the model cannot write it.
+    """
+    from symbolic_music.events.controls.asked import ControlError
+    from symbolic_music.events.controls.fitting import changes_by
+
+    try:
+        for change in changes_by(processor.codec, asked) if asked is not None else ():
+            print(change, file=sys.stderr)
+    except ControlError as error:
+        raise UserError(str(error)) from error
+
+
+def _given(path: str) -> "GivenNotes":
+    from symbolic_music.events.controls.given import GivenNotes
+
+    return GivenNotes.read(read_piece(Path(path)), path)
 
 
 def _key(text: str) -> str:

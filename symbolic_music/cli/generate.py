@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symbolic_music._command import shown_path
 from symbolic_music._extras import require
-from symbolic_music.cli.controls import add_controls, add_fill_controls, read_controls
+from symbolic_music.cli.controls import add_controls, add_fill_controls, read_controls, tell_changes
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
@@ -105,6 +105,7 @@ def run_generate(options: argparse.Namespace) -> None:
     prompt = _read_prompt(options)
     options.output_dir.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is said before the work
     model, processor = load_composer(name, options.device)
+    tell_changes(processor, controls)
     sampling = sampling.for_model(model)
     started = time.perf_counter()
     with tqdm(total=options.num_samples, unit="piece", desc="composing", disable=None) as progress:
@@ -129,7 +130,7 @@ def run_generate(options: argparse.Namespace) -> None:
         "prompt": str(options.prompt) if prompt else None,
         "options": asdict(sampling),
     }
-    about |= {"controls": {name: getattr(controls, name) for name in controls.asked}} if controls else {}
+    about |= {"controls": controls.told()} if controls else {}
     _report_pieces(pieces, options, formats, seconds, about)
 
 

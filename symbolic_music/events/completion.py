@@ -239,7 +239,9 @@ class _Quotient:
         self._members = rows[np.unique(labels, return_index=True)[1]]
         own = self.following(columns)
         self.is_idle = self.size == 1 and bool((own == 0).all())
-        self.distance = np.minimum(_weighed(own, self._distances(own, events[END], final_state)), _FAR)
+        distance = self._distances(own, events[END], final_state)
+        shown = _weighed(own, distance) if automaton.way is None else self._shown(automaton.way, distance)
+        self.distance = np.minimum(shown, _FAR)
 
     @property
     def size(self) -> int:
@@ -252,6 +254,13 @@ class _Quotient:
         after = self._automaton.transitions[np.ix_(self._members, events[first])]
         classes = np.append(self.class_of, FORBIDDEN)[after]
         return classes[:, place]
+
+    def _shown(self, way: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """What an automaton itself says is still to come, by class, weighed."""
+        least = np.full(self.size, _FAR)
+        rows = np.flatnonzero(self.class_of != FORBIDDEN)
+        np.minimum.at(least, self.class_of[rows], way[rows])
+        return np.where(distance >= _FAR, _FAR, least * _DIRECTION)
 
     def _distances(self, own: np.ndarray, end: int, final_state: int | None) -> np.ndarray:
         distance = np.full(self.size, _FAR)

@@ -24,12 +24,15 @@ class Automaton:
         transitions: (states, events) int16; the state after an event, or `FORBIDDEN`.
         initial: the state before the first event.
         states: a description of each state, for messages.
+        way: (states,) int64, what is still to come, by a measure of its own that shows the way where an end is looked
+            for (see `events.completion`); None where the fewest events to the end do.
     """
 
     name: str
     transitions: np.ndarray
     initial: int
     states: tuple[str, ...]
+    way: np.ndarray | None = None
 
     def __post_init__(self):
         num_states, _ = self.transitions.shape
@@ -116,9 +119,10 @@ class AutomatonBuilder:
         columns = [self.column[event] for event in events]
         self.transitions[:, columns] = np.arange(len(self.row), dtype=np.int16)[:, None]
 
-    def build(self) -> Automaton:
-        """The finished automaton."""
-        return Automaton(self.name, self.transitions, 0, tuple(self.row))
+    def build(self, way: Mapping[str, int] | None = None) -> Automaton:
+        """The finished automaton, whose way may be told by state."""
+        told = None if way is None else np.array([way[state] for state in self.row], dtype=np.int64)
+        return Automaton(self.name, self.transitions, 0, tuple(self.row), told)
 
 
 class EventGrammar:

@@ -46,6 +46,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         remaining = (self.max_length or sys.maxsize) - input_ids.shape[1]
         kept_open = self._tables.is_end_masked(scores)
         finds_ways = self.grammar.completion is not None
+        if self.grammar.has_due:
+            scores = self._give_to_due(scores)  # type: ignore[assignment]
         closing = self._tables.is_closing(self._states, sys.maxsize if finds_ways else remaining) & ~kept_open
         if self.num_bars is not None and self.grammar.header_names_bars:
             # The header says it, and the grammar keeps to the header.
@@ -122,6 +124,20 @@ class GrammarLogitsProcessor(LogitsProcessor):
                 raise not_music(self.grammar, row, input_ids[row, : step + 1].tolist())
         states, bars = self._states.cpu().numpy(), self._bars.cpu().numpy()
         check_room(self.grammar, states, bars, input_ids.shape[1], self.max_length, self.num_bars)
+
+    def _give_to_due(self, scores: torch.Tensor) -> torch.Tensor:
+        """Give the probability of passing by what is given to what brings it; see `engine.rows`."""
+        assert self._tables is not None
+        scores = scores.clone()
+        for row, state in enumerate(self._states.cpu().numpy()):
+            if state[0] == self._tables.broken:
+                continue
+            passing, brings = (torch.from_numpy(ids).to(scores.device) for ids in self.grammar.passing(state))
+            said = scores[row, : len(passing)]
+            due, passed = said[brings].float().logsumexp(dim=0), said[passing].float().logsumexp(dim=0)
+            if bool(due.isfinite()) and bool(passed.isfinite()):
+                said[brings] += (torch.logaddexp(due, passed) - due).to(scores.dtype)
+        return scores
 
     def _end_at_last_bar_line(self, scores: torch.Tensor, forbidden: torch.Tensor) -> torch.Tensor:
         """In the last bar, give the probability of beginning another bar to ending here.

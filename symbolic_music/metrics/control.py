@@ -11,6 +11,7 @@ from symusic.core import ScoreTick as Score
 
 from symbolic_music.events.controls.asked import EVERY, Controls, ControlValue, Key
 from symbolic_music.metrics.features.notes import NoteTable
+from symbolic_music.metrics.given import keeps_notes, keeps_pitches, keeps_rhythm
 from symbolic_music.metrics.harmony.beats import strong_beats
 from symbolic_music.metrics.intervals import wilson_interval
 from symbolic_music.score.bars import bar_table, count_bars
@@ -179,6 +180,9 @@ _KEPT: dict[str, Callable[[Score, Any], bool]] = {
     "bass_on_root": _keeps_bass,
     "max_repeats": lambda score, asked: most_repeats(score) <= asked,
     "polyphony": _keeps_polyphony,
+    "keep": keeps_notes,
+    "rhythm": keeps_rhythm,
+    "pitches": keeps_pitches,
 }
 
 

@@ -156,7 +156,7 @@ class _Writer:
         from symbolic_music.generation.compose import SamplingOptions
         from symbolic_music.serving.controls.wishes import asked_of
 
-        wishes = order.wishes
+        wishes = self._with_files(order)
         asked = asked_of(self._description.controls[order.action], wishes)
         if asked.words is not None:
             tell(Event("understood", asked.reading()))
@@ -175,12 +175,21 @@ class _Writer:
         for number, piece in enumerate(write(wishes, options, given, hear, controls)):
             tell(Event("piece", _piece_data(number, piece)))
 
+    def _with_files(self, order: Order) -> dict[str, Any]:
+        """The wishes, of files that are asked for what they give."""
+        from symbolic_music.events.controls.given import GivenNotes
+
+        names = [control.name for control in self._description.controls[order.action] if control.kind == "file"]
+        files = {name: MusicFile(f"{name}.mid", order.wishes[name]) for name in names if order.wishes.get(name)}
+        scores = {name: read_given(file, self._limits).score for name, file in files.items()}
+        return {**order.wishes, **{name: GivenNotes.read(score, "the file") for name, score in scores.items()}}
+
     def _num_bars(self, action: str, asked: "Controls") -> int | None:
-        """How many bars a piece has; None where its chords say it."""
+        """How many bars a piece has; None where its chords or files say it."""
         control = next((c for c in self._description.controls[action] if c.name == "num_bars"), None)
         if asked.bars is not None or control is None:
             return asked.bars
-        return None if asked.chords is not None and "chords" in control.said_by else control.default
+        return None if set(asked.asked) & {*control.said_by} else control.default
 
     def _watches(self, order: Order) -> list[Any]:
         from symbolic_music.generation.writing.streaming import BarWatch

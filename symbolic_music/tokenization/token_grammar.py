@@ -67,6 +67,10 @@ class TokenGrammar:
         self.tokens_to_end = np.concatenate(distances)
         self.counting = [which for which, distance in enumerate(distances) if distance.any()]
         self.final_row = grammar.final_state
+        ways = [automaton.way for automaton in grammar.automata]
+        self._leading = [which for which, way in enumerate(ways) if way is not None]
+        no_way = (np.zeros(len(automaton.states), dtype=np.int64) for automaton in grammar.automata)
+        self._way = np.concatenate([zero if way is None else way for way, zero in zip(ways, no_way, strict=True)])
 
     @property
     def num_automata(self) -> int:
@@ -202,6 +206,30 @@ class TokenGrammar:
         """The same after each token from states (B, A), (B, V) int64; without meaning where a token is forbidden."""
         after = sum(self.tokens_to_end[self.next_state[states[:, which]]] for which in self.counting)
         return after[:, self.kinds]
+
+    @property
+    def has_due(self) -> bool:
+        """Whether something that is given is waited for; see `passing`."""
+        return bool(self._leading)
+
+    def passing(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens that would pass by what is given, and those that bring it; see `events.grammar.Automaton.way`.
+
+        Args:
+            states: (A,) rows.
+
+        Returns:
+            (V,) bool each: those that only automata of what is given forbid, and of those that are allowed the ones
+            behind which less is still to come.
+        """
+        rows = self.allowed_rows[states]
+        following = self.next_state[states[self._leading]]
+        brings = ((self._way[following] < self._way[states[self._leading], None]) & (following != FORBIDDEN)).any(
+            axis=0
+        )
+        given = rows[self._leading].all(axis=0)
+        others = np.delete(rows, self._leading, axis=0).all(axis=0)
+        return (others & ~given)[self.kinds], (others & given & brings)[self.kinds]
 
     def scan(self, ids: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
         """States before each token of a batch of sequences.

@@ -7,9 +7,14 @@ import threading
 
 import pytest
 from live_server import LiveServer, base64, score_of, wait_until
+from made_up_music import melody_score
 from tiny_model import tiny_model, tiny_processor
 
+from symbolic_music.events.controls.asked import Controls
+from symbolic_music.events.controls.compiled import settle
+from symbolic_music.events.controls.given import GivenNotes
 from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.metrics.control import kept_controls
 from symbolic_music.score.midi.io import midi_bytes, read_midi
 from symbolic_music.serving import runner
 from symbolic_music.serving.limits import ServerLimits
@@ -113,9 +118,25 @@ def test_what_goes_on_and_what_fills_in_is_what_is_asked_for(server, tune):
     assert new <= {62, 64, 65}
 
 
+@pytest.mark.parametrize("name", ["keep", "rhythm", "pitches"])
+def test_what_a_file_gives_is_in_every_piece(server, name):
+    """Bars, meter and tempo are the file's, too, where the request says none."""
+    short = midi_bytes(melody_score((60, 62, 64, 65), quarters=1))
+    status, said = server.ask("/compose", **{name: base64(short)}, num_samples=2, max_length=160)
+    assert status == 200, said
+    asked = settle(tiny_processor().codec, Controls(**{name: GivenNotes.read(read_midi(short), "the file")}))
+    for piece in said["pieces"]:
+        assert all(kept_controls(score_of(piece), asked).values())
+    status, said = server.ask("/compose", **{name: base64(short)}, instruments=["Violin", "Cello"])
+    assert status == 422
+    assert "of the file and instruments Violin, Cello clash" in said["error"]
+
+
 # Wishes that cannot be had, and what is said of them: at once, or by the model's process.
 IMPOSSIBLE = {
     "a key and chords outside of it": ({"key": "C", "chords": "F#"}, 422, "clash: no note of F# belongs to C"),
+    "a file that is none": ({"keep": "TVRo"}, 400, "keep is 'TVRo'; expected a MIDI file in base64"),
+    "a broken file": ({"keep": "TVRoZAAA"}, 422, "keep.mid"),
     "no chord": ({"chords": "C | Xyz"}, 400, "chords: 'Xyz' in bar 2 is no chord symbol"),
     "an ending without a key": ({"ending": True}, 422, "key"),
     "no instrument of that name": ({"instruments": ["Kazoo"]}, 400, "instruments is 'Kazoo'; expected one of"),

@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--human", type=Path, required=True, help="folder of music files to set the pieces beside")
     parser.add_argument("--num-samples", type=int, default=500, help="for each thing alone (default 500)")
     parser.add_argument("--combinations", type=int, default=10, help="of several things, a tenth of the pieces each")
+    parser.add_argument("--only", metavar="NAMES", help="of things alone, these: keep,rhythm,pitches (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     arguments = parser.parse_args()
@@ -35,10 +36,11 @@ def main() -> None:
         model, processor = load_model(arguments.model, "cpu")
     except LoadError as error:
         raise TrainingError(f"--model: {error}") from error
+    only = None if arguments.only is None else arguments.only.split(",")
     options = SamplingOptions(seed=arguments.seed).for_model(model)
     with tqdm(unit="piece", disable=None) as progress:
         found = measure_obedience(
-            model, processor, human, arguments.num_samples, arguments.combinations, options, progress.update
+            model, processor, human, arguments.num_samples, arguments.combinations, options, progress.update, only
         )
     arguments.output.write_text(json.dumps({"command": shown_command(), **found}, indent=2) + "\n", encoding="utf-8")
     for row in found["rows"]:

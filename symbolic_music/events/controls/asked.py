@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
+from symbolic_music.events.controls.errors import ControlError as ControlError
+from symbolic_music.events.controls.given import GivenNotes
 from symbolic_music.score.abc.spelling import key_text
 from symbolic_music.score.chords import pitch_class
 
@@ -12,10 +15,6 @@ _MAJOR_SCALE = frozenset((0, 2, 4, 5, 7, 9, 11))
 # The natural, the harmonic and the melodic minor scale together.
 _MINOR_SCALE = frozenset((0, 2, 3, 5, 7, 8, 9, 10, 11))
 _FIFTHS_OF_LETTER = {letter: place - 1 for place, letter in enumerate("FCGDAEB")}
-
-
-class ControlError(ValueError):
-    """What is asked for cannot be had; the message is one line that names it, or the two that clash."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,16 @@ class Controls:
         max_repeats: how often at most a bar is repeated in a row; 0 has no bar like the one before it. A bar is
             repeated when each track begins the same pitches at the same places in the next one.
         polyphony: by program, fewest and most notes that one track begins together; `EVERY` as for ranges.
+        keep: notes that stay: each is in the piece at its onset, with its duration, pitch and instrument; others may
+            be added around it.
+        rhythm: each instrument of the file plays as many notes of each onset and duration as there; nothing else and
+            nobody else plays. One instrument that is asked for and is not the file's plays the rhythm of the file's
+            melody (see `GivenNotes.melody`).
+        pitches: each voice of the file plays its chords (what begins together) one after the other, when and for how
+            long it likes; nothing else and nobody else plays. One instrument as for rhythm.
+
+    Of these three, bars, meter and tempo are the file's where no others are asked for; so is, of notes that stay and
+    of pitches, the key signature, where a representation writes one.
     """
 
     instruments: tuple[int, ...] | None = None
@@ -114,12 +123,26 @@ class Controls:
     bass_on_root: bool | None = None
     max_repeats: int | None = None
     polyphony: tuple[tuple[int, int, int], ...] | None = None
+    keep: GivenNotes | None = None
+    rhythm: GivenNotes | None = None
+    pitches: GivenNotes | None = None
 
     @property
     def asked(self) -> list[str]:
         """Names of what is asked for."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return [name for name, value in values.items() if value is not None and value is not False]
+
+    def told(self) -> dict[str, Any]:
+        """What is asked for, for JSON; of files their names."""
+        values = {name: getattr(self, name) for name in self.asked}
+        return {name: value.name if isinstance(value, GivenNotes) else value for name, value in values.items()}
+
+    @property
+    def given(self) -> dict[str, GivenNotes]:
+        """What files give, by name of the field; first what says most of where notes are."""
+        values = {name: getattr(self, name) for name in ("rhythm", "keep", "pitches")}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def tempo_range(self) -> tuple[float, float] | None:
@@ -134,5 +157,7 @@ class Controls:
         return {program: (low, high) for program, low, high in self.ranges or ()}
 
 
+COMMON_METER = "4/4"
+"""Of chords whose meter is not asked for, as lead sheets have it."""
 EVERY = -2
 """Stands, in `Controls.ranges`, for every program but drums that is not named."""

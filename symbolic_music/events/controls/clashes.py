@@ -6,6 +6,8 @@ from symbolic_music.events.controls.asked import EVERY, ControlError, Controls, 
 from symbolic_music.score.chords import NO_CHORD, chord_pitch_classes
 from symbolic_music.score.programs import DRUMS, program_name
 
+_GIVEN = {"keep": "the notes", "rhythm": "the rhythm", "pitches": "the pitches"}
+
 
 def check_clashes(asked: Controls) -> None:
     """Check that no two things contradict each other.
@@ -39,6 +41,8 @@ def name_of(asked: Controls, name: str) -> str:
         return "an ending on the tonic"
     if name == "bass_on_root":
         return "the bass on the root"
+    if name in _GIVEN:
+        return f"{_GIVEN[name]} of {value.name}"
     if name == "max_repeats":
         return f"at most {value} repeats of a bar"
     if name == "density":

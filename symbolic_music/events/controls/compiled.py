@@ -7,18 +7,20 @@ import numpy as np
 
 from symbolic_music.events.codec import ScoreCodec
 from symbolic_music.events.completion import MOST_STATES, Completion
-from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.asked import COMMON_METER, ControlError, Controls
 from symbolic_music.events.controls.automata.bars import bars_automata, density_automata
 from symbolic_music.events.controls.automata.bass import bass_automata, bass_places
 from symbolic_music.events.controls.automata.chords import chord_automata
 from symbolic_music.events.controls.automata.ending import ending_automata
 from symbolic_music.events.controls.automata.fields import field_automata, tempos_within
+from symbolic_music.events.controls.automata.given.files import given_automata, given_columns
 from symbolic_music.events.controls.automata.instruments import instrument_automata
 from symbolic_music.events.controls.automata.pitches import fill_automata, pitch_automata
 from symbolic_music.events.controls.automata.polyphony import polyphony_automata
 from symbolic_music.events.controls.automata.repeats import REPEATED_BARS, repeat_automata
 from symbolic_music.events.controls.clashes import check_clashes, name_of
 from symbolic_music.events.controls.dialect import Dialect, dialect_of
+from symbolic_music.events.controls.fitting import fit_given
 from symbolic_music.events.grammar import Automaton, EventGrammar
 
 _BUILDERS = (
@@ -32,25 +34,28 @@ _BUILDERS = (
     ending_automata,
     polyphony_automata,
     repeat_automata,
+    given_automata,
 )
 # To tell what clashes, so many states are looked at for each thing that may be left out; all searches take a second.
 _MOST_TO_EXPLAIN = 2_000
+_MOST_FOR_EACH_GIVEN = 16
+"""States that are looked at for each event of a file, besides."""
 # Rows of a token grammar are int16.
 _MOST_ROWS = np.iinfo(np.int16).max
-COMMON_METER = "4/4"
-"""Of chords whose meter is not asked for, as lead sheets have it."""
 
 
 def settle(codec: ScoreCodec, asked: Controls) -> Controls:
     """What is asked for with nothing left to chance that something else depends on.
 
     Chords need a meter, 4/4 where none is asked for, and as many bars as they are where no number is. A tempo becomes
-    the nearest one that the vocabulary has.
+    the nearest one that the vocabulary has. What files give is written by the codec; see `fit_given`.
 
     Raises:
         ControlError: when something cannot be had, or two things clash.
     """
     dialect = dialect_of(codec)
+    if asked.given:
+        asked = fit_given(codec, dialect, asked)
     if asked.chords is not None:
         asked = replace(asked, meter=asked.meter or COMMON_METER, bars=asked.bars or len(asked.chords))
     if asked.tempo is not None and not isinstance(asked.tempo, tuple):
@@ -98,7 +103,11 @@ def _completion(
     together = max((low for _, low, _ in asked.polyphony or ()), default=0)
     # The residue of a bar is mended by one note of any length.
     usual = [automaton for automaton in automata if automaton.name != REPEATED_BARS]
-    return Completion(grammar, *dialect.completing(automata, usual, places, max(together, 3)), most)
+    given, more = given_columns(dialect, asked)
+    # A way through all that is given is as long as what is given.
+    most += _MOST_FOR_EACH_GIVEN * sum(len(given.events) for given in asked.given.values())
+    events = dialect.completing(automata, usual, places, max(together, more, 3), given)
+    return Completion(grammar, *events, most)
 
 
 def _check_size(base: EventGrammar, automata: Sequence[Automaton], asked: Controls) -> None:
@@ -157,8 +166,10 @@ def _only(asked: Controls, names: tuple[str, ...]) -> Controls:
     needed = set(names)
     if "bass_on_root" in needed:
         needed |= {"chords"} | ({"instruments"} if asked.instruments is not None else set())
-    if "chords" in needed:
+    if "chords" in needed or needed & set(asked.given):
         needed |= {"meter", "bars"}
+    if needed & set(asked.given):
+        needed |= {"instruments", "with_instruments"}
     if "ending" in needed:
         needed |= {"key"}
     return replace(Controls(), **{name: getattr(asked, name) for name in needed})

@@ -155,6 +155,7 @@ class Dialect:
         usual: Sequence[Automaton],
         places: Collection[int] = (),
         together: int = 3,
+        given: Sequence[int] = (),
     ) -> tuple[np.ndarray, int]:
         """Columns of events enough to complete a piece by: of those that are alike to the controls, a few of each.
 
@@ -163,6 +164,7 @@ class Dialect:
             usual: those of them that notes of every length must be told apart for, for most pieces.
             places: positions at which something may have to begin, besides halves of beats.
             together: notes that may have to begin together.
+            given: columns that a piece may need besides.
 
         Returns:
             The columns, (n,) int64, and how many of them, from the first, do for most pieces.
@@ -182,6 +184,7 @@ class Dialect:
         alike_usually = self._alike(usual)
         for number, columns in enumerate(notes):
             chosen += _few(columns, alike_usually if number else alike, 1)
+        chosen += given
         possible = [column for column in dict.fromkeys(chosen) if alike[column] >= 0]
         longer = [column for columns in notes[1:] for column in _few(columns, alike, 1)]
         return np.array(list(dict.fromkeys([*possible, *longer])), dtype=np.int64), len(possible)

@@ -14,6 +14,9 @@ _EVERYWHERE = {
     "bass-on-root": "the lowest note where each chord begins is its root; needs chords",
     "max-repeats": {"from": 0, "to": MOST_REPEATS, "counts": "repeats of one bar in a row"},
     "ending": "on a strong beat and the tonic; needs a key",
+    "keep": "a music file whose notes stay, each at its onset with its duration and instrument",
+    "rhythm": "a music file whose onsets and durations are taken, by instrument, with other pitches",
+    "pitches": "a music file whose pitches are taken, voice by voice in their order, with another rhythm",
     "ask": "the same in words",
 }
 

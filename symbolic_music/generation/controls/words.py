@@ -11,6 +11,8 @@ not understood, but for those that carry nothing (`_SILENT`). No model is asked.
 - "in root position", "with the bass on the root": of chords, which must be named;
 - "no bar repeated", "no bar repeated more than twice"; "monophonic", "in chords of 2 to 4 notes": in each track;
 - "that ends on the tonic", "with an ending"; "playable": within what instruments can play.
+
+What a file gives (notes that stay, a rhythm, pitches) is no matter of words.
 """
 
 import re

@@ -43,6 +43,8 @@ class Options:
         chords: (N,) bool, those that add a pitch to a note; None when there are none.
         crossing: of `ids`, in the last bar, those that would begin another.
         stops: of `ids`, for each of `crossing` the one that ends before.
+        passing: ids that would pass by what is given (see `TokenGrammar.passing`).
+        due: (N,) bool, those of `ids` that bring it and get their probability; None where there are none.
     """
 
     ids: np.ndarray
@@ -50,6 +52,8 @@ class Options:
     chords: np.ndarray | None
     crossing: np.ndarray
     stops: np.ndarray
+    passing: np.ndarray
+    due: np.ndarray | None
 
     @property
     def num_bytes(self) -> int:
@@ -138,8 +142,9 @@ class RowGrammar:
         missing = min(self.num_bars - row.bars, self._most_bars) if self._counts_bars else None  # type: ignore[operator]
         # States hardly come again where much is asked for; what they allow does.
         kinds = self.grammar.allowed_kinds(row.states)
-        near_end = None if remaining is None else (remaining, row.states.tobytes())
-        key = (kinds.tobytes(), near_end, missing, is_end_open)
+        # Near the end of the room, and where something that is given is due, the states themselves count.
+        by_state = row.states.tobytes() if remaining is not None or self.grammar.has_due else None
+        key = (kinds.tobytes(), by_state, remaining, missing, is_end_open)
         if key not in self._kept:
             if self._bytes > _MOST_BYTES:
                 self._kept.clear()
@@ -172,8 +177,19 @@ class RowGrammar:
             crossing = crosses.nonzero()[0]
             stops = np.searchsorted(ids, grammar.before_bar[ids[crossing]])
         chords = grammar.adds_pitch[ids]
+        passes, due = _NONE, None
+        if grammar.has_due:
+            passing, brings = grammar.passing(states)
+            if (brings[ids] & inside).any() and passing.any():
+                passes, due = passing.nonzero()[0], brings[ids] & inside
         return Options(
-            ids, None if inside.all() else inside, chords if (chords & inside).any() else None, crossing, stops
+            ids,
+            None if inside.all() else inside,
+            chords if (chords & inside).any() else None,
+            crossing,
+            stops,
+            passes,
+            due,
         )
 
     def _within(self, missing: int | None, closing: bool) -> np.ndarray:
@@ -212,6 +228,8 @@ def weigh(options: Options, logits: np.ndarray, chosen: np.ndarray | None = None
         is_chosen = np.isin(ids, chosen)
         scores = np.where(is_chosen, scores, np.float32(-np.inf))
         kept = is_chosen if kept is None else kept & is_chosen
+    if options.due is not None:
+        scores = _give_to_due(options, scores, logits, chosen)
     if len(options.crossing):
         scores, total = _stop_at_bar_line(options, scores), 0.0
     if options.chords is not None:
@@ -224,6 +242,21 @@ def weigh(options: Options, logits: np.ndarray, chosen: np.ndarray | None = None
     if not len(ids):
         raise GrammarError("what is asked for forbids all that the grammar allows")
     return ids, scores
+
+
+def _give_to_due(options: Options, scores: np.ndarray, logits: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:
+    """Give the probability of passing by what is given to what brings it.
+
+    Only masking it would leave the rest, which is noise where the model is done with an onset: notes would be piled up
+    before each that is given.
+    """
+    assert options.due is not None
+    passing = options.passing if chosen is None else np.intersect1d(options.passing, chosen)
+    due = _log_sum(scores[options.due])
+    if not len(passing) or not np.isfinite(due):
+        return scores
+    shift = np.float32(np.logaddexp(due, _log_sum(logits[passing])) - due)
+    return np.where(options.due, scores + shift, scores)
 
 
 def _stop_at_bar_line(options: Options, scores: np.ndarray) -> np.ndarray:

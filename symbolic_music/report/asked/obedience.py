@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from symbolic_music.generation.writing.limits import GrammarError
 from symbolic_music.hub.cards.model_index import mean_distance
 from symbolic_music.metrics.control import control_accuracy
 from symbolic_music.metrics.statistics import compare_measured, measure_pieces
+from symbolic_music.report.asked.files import asked_of_files
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi.io import write_midi
 
@@ -48,7 +49,7 @@ class Asked:
     """Pieces that were asked to be something.
 
     Attributes:
-        controls: what.
+        controls: what; of several wishes the first.
         accuracy: see `metrics.control.control_accuracy`; of the pieces as their MIDI files have them.
         measured: see `metrics.statistics.measure_pieces`.
         bits_per_note: that the pieces cost the model, were they free.
@@ -95,21 +96,33 @@ def combinations(count: int, seed: int = 0) -> list[Controls]:
 def ask(
     model: Any,
     processor: Any,
-    asked: Controls,
+    asked: Sequence[Controls],
     num_samples: int,
     options: SamplingOptions,
     on_batch: Callable[[int], Any] | None = None,
 ) -> Asked:
     """Pieces that are asked to be something.
 
+    Args:
+        model: a composer.
+        processor: of the model.
+        asked: one thing, or several that take turns, each for an equal part of the pieces.
+        num_samples: of all pieces, at least one for each.
+        options: how to sample.
+        on_batch: called with how many pieces are done since the last call.
+
     Raises:
         ControlError: when they cannot be.
     """
-    settled = settle(processor.codec, replace(asked, bars=asked.bars or BARS))
-    pieces = compose(model, processor, num_samples, options=options, on_batch=on_batch, controls=settled)
+    settled, pieces = [], []
+    for wish in asked:
+        count = max(num_samples // len(asked), 1)
+        bars = wish.bars or (None if wish.given else BARS)
+        settled += [settle(processor.codec, replace(wish, bars=bars))] * count
+        pieces += compose(model, processor, count, options=options, on_batch=on_batch, controls=settled[-1])
     scores = as_files([piece.score for piece in pieces])
-    accuracy = control_accuracy(scores, [settled] * len(scores))
-    return Asked(settled, accuracy, _measured(scores), bits_per_note(model, pieces))
+    accuracy = control_accuracy(scores, settled)
+    return Asked(settled[0], accuracy, _measured(scores), bits_per_note(model, pieces))
 
 
 def as_files(scores: Sequence[ScoreTick | None]) -> list[ScoreTick | None]:
@@ -142,6 +155,7 @@ def measure_obedience(
     num_combinations: int,
     options: SamplingOptions,
     on_batch: Callable[[int], Any] | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Obedience, bits per note and distance to human music of pieces asked for one thing, for many, and for nothing.
 
@@ -153,20 +167,25 @@ def measure_obedience(
         num_combinations: of several things at once.
         options: how to sample.
         on_batch: called with how many pieces are done since the last call.
+        only: of things alone, those that are asked for; None for all.
     """
     theirs = measure_pieces(human)
     free = compose(model, processor, num_samples, options=replace(options, num_bars=BARS), on_batch=on_batch)
     rows = [_row("free", None, _measured([piece.score for piece in free]), bits_per_note(model, free), theirs)]
-    several = {f"combination {number}": asked for number, asked in enumerate(combinations(num_combinations), start=1)}
-    for name, asked in (ALONE | several).items():
-        count = num_samples if name in ALONE else max(num_samples // 10, 1)
+    several = {
+        f"combination {number}": [asked] for number, asked in enumerate(combinations(num_combinations), start=1)
+    }
+    alone = {name: [asked] for name, asked in ALONE.items()} | asked_of_files(processor.codec, human, BARS)
+    alone = {name: asked for name, asked in alone.items() if only is None or name in only}
+    for name, asked in (alone | several).items():
+        count = num_samples if name in alone else max(num_samples // 10, 1)
         try:
             found = ask(model, processor, asked, count, options, on_batch)
         except (ControlError, GrammarError) as error:
             rows.append({"asked": name, "refused": str(error)})
             continue
         row = _row(name, found.accuracy["all"], found.measured, found.bits_per_note, theirs)
-        rows.append(row | {"controls": {name: getattr(asked, name) for name in asked.asked}})
+        rows.append(row | {"controls": [wish.told() for wish in asked]})
     return {"bars": BARS, "human": len(human), "rows": rows}
 
 

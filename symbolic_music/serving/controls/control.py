@@ -1,5 +1,6 @@
 """One thing that can be asked: its values as JSON Schema has them, and how a request's value is checked."""
 
+from base64 import b64decode
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import isfinite
@@ -21,7 +22,7 @@ class Control:
     Attributes:
         name: of the value in a request.
         kind: "integer", "number", "boolean", "text", "span" (a number, or a text such as "80-100"), "choice",
-            "choices" (a list of them) or "integers".
+            "choices" (a list of them), "integers", or "file" (MIDI in base64, of which the bytes are kept).
         about: what it does, in a few words.
         default: what holds where it is left out; None leaves it to the model.
         low: smallest value.
@@ -75,6 +76,8 @@ class Control:
             single = {"type": "array", "items": single} | ({"maxItems": self.most} if self.most else {})
         elif self.most is not None:
             single["maxLength"] = self.most
+        if self.kind == "file":
+            single |= {"contentEncoding": "base64", "contentMediaType": "audio/midi"}
         optional = {"examples": [self.example] if self.example else [], "x-said-by": list(self.said_by)}
         single |= {name: values for name, values in optional.items() if values}
         return single | {"description": self.about} | ({} if self.default is None else {"default": self.default})
@@ -135,6 +138,16 @@ def _choice(control: Control, value: Any) -> str:
     return value
 
 
+def _file(control: Control, value: Any) -> bytes:
+    try:
+        data = b64decode(value, validate=True)
+    except (TypeError, ValueError):
+        data = b""
+    if not data.startswith(b"MThd"):
+        raise WishError(f"{control.name} is {shown(value)}; expected a MIDI file in base64")
+    return data
+
+
 def _list_of(reader: Callable[[Control, Any], Any]) -> Callable[[Control, Any], list[Any]]:
     def read(control: Control, value: Any) -> list[Any]:
         if not isinstance(value, list) or (control.most is not None and len(value) > control.most):
@@ -152,6 +165,7 @@ _READERS: dict[str, Callable[[Control, Any], Any]] = {
     "text": _text,
     "span": _span,
     "choice": _choice,
+    "file": _file,
     "choices": _list_of(_choice),
     "integers": _list_of(_integer),
 }

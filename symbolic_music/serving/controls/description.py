@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_BARS, MOST_PIECES = 512, 8
 """Bars and pieces that one request may ask for, where the model sets no lower bound."""
+BARS_SAID_BY = ("ask", "chords", "keep", "rhythm", "pitches")
+"""Controls of composing that say how many bars there are."""
 _HIGHEST_TEMPERATURE = 10.0
 
 
@@ -94,7 +96,7 @@ def describe(
         actions["infill"] = (*_infilling(codec), *music, *sampling)
     else:
         most = codec.settings.max_bars if isinstance(codec, TrackTextCodec) else MOST_BARS
-        actions["compose"] = (_bars(most, min(8, most), music, ("ask", "chords")), *music, *sampling)
+        actions["compose"] = (_bars(most, min(8, most), music, BARS_SAID_BY), *music, *sampling)
         if not is_track_text:
             actions["continue"] = (_bars(most, 16, music, ("ask",)), _prompt_bars(), *music, *sampling)
     return Description(name, codec.codec_type, context, not processor.grammar().header_names_bars, actions)

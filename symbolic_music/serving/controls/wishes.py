@@ -128,6 +128,11 @@ def _ending(name: str, said: Any, codec: ScoreCodec) -> Control:
     return Control(name, "boolean", str(said), field=name)
 
 
+def _file(name: str, said: Any, codec: ScoreCodec) -> Control:
+    about = f"{said}; MIDI in base64; bars, meter and tempo are its own where no others are asked for"
+    return Control(name, "file", about, field=name)
+
+
 _KNOWN: dict[str, Callable[[str, Any, ScoreCodec], Control]] = {
     "ask": _words,
     "tempo": _tempo,
@@ -140,6 +145,9 @@ _KNOWN: dict[str, Callable[[str, Any, ScoreCodec], Control]] = {
     "density": _density,
     "chords": _chords,
     "ending": _ending,
+    "keep": _file,
+    "rhythm": _file,
+    "pitches": _file,
 }
 
 
@@ -175,7 +183,7 @@ def asked_of(controls: Sequence[Control], wishes: Mapping[str, Any]) -> Asked:
 
     Args:
         controls: of the action.
-        wishes: as `Description.read` gives them.
+        wishes: as `Description.read` gives them; of files, what they give.
 
     Raises:
         ControlError: when two of them clash.

@@ -44,7 +44,23 @@ function makeRow(name, entry, id) {
   return row;
 }
 
+/** A field for a MIDI file, whose content in base64 is kept beside it. */
+function makeFileField() {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.accept = ".mid,.midi";
+  input.addEventListener("change", () => {
+    input.dataset.content = "";
+    if (!input.files.length) return;
+    const reader = new FileReader();
+    reader.addEventListener("load", () => { input.dataset.content = reader.result.split(",")[1]; });
+    reader.readAsDataURL(input.files[0]);
+  });
+  return input;
+}
+
 function makeField(entry) {
+  if (entry.contentEncoding === "base64") return makeFileField();
   const values = entry.enum ?? entry.items?.enum;
   if (values) return makeSelect(values, entry.type === "array", entry.default);
   const input = document.createElement("input");
@@ -97,6 +113,7 @@ function valueOf(field) {
     return chosen.length ? chosen : null;
   }
   if (field.type === "checkbox") return field.checked || null;
+  if (field.type === "file") return field.dataset.content || null;
   if (field.validity.badInput) throw new Error(`${field.labels[0].textContent} is no number.`);
   const text = field.value.trim();
   if (text === "") return null;

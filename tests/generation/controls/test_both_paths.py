@@ -1,13 +1,18 @@
 """Asked-for pieces are the same by the engine and by `generate()` with a plain list of logits processors."""
 
+import numpy as np
 import pytest
 import tiny_model
 import torch
+from made_up_music import melody_score
 from transformers import LogitsProcessorList
 
 import symbolic_music
 from symbolic_music.events.controls.asked import ControlError, Controls
+from symbolic_music.events.controls.compiled import settle
+from symbolic_music.events.controls.given import GivenNotes
 from symbolic_music.generation.compose import SamplingOptions, compose
+from symbolic_music.generation.engine.rows import RowGrammar, weigh
 from symbolic_music.generation.grammar_processor import GrammarLogitsProcessor
 from symbolic_music.generation.infill import infill
 from symbolic_music.metrics.control import kept_controls
@@ -98,3 +103,30 @@ def test_masked_bars_hold_to_key_and_range(tmp_path):
         assert pitches <= {60, 62, 64, 65}
     with pytest.raises(ControlError, match="key and range alone, not for density"):
         infill(model, processor, score, (1, 2), controls=Controls(density=(1, 4)))
+
+
+def test_both_paths_keep_the_same_notes_in_the_same_pieces(model, processor):
+    """What would pass by a kept note gives its probability to it, in numpy as in torch."""
+    given = GivenNotes.read(melody_score((60, 64, 67, 72), program=40, quarters=1.5), "melody.mid")
+    asked = settle(processor.codec, Controls(keep=given, bars=2))
+    options = SamplingOptions(max_length=tiny_model.CONTEXT, seed=3)
+    pieces = compose(model, processor, 3, options=options, controls=asked)
+    grammar = processor.control(asked)
+    rows = RowGrammar(grammar, tiny_model.CONTEXT, 2)
+    masker = GrammarLogitsProcessor(grammar, max_length=tiny_model.CONTEXT, num_bars=2)
+    given_way = 0
+    for piece in pieces:
+        assert all(kept_controls(piece.score, asked).values())
+        row = rows.begin(piece.ids[:1])
+        for place, token in enumerate(piece.ids[1:-1], start=1):
+            logits = torch.randn(1, grammar.vocab_size, generator=torch.Generator().manual_seed(place))
+            found = rows.options(row)
+            ids, scores = weigh(found, logits[0].numpy())
+            said = masker(torch.tensor([piece.ids[:place]]), logits)[0]
+            fits = ids[rows.fitting(row, ids)]
+            expected = torch.log_softmax(said[fits], dim=0)
+            mine = torch.log_softmax(torch.from_numpy(scores[np.isin(ids, fits)]), dim=0)
+            assert torch.allclose(expected, mine, atol=1e-4)
+            given_way += found.due is not None
+            assert rows.advance(row, token)
+    assert given_way > 20

@@ -17,7 +17,8 @@ Args:
     predictions: MIDI files, each as its bytes or its path; empty bytes for a sample that is no piece.
     references: what was asked for of each, as JSON, any of {"instruments": [0, 40, -1], "tempo": 96, "meter": "3/4",
         "bars": 8, "key": "Dm", "chords": [["Dm"], ["A7", "Dm"]], "density": [2, 8], "ending": true}; instruments are
-        General MIDI programs from 0, drums -1. Of all that may be asked, see `events.controls.asked.Controls`.
+        General MIDI programs from 0, drums -1. Of all that may be asked, see `events.controls.asked.Controls`; what
+        files give is no JSON and is judged by `metrics.given`.
 Returns:
     For each thing that was asked for, by its name, and for "all" that was asked of a piece together: asked, kept,
     share, low, high.

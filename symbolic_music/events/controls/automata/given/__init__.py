@@ -1,0 +1,1 @@
+"""What a file gives: notes that stay, a rhythm, or pitches, one after the other."""
