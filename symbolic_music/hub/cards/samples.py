@@ -11,6 +11,8 @@ from symbolic_music.hub.errors import PublishError
 SAMPLES_FOLDER = "samples"
 NUM_KEPT = 6
 NUM_SHOWN = 3
+_ONE_VALUE = frozenset(("meter", "key", "max_repeats", "ending", "bass_on_root"))
+"""Of what can be asked for, what a flag of its name says as it is."""
 # WAV would be most of a repository. Of engraved pages the first is kept.
 _SUFFIXES = (".abc", ".mid", ".mp3", ".png", ".svg")
 
@@ -43,10 +45,21 @@ class ShownSamples:
     def sampling_flags(self) -> str:
         """How they were sampled, as flags of the command."""
         options = self.summary["options"]
-        return (
+        flags = (
             f"--num-samples {len(self.summary['samples'])} --seed {options['seed']} "
             f"--temperature {options['temperature']:g} --top-p {options['top_p']:g}"
         )
+        return flags + "".join(f" {flag}" for flag in self._asked())
+
+    def _asked(self) -> list[str]:
+        """What they were asked to be besides their bars, as flags."""
+        asked = {name: value for name, value in (self.summary.get("controls") or {}).items() if name != "bars"}
+        if others := asked.keys() - _ONE_VALUE:
+            raise PublishError(
+                f"{self.folder}: samples asked for {', '.join(sorted(others))} cannot be shown on a card"
+            )
+        flags = {f"--{name.replace('_', '-')}": value for name, value in asked.items()}
+        return [flag if value is True else f"{flag} {value}" for flag, value in flags.items()]
 
     def copy_to(self, repository: Path) -> None:
         """Put the files into the repository's folder."""
