@@ -96,6 +96,13 @@ def test_generate_writes_every_format_and_a_summary(checkpoint, tmp_path):
     assert "3 of 3 pieces are valid" in printed
 
 
+def test_pieces_without_room_for_all_bars_are_counted(checkpoint, tmp_path):
+    asked = ["--num-samples", 2, "--bars", 16, "--max-tokens", 30, "--output-dir", tmp_path]
+    printed = succeed("generate", "--model", checkpoint, *asked)
+    assert all(sample["bars"] < 16 for sample in read_summary(tmp_path)["samples"])
+    assert "2 of them ended before bar 16 for want of room: ask for fewer bars or instruments" in printed
+
+
 @pytest.mark.slow
 def test_the_program_and_the_module_write_the_same_music_for_one_seed(checkpoint, tmp_path):
     options = ["generate", "--model", checkpoint, "--num-samples", 1, "--max-tokens", 40, "--output-dir"]
