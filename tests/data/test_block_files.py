@@ -127,6 +127,7 @@ def test_a_bucket(made, packed):
     assert len(rows) == found.description["blocks"]["train"]
 
 
+@pytest.mark.slow
 def test_each_epoch_has_every_block_once_in_an_order_of_its_own(packed):
     stream = open_blocks(str(packed)).stream("train", seed=5)
     held = sorted(row["input_ids"] for row in open_blocks(str(packed)).load("train"))

@@ -34,6 +34,7 @@ def run(folder, output, *flags, expected=0, **options):
     return run_script("studies/compare_recipes", *given, expected=expected, **options)
 
 
+@pytest.mark.slow
 def test_recipes_are_compared_on_the_same_windows(folder, tmp_path):
     done = run(folder, tmp_path, "--recipe", "atoms", "--recipe", "spelled", fresh=True)
     results = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("atoms", "spelled")}

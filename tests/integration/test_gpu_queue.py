@@ -78,6 +78,7 @@ def train_and_kill(arguments, output):
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_queue_broken_off_goes_on_and_is_brought_back(tmp_path, packed_remi, write_jobs):
     first = {"name": "first", "data": "remi", "minutes": 5, "save_minutes": 0.005, "model": TRANSFORMER}
     second = {"name": "second", "data": "remi", "minutes": 1, "tokens": 1000, "model": GPT2}

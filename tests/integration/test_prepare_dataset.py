@@ -273,6 +273,7 @@ def test_user_errors_are_one_line_and_exit_code_2(tmp_path, arguments, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_tasks_prepare_what_one_process_does(tmp_path):
     """From another folder, by names relative to it."""
     pytest.importorskip("datatrove", reason="datatrove is not installed (pip extra 'cluster')")

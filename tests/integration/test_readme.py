@@ -165,6 +165,7 @@ def test_python_block_writes_midi(clone):
     assert list(clone.glob("*.mid"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
 def test_python_of_a_card_writes_midi(card, ten_tunes, tmp_path):
     """A folder of the repository's name stands for the Hub: it is what `from_pretrained` looks for first."""

@@ -106,6 +106,7 @@ def test_mistakes_are_one_line(tmp_path, text, change, said):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_what_was_made_anew_is_followed_by_the_steps_behind_it(tmp_path):
     """A record of flags: other flags of a step make it and the later ones run again."""
     config = tmp_path / "steps.yaml"

@@ -18,6 +18,8 @@ TINY = (  # noqa: SIM905
     "--masks_per_window 1 --max_steps 4 --eval_steps 2 --save_steps 2 --logging_steps 1 --report_to none"
 ).split()
 
+pytestmark = pytest.mark.slow
+
 
 def train(*flags, expected=0, **options):
     return run_script("train_infill", *flags, expected=expected, **options)

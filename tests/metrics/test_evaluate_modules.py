@@ -90,6 +90,7 @@ def test_a_folder_is_a_space(name, monkeypatch):
     assert [module.name for module in shown] == [name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_the_python_of_a_space_runs(name, tmp_path):
     """A folder of the module's name stands for the Hub."""

@@ -44,6 +44,7 @@ def make_trainer(tiny_folder, processor, packed, tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_an_epoch_is_known_and_a_run_cut_in_the_second_goes_on_exactly(make_trainer):
     whole = make_trainer("whole", num_train_epochs=3, dropout=0.2)
     blocks = len(whole.train_dataset)
@@ -66,6 +67,7 @@ def test_an_epoch_is_known_and_a_run_cut_in_the_second_goes_on_exactly(make_trai
         assert torch.equal(resumed.model.state_dict()[name], weight), name
 
 
+@pytest.mark.slow
 def test_two_epochs_come_in_two_orders(make_trainer):
     trainer = make_trainer(
         "run", num_train_epochs=2, eval_strategy="no", save_strategy="no", load_best_model_at_end=False

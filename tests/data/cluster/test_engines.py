@@ -59,6 +59,7 @@ def engine(tmp_path, name=EngineName.LOCAL, workers=2, **options):
     return Engine(name, str(tmp_path / "logs"), workers, options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 8])
 def test_tasks_of_this_machine(units, expected, tmp_path, tasks):
     summary = prepare_on(engine(tmp_path), units, tmp_path / "out", SETTINGS, tasks, progress=False)
@@ -161,6 +162,7 @@ print("Submitted batch job 7")
 """
 
 
+@pytest.mark.slow
 def test_slurm_gets_jobs_that_do_it(units, expected, tmp_path, monkeypatch):
     """With a `sbatch` that runs each job at once, and a `srun` that runs what it is given."""
     tools = tmp_path / "tools"
