@@ -221,7 +221,9 @@ class MusicTrainer(Trainer):
             raise TrainingError("Muon can gather matrices of FSDP2 alone, not of FSDP1 or DeepSpeed: add --muon false")
         groups = muon_groups(self.model, model or self.model, self.args.weight_decay)
         betas = (self.args.adam_beta1, self.args.adam_beta2)
-        self.optimizer = MuonAdamW(groups, lr=self.args.learning_rate, betas=betas, eps=self.args.adam_epsilon)
+        self.optimizer = MuonAdamW(
+            groups, lr=self.args.learning_rate, betas=betas, eps=self.args.adam_epsilon, in_bf16=bool(self.args.bf16)
+        )
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None):

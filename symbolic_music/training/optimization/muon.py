@@ -102,6 +102,8 @@ class MuonAdamW(torch.optim.AdamW):
         lr: learning rate of both kinds.
         momentum: Muon's, with Nesterov's look-ahead.
         muon_scale: see above.
+        in_bf16: find the semi-orthogonal matrices in bf16 where the device is fast at it; False: always in float32, so
+            that equal gradients but for their rounding move weights alike.
         kwargs: as for `torch.optim.AdamW`.
 
     Raises:
@@ -114,9 +116,11 @@ class MuonAdamW(torch.optim.AdamW):
         lr: float = 2e-3,
         momentum: float = 0.95,
         muon_scale: float = 10.0,
+        in_bf16: bool = True,
         **kwargs: Any,
     ):
         super().__init__(list(groups), lr=lr, **kwargs)
+        self.in_bf16 = in_bf16
         for group in self.param_groups:
             group.setdefault("orthogonalise", False)
             if not group["orthogonalise"]:
@@ -155,7 +159,7 @@ class MuonAdamW(torch.optim.AdamW):
             num_parameters, rows, columns = directions.shape
             rows //= group["splits"]
             matrices = directions.reshape(-1, rows, columns)
-            if fast_bf16_available(matrices.device):
+            if self.in_bf16 and fast_bf16_available(matrices.device):
                 matrices = matrices.bfloat16()
             updates = orthogonalise(matrices).reshape(num_parameters, -1, columns)
             scale = group["lr"] * group["muon_scale"] * math.sqrt(max(1.0, rows / columns))
