@@ -9,6 +9,7 @@ from tiny_model import tiny_model, tiny_processor
 from symbolic_music.events.controls.asked import Controls
 from symbolic_music.generation.compose import SamplingOptions
 from symbolic_music.report.asked.progressions import LeadSheet, bar_chords, lead_sheet, measure_progressions
+from symbolic_music.score.chords import ChordSymbol
 from symbolic_music.score.midi.io import midi_bytes
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72] * 4
@@ -23,7 +24,9 @@ def row(*chords, score=None):
     ("length", "changes", "expected"),
     [
         (4, [(0, "C")], ("C",)),
-        (4, [(-3, "C"), (2, "G7")], ("C", "G7")),
+        (4, [(0, "C"), (2, "G7")], ("C", "G7")),
+        (4, [(2, "G7")], ("N", "G7")),
+        (4, [], ("N",)),
         (4, [(0, "C"), (3, "G7")], ("C", "C", "C", "G7")),
         (3, [(0, "C"), (1, "Am"), (2, "G")], ("C", "Am", "G")),
         (3, [(0, "C"), (Fraction(3, 2), "F")], ("C", "F")),
@@ -31,7 +34,7 @@ def row(*chords, score=None):
     ],
 )
 def test_a_bar_is_shared_by_as_few_chords_as_say_it(length, changes, expected):
-    assert bar_chords(Fraction(length), [(Fraction(onset), text) for onset, text in changes]) == expected
+    assert bar_chords(Fraction(length), [ChordSymbol(Fraction(onset), text) for onset, text in changes]) == expected
 
 
 def test_a_lead_sheet_begins_with_its_first_chord():
@@ -60,3 +63,7 @@ def test_a_model_that_is_asked_plays_chord_tones_and_people_are_counted():
     # C and G begin the strong beats of each bar; over F, G is no chord tone.
     assert (only["notes"]["people"], only["shares"]["people"]) == (8, 0.75)
     assert found["mean"]["people"]["value"] == only["shares"]["people"]
+
+
+def test_onsets_are_the_fractions_that_they_were():
+    assert lead_sheet(row((0.0, "C"), (4 / 3, "F"), (8 / 3, "G")), most_bars=1).controls.chords == (("C", "F", "G"),)

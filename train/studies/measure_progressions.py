@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from symbolic_music._command import shown_command
 from symbolic_music.generation.compose import SamplingOptions
-from symbolic_music.generation.loading import LoadError, load_model
+from symbolic_music.generation.loading import load_model
 from symbolic_music.report.asked.progressions import lead_sheet, measure_progressions
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.parsing import at_least
@@ -36,10 +36,7 @@ def main() -> None:
     sheets = [sheet for row in rows if (sheet := lead_sheet(row, arguments.bars)) is not None]
     if not sheets:
         raise TrainingError(f"--dataset: {arguments.dataset} has no piece with chords in {arguments.splits}")
-    try:
-        model, processor = load_model(arguments.model, "cpu")
-    except LoadError as error:
-        raise TrainingError(f"--model: {error}") from error
+    model, processor = load_model(arguments.model, "cpu")
     options = SamplingOptions(seed=arguments.seed).for_model(model)
     with tqdm(total=len(sheets), unit="lead sheet", disable=None) as progress:
         found = measure_progressions(model, processor, sheets, arguments.num_samples, options, progress.update)

@@ -36,7 +36,7 @@ class RowUnit(WorkUnit):
             piece.composer = row.get("composer") or piece.composer
             piece.composer_dates = row.get("composer_dates") or piece.composer_dates
             piece.key = row.get("key") or piece.key
-            piece.chords = tuple(_chord(chord) for chord in row.get("chords") or ())
+            piece.chords = tuple(stored_chord(chord) for chord in row.get("chords") or ())
             piece.left_out = Counter()  # what the file held besides was counted when the dataset was made
         return reading
 
@@ -77,7 +77,8 @@ def list_dataset(name: str, license: str = UNKNOWN_LICENSE) -> list[WorkUnit]:
     return units
 
 
-def _chord(chord: dict[str, Any]) -> ChordSymbol:
+def stored_chord(chord: dict[str, Any]) -> ChordSymbol:
+    """A chord symbol as a row has it; its onset, stored as a float, is the fraction that it was."""
     return ChordSymbol(Fraction(chord["onset"]).limit_denominator(_MAX_DENOMINATOR), chord["symbol"])
 
 

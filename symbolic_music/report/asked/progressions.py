@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from symusic.core import ScoreTick
 
+from symbolic_music.data.sources.rows import stored_chord
 from symbolic_music.events.controls.asked import ControlError, Controls
 from symbolic_music.events.controls.compiled import settle
 from symbolic_music.generation.compose import SamplingOptions, compose
@@ -16,7 +17,7 @@ from symbolic_music.metrics.control import found_instruments, found_meters, stro
 from symbolic_music.metrics.intervals import bootstrap_intervals
 from symbolic_music.report.asked.obedience import as_files
 from symbolic_music.score.bars import bar_table
-from symbolic_music.score.chords import NO_CHORD, ChordSymbol
+from symbolic_music.score.chords import NO_CHORD, ChordSymbol, cut_chords
 from symbolic_music.score.midi.io import read_midi
 from symbolic_music.score.transforms.edit import cut_bars
 
@@ -41,19 +42,20 @@ class LeadSheet:
     controls: Controls
 
 
-def bar_chords(length: Fraction, changes: Sequence[tuple[Fraction, str]]) -> tuple[str, ...]:
+def bar_chords(length: Fraction, chords: Sequence[ChordSymbol]) -> tuple[str, ...]:
     """A bar's chords as the fewest that share it evenly; those between, if there is no such number, are left out.
 
     Args:
         length: of the bar, in quarter notes.
-        changes: where a chord comes in, from the bar's start; the first at or before it.
+        chords: counted from the bar's start; before the first there is none.
     """
-    places = [max(onset, Fraction(0)) for onset, _ in changes]
+    if not chords or chords[0].onset > 0:
+        chords = [ChordSymbol(Fraction(0), NO_CHORD), *chords]
+    places = [chord.onset for chord in chords]
     even = [count for count in _SHARES if all((place * count / length).denominator == 1 for place in places)]
     count = even[0] if even else 4
     starts = [length * number / count for number in range(count)]
-    texts = [text for _, text in changes]
-    return tuple(texts[sum(place <= start for place in places) - 1] for start in starts)
+    return tuple(chords[sum(place <= start for place in places) - 1].text for start in starts)
 
 
 def lead_sheet(row: Mapping[str, Any], most_bars: int) -> LeadSheet | None:
@@ -68,16 +70,13 @@ def lead_sheet(row: Mapping[str, Any], most_bars: int) -> LeadSheet | None:
     if not row["chords"] or len(meters) != 1:
         return None
     bars, tpq = bar_table(score), score.ticks_per_quarter
-    symbols = sorted(ChordSymbol(Fraction(chord["onset"]), chord["symbol"]) for chord in row["chords"])
+    symbols = sorted(map(stored_chord, row["chords"]))
     starts = [Fraction(int(start), tpq) for start in bars.starts]
     first = max(sum(start <= symbols[0].onset for start in starts) - 1, 0)
     progression = []
     for start, ticks in list(zip(starts, bars.lengths.tolist(), strict=True))[first : first + most_bars]:
-        end = start + Fraction(ticks, tpq)
-        held = [symbol.text for symbol in symbols if symbol.onset <= start][-1:] or [NO_CHORD]
-        changes = [(Fraction(0), held[0])]
-        changes += [(symbol.onset - start, symbol.text) for symbol in symbols if start < symbol.onset < end]
-        progression.append(bar_chords(end - start, changes))
+        length = Fraction(ticks, tpq)
+        progression.append(bar_chords(length, cut_chords(symbols, start, start + length)))
     melody = cut_bars(score, first, len(progression))
     if not melody.note_num():
         return None
