@@ -269,3 +269,8 @@ def test_a_template_that_asks_too_much_is_named(trained, tmp_path, text, message
     with pytest.raises(PublishError, match="expected a template"):
         assemble_model(trained, trained, tmp_path / "model", FACTS, tmp_path)
     assert not (tmp_path / "model").exists()
+
+
+def test_a_limit_that_yaml_reads_as_a_mapping_is_refused():
+    with pytest.raises(ValueError, match=r"limits: .*slowly.* is not a text"):
+        replace(FACTS, limits=["It only walks.", {"It walks": "slowly"}])

@@ -37,6 +37,9 @@ class ModelFacts:
         ablation_note: what the ablation table holds equal.
         baseline: bits per note of an n-gram model on the same ids, by name; may be empty.
         attribution: Markdown that names who made the music, as `train/prepare_dataset.py` writes it; may be empty.
+
+    Raises:
+        ValueError: when a limit or a command is not a text, as YAML makes of a sentence with a colon.
     """
 
     title: str
@@ -50,6 +53,12 @@ class ModelFacts:
     ablation_note: str = ""
     baseline: dict[str, float] = field(default_factory=dict)
     attribution: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("limits", "commands"):
+            for line in getattr(self, name):
+                if not isinstance(line, str):
+                    raise ValueError(f"{name}: {line!r} is not a text; put a sentence with a colon in quotes")
 
     def words(self) -> dict[str, Any]:
         """What a template says of them as it stands."""
