@@ -43,7 +43,7 @@ from symbolic_music.training.evaluation.bits_per_note import bootstrap_differenc
 from symbolic_music.training.evaluation.pieces import evaluate_split
 from symbolic_music.training.parsing import parse_as
 from symbolic_music.training.preparation import choose_split, load_splits, load_text_model
-from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
+from symbolic_music.training.summary import git_commit, hash_of_splits, machine_class
 from symbolic_music.training.trainer import MusicTrainer
 
 MAX_WINDOW_BARS = 64
@@ -197,7 +197,7 @@ def main() -> None:
         "base": base,
         "command": shown_command(),
         "commit": commit,
-        "split_hash": dataset_hash(splits),
+        "split_hash": hash_of_splits(splits),
         "pieces": {name: len(split) for name, split in sorted(splits.items())},
         "before": before,
         "after": after,

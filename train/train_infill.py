@@ -49,7 +49,7 @@ from symbolic_music.training.preparation import (
     load_splits,
     load_text_model,
 )
-from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
+from symbolic_music.training.summary import git_commit, hash_of_splits, machine_class
 
 PRESETS = {"bars": None, "lines": 50}
 SPLITS = ("train", "validation", "test")
@@ -218,7 +218,7 @@ def main() -> None:
     result = {
         "command": shown_command(),
         "commit": commit,
-        "split_hash": dataset_hash(splits),
+        "split_hash": hash_of_splits(splits),
         "arguments": asdict(arguments),
         "examples": {name: len(split) for name, split in examples.items()},
         "left_out": left_out,

@@ -28,7 +28,7 @@ from symbolic_music.training.arguments import USER_ERRORS, TrainingError
 from symbolic_music.training.evaluation.copies import split_pieces
 from symbolic_music.training.parsing import at_least
 from symbolic_music.training.preparation import load_splits
-from symbolic_music.training.summary import dataset_hash
+from symbolic_music.training.summary import hash_of_splits
 
 Measured = dict[str, np.ndarray]
 
@@ -81,7 +81,7 @@ def main() -> None:
     nearest = min(rows, key=lambda row: row["mean_distance"])
     result = {
         "command": shown_command(),
-        "split_hash": dataset_hash(splits),
+        "split_hash": hash_of_splits(splits),
         "human_pieces": len(pieces.scores),
         "nearest": nearest["top_p"],
         "rows": rows,

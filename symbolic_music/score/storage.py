@@ -3,8 +3,10 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from symbolic_music._extras import require
 from symbolic_music.score.errors import Refusal, ScoreError
@@ -74,20 +76,29 @@ def remove_all(folder: Path, names: Iterable[str]) -> None:
 
 
 def write_atomically(path: Path | str, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file beside it, so that a reader never sees half a file.
+    """Write `data` to `path`; see `new_file`."""
+    with new_file(as_path(path)) as file:
+        file.write(data)
 
-    Object stores show a file when it is whole, so that one of theirs is written as it is.
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that has its name when it is whole, so that a reader never sees half of it.
+
+    On this machine it is a temporary file beside `path` till then. Object stores show a file when it is closed, after
+    an error too: then it is removed.
+
+    Args:
+        path: of `as_path`.
     """
-    path = as_path(path)
-    if is_remote(path):
-        path.write_bytes(data)
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    remote = is_remote(path)
+    place = path if remote else path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         # Opened so, it has the permissions that any new file would have; mkstemp's are private.
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
+        with place.open("wb") as file:
+            yield file
+        if not remote:
+            os.replace(place, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
         raise

@@ -92,15 +92,15 @@ def describe_splits(splits: Mapping[str, Dataset]) -> dict[str, Any]:
         splits: all of the dataset, whole.
 
     Raises:
-        TrainingError: see `dataset_hash`.
+        TrainingError: see `hash_of_splits`.
     """
     return {
-        "split_hash": dataset_hash(splits),
+        "split_hash": hash_of_splits(splits),
         "pieces": {name: len(split) for name, split in sorted(splits.items())},
     }
 
 
-def dataset_hash(splits: Mapping[str, Dataset]) -> str:
+def hash_of_splits(splits: Mapping[str, Dataset]) -> str:
     """The split hash that the dataset's card quotes, taken again from the pieces: `data.splits.split_hash`.
 
     Raises:

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from symbolic_music.score.storage import write_atomically
+from symbolic_music.score.storage import as_path, new_file, write_atomically
 
 
 def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path):
@@ -28,3 +28,15 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="folder"):
         write_atomically(tmp_path / "folder", b"data")
     assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("on_this_machine", [True, False], ids=["here", "object store"])
+def test_what_ends_half_written_has_no_name(tmp_path, on_this_machine):
+    folder = tmp_path if on_this_machine else as_path("memory://half-written")
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(TypeError), new_file(folder / "archive.tar") as file:
+        file.writelines([b"half", "not bytes"])
+    assert list(folder.iterdir()) == []
+    with new_file(folder / "archive.tar") as file:
+        file.write(b"whole")
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("archive.tar", b"whole")]

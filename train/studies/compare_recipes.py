@@ -46,7 +46,7 @@ from symbolic_music.training.adaptation.recipes import (
 from symbolic_music.training.arguments import TrainingError, one_line_errors
 from symbolic_music.training.parsing import at_least, positive
 from symbolic_music.training.preparation import choose_split, load_splits
-from symbolic_music.training.summary import dataset_hash, git_commit, machine_class
+from symbolic_music.training.summary import git_commit, hash_of_splits, machine_class
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -111,7 +111,7 @@ def run(name: str, arguments: argparse.Namespace, settings: RecipeSettings, spli
         "weights": RECIPES[name]._asdict(),
         "command": shown_command(),
         "commit": git_commit(),
-        "split_hash": dataset_hash(splits),
+        "split_hash": hash_of_splits(splits),
         "machine": machine_class(recipe.model.device),
         "train_windows": len(train_windows),
         "parameters": count_parameters(recipe.model),

@@ -50,7 +50,7 @@ from symbolic_music.training.one_epoch.run import one_epoch_arguments, train_one
 from symbolic_music.training.parallel.ending import end_processes
 from symbolic_music.training.parsing import at_least, positive
 from symbolic_music.training.preparation import choose_split, load_processor, load_splits
-from symbolic_music.training.summary import dataset_hash, git_commit, machine_class, tokenizer_hash
+from symbolic_music.training.summary import git_commit, hash_of_splits, machine_class, tokenizer_hash
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -92,7 +92,7 @@ def load_data(arguments: argparse.Namespace, settings: StudySettings, process: M
         blocks, held_out = (pack_split(split, processor, settings.context) for split in (train, validation))
     if settings.train_tokens is not None:
         blocks = blocks.select(range(min(len(blocks), settings.train_tokens // settings.context)))
-    return StudyData(blocks, held_out, processor, dataset_hash(splits), tokenizer_hash(processor))
+    return StudyData(blocks, held_out, processor, hash_of_splits(splits), tokenizer_hash(processor))
 
 
 def from_main_process(name: str | None) -> str | None:

@@ -1,20 +1,18 @@
 """Compressed .tar archives unpacked once for all tasks: to reach a file in one, all before it has to be unpacked."""
 
 import io
-import os
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from symbolic_music.data.preparation.prepare import UNITS_PER_SHARD, shard_starts
 from symbolic_music.data.preparation.shards import shard_path
 from symbolic_music.data.sources.archive.members import is_compressed_tar
 from symbolic_music.data.sources.archives import MemberUnit, with_contents
 from symbolic_music.data.sources.units import WorkUnit
-from symbolic_music.score.storage import is_remote
+from symbolic_music.score.storage import new_file
 
 
 def packed_archives(units: Sequence[WorkUnit]) -> frozenset[Path]:
@@ -40,7 +38,7 @@ def unpack(units: Sequence[WorkUnit], packed: frozenset[Path], work: Path) -> No
     contents = with_contents(unit for span in spans.values() for unit in span)
     for start, span in spans.items():
         if span:
-            with _written_whole(_archive_path(work, start)) as file, tarfile.open(fileobj=file, mode="w") as archive:
+            with new_file(_archive_path(work, start)) as file, tarfile.open(fileobj=file, mode="w") as archive:
                 for number in range(len(span)):
                     _add(archive, number, next(contents))
 
@@ -79,20 +77,3 @@ def _add(archive: tarfile.TarFile, number: int, unit: WorkUnit) -> None:
 
 def _archive_path(work: Path, start: int) -> Path:
     return work / f"files-{start:09d}.tar"
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that has its name when it is whole; object stores show it then, but after an error as well."""
-    if is_remote(path):
-        try:
-            with path.open("wb") as file:
-                yield file
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        yield file
-    temporary.replace(path)

@@ -18,7 +18,7 @@ from symbolic_music.report.settings import ReportSettings
 from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.evaluation.copies import Pieces, split_pieces, training_index
 from symbolic_music.training.preparation import choose_split, evenly_spaced
-from symbolic_music.training.summary import dataset_hash, tokenizer_hash
+from symbolic_music.training.summary import hash_of_splits, tokenizer_hash
 
 PARTS_FOLDER = "parts"
 _INDEX_FILE = "training_index.safetensors"
@@ -42,8 +42,8 @@ class Data:
 
     @cached_property
     def split_hash(self) -> str:
-        """Of the dataset; see `training.summary.dataset_hash`."""
-        return dataset_hash(self.splits)
+        """Of the dataset; see `training.summary.hash_of_splits`."""
+        return hash_of_splits(self.splits)
 
     @cached_property
     def human(self) -> Pieces:

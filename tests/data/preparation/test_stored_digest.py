@@ -30,11 +30,12 @@ class UnisonUnit(WorkUnit):
 
 
 def test_the_split_hash_is_of_what_is_stored(tmp_path):
-    from symbolic_music.training.summary import dataset_hash  # here: the workers import this file, and torch is large
+    # Here, for the workers import this file, and torch is large.
+    from symbolic_music.training.summary import hash_of_splits
 
     units = [UnisonUnit("made-up", f"{seed}", "CC0", seed) for seed in range(20)]
     score = units[0].read().pieces[0].score
     assert content_digest(read_midi(midi_bytes(score))) != content_digest(score)
     summary = prepare_dataset(units, tmp_path / "out", PrepareSettings(), num_workers=1, progress=False)
     splits = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
-    assert dataset_hash(splits) == summary["split_hash"]
+    assert hash_of_splits(splits) == summary["split_hash"]
