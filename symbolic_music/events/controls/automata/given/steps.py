@@ -70,6 +70,7 @@ class _Following:
         self._in_a_line = dialect.kind == "track_text"
         self._kinds = {kind: dialect.columns(kind) for kind in ("Note", "With", "Rest", "Tie")}
         self._music = np.concatenate(list(self._kinds.values()))
+        self._own = np.array([dialect.voices[number]])
         self._turns = dialect.columns("Track") if self._in_a_line else dialect.columns("New", "Voice")
         self._builder = AutomatonBuilder(name, dialect.events, self._states())
         self._builder.stay_on(dialect.events)
@@ -111,47 +112,59 @@ class _Following:
 
     def _add_line(self) -> None:
         builder, before = self._builder, _waits(0, 0)
-        builder.add(before, np.array([self._dialect.voices[self._number]]), _OPENED)
+        builder.add(before, self._own, _OPENED)
         builder.add(_OPENED, self._dialect.bar, self._at(1, 0))
 
     def _add_turns(self) -> None:
         """For note-level ABC: when its turn comes, and what must not pass before."""
-        builder, dialect = self._builder, self._dialect
-        new, own = dialect.columns("New"), np.array([dialect.voices[self._number]])
-        later = np.array(
-            [column for number, column in dialect.voices.items() if number > self._number], dtype=np.int64
-        )
         for bar in (0, *self._bars):
-            sounds = bool(bar and self._spans[bar])
-            opens = bool(bar) and (sounds or not self._exactly)
-            for known in range(self._number):
-                here = _waits(bar, known)
-                builder.forbid(here, dialect.end)
-                if sounds or bar == self._bars[-1]:
-                    builder.forbid(here, dialect.bar)
-                else:
-                    builder.add(here, dialect.bar, _waits(bar + 1, known))
-                if known + 1 < self._number:
-                    builder.add(here, new, _waits(bar, known + 1))
-                elif opens:
-                    builder.add(here, new, self._at(bar, 0))
-                else:
-                    builder.forbid(here, new)
-            if not bar:
-                continue
-            here, following = _silent(bar), _silent(bar + 1) if bar < self._bars[-1] else _REST
-            builder.add(here, dialect.bar, following)
-            builder.add(_done(bar), dialect.bar, following)
-            if opens:
-                builder.add(here, own, self._at(bar, 0))
-            else:
-                builder.forbid(here, own)
-            if sounds:
-                builder.forbid(here, np.concatenate([dialect.bar, dialect.end, new, later]))
-            for state in (here, _done(bar)) if bar < self._last else ():
-                builder.forbid(state, dialect.end)
+            self._add_unknown(bar)
+        for bar in self._bars:
+            self._add_outside_its_turn(bar)
         if self._exactly:
-            builder.forbid(_REST, own)
+            self._builder.forbid(_REST, self._own)
+
+    def _add_unknown(self, bar: int) -> None:
+        """Before it is known, as voices are numbered when they first play."""
+        builder, dialect = self._builder, self._dialect
+        new = dialect.columns("New")
+        for known in range(self._number):
+            here = _waits(bar, known)
+            builder.forbid(here, dialect.end)
+            if self._sounds(bar) or bar == self._bars[-1]:
+                builder.forbid(here, dialect.bar)
+            else:
+                builder.add(here, dialect.bar, _waits(bar + 1, known))
+            if known + 1 < self._number:
+                builder.add(here, new, _waits(bar, known + 1))
+            elif self._may_play(bar):
+                builder.add(here, new, self._at(bar, 0))
+            else:
+                builder.forbid(here, new)
+
+    def _add_outside_its_turn(self, bar: int) -> None:
+        """Before its turn in a bar and after."""
+        builder, dialect = self._builder, self._dialect
+        here, done, following = _silent(bar), _done(bar), _silent(bar + 1) if bar < self._bars[-1] else _REST
+        builder.add(here, dialect.bar, following)
+        builder.add(done, dialect.bar, following)
+        if self._may_play(bar):
+            builder.add(here, self._own, self._at(bar, 0))
+        else:
+            builder.forbid(here, self._own)
+        if self._sounds(bar):
+            later = [column for number, column in dialect.voices.items() if number > self._number]
+            passed = np.array(later, dtype=np.int64)
+            builder.forbid(here, np.concatenate([dialect.bar, dialect.end, dialect.columns("New"), passed]))
+        for state in (here, done) if bar < self._last else ():
+            builder.forbid(state, dialect.end)
+
+    def _sounds(self, bar: int) -> bool:
+        """Whether something is given in a bar; 0 is before the first."""
+        return bool(bar and self._spans[bar])
+
+    def _may_play(self, bar: int) -> bool:
+        return self._sounds(bar) or bool(bar and not self._exactly)
 
     def _add_free(self, bar: int, step: int) -> None:
         """Where nothing is given, up to where something is."""
