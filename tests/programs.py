@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TRAIN = ROOT / "train"
+FORKED_LAUNCH = Path(__file__).with_name("forked_launch.py")
 CAN_FORK = hasattr(os, "fork")
 PROGRAM_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
 """One thread for each process, no network, and this checkout's package."""
@@ -33,6 +34,18 @@ def run_script(name, *arguments, expected=None, **options) -> subprocess.Complet
 def run_command(*arguments, expected=None, **options) -> subprocess.CompletedProcess:
     """Run `symbolic-music` as `python -m symbolic_music`; options as for `run_script`."""
     return _checked(run_python("-m", "symbolic_music", *arguments, **options), expected)
+
+
+def launch(config, *program, processes=2, fresh=False, **options) -> subprocess.CompletedProcess:
+    """Run a program on several processes, as `accelerate launch` does with train/accelerate/CONFIG.
+
+    Args:
+        program: path of a script, and its arguments; options of the launcher may stand before.
+        fresh: each in a new interpreter instead of one forked from a Python with everything imported.
+    """
+    launcher = ["-m", "accelerate.commands.launch"] if fresh or not CAN_FORK else [FORKED_LAUNCH]
+    flags = [f"--config_file={TRAIN / 'accelerate' / config}", f"--num_processes={processes}", "--main_process_port=0"]
+    return run_python(*launcher, *flags, *program, **options)
 
 
 def _checked(done, expected):

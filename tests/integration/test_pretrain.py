@@ -10,7 +10,7 @@ import time
 import pytest
 import tiny_run
 import torch
-from programs import PROGRAM_ENVIRONMENT, TRAIN, run_command, run_python, run_script
+from programs import PROGRAM_ENVIRONMENT, TRAIN, launch, run_command, run_script
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -19,12 +19,7 @@ from symbolic_music.tokenization.processing_music import MusicProcessor
 from symbolic_music.training.checkpoints import find_checkpoints
 
 SCRIPT = TRAIN / "pretrain.py"
-TWO_PROCESSES = [
-    "-m",
-    "accelerate.commands.launch",
-    f"--config_file={TRAIN / 'accelerate' / 'cpu_two_processes.yaml'}",
-    "--main_process_port=0",
-]
+TWO_PROCESSES = "cpu_two_processes.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +119,7 @@ def test_two_processes_give_the_loss_curve_of_one(folder, tmp_path):
     changes = {"max_steps": 6, "eval_steps": 3, "save_steps": 3, "dropout": 0, "bf16": False}
     pretrain(*tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
     flags = tiny_run.flags(folder, tmp_path / "two", **(changes | {"per_device_train_batch_size": 2, "use_cpu": True}))
-    done = run_python(*TWO_PROCESSES, SCRIPT, *flags)
+    done = launch(TWO_PROCESSES, SCRIPT, *flags, fresh=True)
     assert done.returncode == 0, done.stderr
     assert summary_of(tmp_path / "one")["num_processes"] == 1
     assert summary_of(tmp_path / "two")["num_processes"] == 2
@@ -144,7 +139,7 @@ def test_two_processes_read_one_stream(folder, tmp_path):
     changes = named | {"max_steps": 4, "eval_steps": 2, "save_steps": 2}
     pretrain(*tiny_run.flags(folder, tmp_path / "one", **(changes | {"per_device_train_batch_size": 4})))
     flags = tiny_run.flags(folder, tmp_path / "two", **(changes | {"per_device_train_batch_size": 2, "use_cpu": True}))
-    done = run_python(*TWO_PROCESSES, SCRIPT, *flags)
+    done = launch(TWO_PROCESSES, SCRIPT, *flags)
     assert done.returncode == 0, done.stderr
     assert summary_of(tmp_path / "two")["pieces"] == tiny_run.SPLIT_SIZES
     assert curve(tmp_path / "two", "loss") == pytest.approx(curve(tmp_path / "one", "loss"), rel=5e-4, abs=1e-4)

@@ -5,17 +5,11 @@ import json
 import pytest
 import tiny_run
 import yaml
-from programs import TRAIN, run_python
+from programs import TRAIN, launch, run_python
 
 from symbolic_music.scaling.grid.study import read_settings
 
 SCRIPT = TRAIN / "studies" / "scaling_study.py"
-TWO_PROCESSES = [
-    "-m",
-    "accelerate.commands.launch",
-    f"--config_file={TRAIN / 'accelerate' / 'cpu_two_processes.yaml'}",
-    "--main_process_port=0",
-]
 STUDY = {
     "families": ["transformer", "lstm"],
     "sizes": [{"name": "nano", "layers": 1, "heads": 2, "width": 32}],
@@ -34,12 +28,15 @@ def folder(tmp_path_factory):
     return tiny_run.build(tmp_path_factory.mktemp("study"))
 
 
-def run(folder, output, *flags, study=STUDY, launcher=(), expected=0, fresh=False):
+def run(folder, output, *flags, study=STUDY, processes=1, expected=0, fresh=False):
     config = output.parent / "study.yaml"
     config.write_text(yaml.safe_dump(study))
     named = {"config": config, "dataset": folder / "dataset", "tokenizer": folder / "tokenizer", "output": output}
     given = [*(f"--{name}={value}" for name, value in named.items()), *flags]
-    result = run_python(*launcher, SCRIPT, *given, fresh=fresh)
+    if processes > 1:
+        result = launch("cpu_two_processes.yaml", SCRIPT, *given, processes=processes, fresh=fresh)
+    else:
+        result = run_python(SCRIPT, *given, fresh=fresh)
     assert result.returncode == expected, result.stdout + result.stderr
     return result
 
@@ -151,7 +148,7 @@ def test_the_report_says_that_one_size_makes_no_fit(study):
 
 @pytest.mark.slow
 def test_two_processes_train_the_run_of_one(study, folder, tmp_path):
-    run(folder, tmp_path / "two", "--max-runs=1", launcher=TWO_PROCESSES)
+    run(folder, tmp_path / "two", "--max-runs=1", processes=2)
     [two], one = lines(tmp_path / "two"), lines(study[0])[0]
     assert (one["num_processes"], two["num_processes"]) == (1, 2)
     for name in ("run", "tokens", "steps", "settings_hash", "validation_tokens"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import tiny_run
-from programs import PROGRAM_ENVIRONMENT, ROOT, TRAIN, run_python, run_script
+from programs import PROGRAM_ENVIRONMENT, ROOT, TRAIN, launch, run_script
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -35,20 +35,14 @@ def folder(tmp_path_factory):
     return tiny_run.build(tmp_path_factory.mktemp("sharded"))
 
 
-def launch_two(config, *program, **options):
-    """Two processes of a configuration of train/accelerate."""
-    launch = ["-m", "accelerate.commands.launch", f"--config_file={TRAIN / 'accelerate' / config}"]
-    return run_python(*launch, "--num_processes=2", "--main_process_port=0", *program, **options)
-
-
 def flags_of_two(folder, output, **changes):
     """Two blocks for each process."""
     return tiny_run.flags(folder, output, **EXACT | {"per_device_train_batch_size": 2, "use_cpu": True} | changes)
 
 
-def in_shards(folder, output, **changes):
+def in_shards(folder, output, fresh=False, **changes):
     """Two processes, each with a half of everything."""
-    done = launch_two("fsdp.yaml", SHARD_ON_CPU, SCRIPT, *flags_of_two(folder, output, **changes))
+    done = launch("fsdp.yaml", SHARD_ON_CPU, SCRIPT, *flags_of_two(folder, output, **changes), fresh=fresh)
     assert done.returncode == 0, done.stderr
     assert json.loads((output / "training_summary.json").read_text())["num_processes"] == 2
     held = [json.loads((output / f"held-{rank}.json").read_text()) for rank in (0, 1)]
@@ -94,7 +88,7 @@ def one(folder, tmp_path_factory):
 def two(folder, tmp_path_factory):
     """The same of two processes, in shards."""
     output = tmp_path_factory.mktemp("two") / "run"
-    in_shards(folder, output, sample_every=1)
+    in_shards(folder, output, fresh=True, sample_every=1)
     return output
 
 
@@ -147,7 +141,7 @@ def test_the_best_model_may_be_of_the_other_kind(folder, one, tmp_path):
 
 
 def test_fsdp_on_a_cpu_is_refused_in_one_line(folder, tmp_path):
-    done = launch_two("fsdp.yaml", SCRIPT, *flags_of_two(folder, tmp_path / "run"))
+    done = launch("fsdp.yaml", SCRIPT, *flags_of_two(folder, tmp_path / "run"))
     assert done.returncode != 0
     assert "error: FSDP is not used on a CPU: train on GPUs, or without shards" in done.stderr
     assert not (tmp_path / "run").exists()
@@ -159,14 +153,14 @@ def test_fsdp_on_a_cpu_is_refused_in_one_line(folder, tmp_path):
 )
 def test_scripts_whose_models_cannot_be_cut_refuse_fsdp(tmp_path, script, flags):
     flags = [*flags, f"--output={tmp_path / 'run'}", "--use_cpu=true", "--report_to=none"]
-    done = launch_two("fsdp.yaml", SHARD_ON_CPU, TRAIN / f"{script}.py", *flags)
+    done = launch("fsdp.yaml", SHARD_ON_CPU, TRAIN / f"{script}.py", *flags)
     assert done.returncode != 0
     assert "error: FSDP cannot cut the models of this script" in done.stderr
 
 
 def test_a_kind_of_checkpoint_without_a_whole_model_is_refused(folder, tmp_path):
     given = ["--fsdp_state_dict_type=SHARDED_STATE_DICT", SHARD_ON_CPU, SCRIPT]
-    done = launch_two("fsdp.yaml", *given, *flags_of_two(folder, tmp_path / "run"))
+    done = launch("fsdp.yaml", *given, *flags_of_two(folder, tmp_path / "run"))
     assert done.returncode != 0
     assert "error: fsdp_state_dict_type is SHARDED_STATE_DICT, which writes no whole model" in done.stderr
 
@@ -196,7 +190,7 @@ def test_deepspeed_gives_the_curve_of_one_process(folder, tmp_path):
     on_one(folder, tmp_path / "begun")
     changes = {"muon": False, "start_from": tmp_path / "begun"}
     on_one(folder, tmp_path / "one", **changes)
-    done = launch_two(
+    done = launch(
         "zero3.yaml", SCRIPT, *flags_of_two(folder, tmp_path / "two", **changes), environment={"DS_ACCELERATOR": "cpu"}
     )
     assert done.returncode == 0, done.stderr
@@ -205,8 +199,7 @@ def test_deepspeed_gives_the_curve_of_one_process(folder, tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="deepspeed is not installed")
 def test_muon_cannot_gather_what_deepspeed_cuts(folder, tmp_path):
-    launch = ["-m", "accelerate.commands.launch", f"--config_file={TRAIN / 'accelerate' / 'zero3.yaml'}"]
     flags = tiny_run.flags(folder, tmp_path / "run", **EXACT, use_cpu=True)
-    done = run_python(*launch, "--num_processes=1", SCRIPT, *flags, environment={"DS_ACCELERATOR": "cpu"})
+    done = launch("zero3.yaml", SCRIPT, *flags, processes=1, environment={"DS_ACCELERATOR": "cpu"})
     assert done.returncode != 0
     assert "Muon can gather matrices of FSDP2 alone, not of FSDP1 or DeepSpeed: add --muon false" in done.stderr
