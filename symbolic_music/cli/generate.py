@@ -13,7 +13,6 @@ from symbolic_music.cli.controls import add_controls, add_fill_controls, read_co
 from symbolic_music.cli.pieces import SUMMARY_FILE, write_pieces
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
-    DEFAULT_CONTINUER,
     DEFAULT_FILLER,
     TOP_P_HELP,
     TUNE_HELP,
@@ -39,7 +38,7 @@ def add_generate(commands: Any) -> None:
     parser.add_argument(
         "--model",
         metavar="PATH_OR_ID",
-        help=f"model folder or Hub id (default: the shipped {DEFAULT_COMPOSER}; with --prompt, {DEFAULT_CONTINUER})",
+        help=f"model folder or Hub id (default: the shipped {DEFAULT_COMPOSER})",
     )
     parser.add_argument("--num-samples", type=int, default=4, metavar="N")
     parser.add_argument(
@@ -87,7 +86,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
 def run_generate(options: argparse.Namespace) -> None:
     """`symbolic-music generate`."""
     formats = _formats(options.format)
-    name = options.model or shipped_model(DEFAULT_CONTINUER if options.prompt else DEFAULT_COMPOSER)
+    name = options.model or shipped_model(DEFAULT_COMPOSER)
     if options.prompt and options.bars is not None and options.prompt_bars >= options.bars:
         raise UserError(f"--prompt-bars is {options.prompt_bars}; expected fewer than --bars {options.bars}")
     if options.prompt and options.prompt_bars < 1:

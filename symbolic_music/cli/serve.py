@@ -8,7 +8,6 @@ from typing import Any
 
 from symbolic_music.cli.shared import (
     DEFAULT_COMPOSER,
-    DEFAULT_CONTINUER,
     DEFAULT_FILLER,
     UserError,
     check_model_name,
@@ -16,7 +15,7 @@ from symbolic_music.cli.shared import (
 )
 
 DEFAULT_PORT = 7860
-DEFAULT_MODELS = (DEFAULT_COMPOSER, DEFAULT_CONTINUER, DEFAULT_FILLER)
+DEFAULT_MODELS = (DEFAULT_COMPOSER, DEFAULT_FILLER)
 PAGE_MODEL = "remi-transformer-folk"
 """What a page without a server has: small, so that it is there soon."""
 

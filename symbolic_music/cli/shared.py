@@ -21,9 +21,8 @@ MAX_TOLD = 20
 
 
 DEFAULT_COMPOSER = "abc-transformer-ensemble"
-DEFAULT_CONTINUER = "remi-transformer-ensemble"
 DEFAULT_FILLER = "gpt2-music-infill"
-"""The shipped models that are taken where none is named: for a new piece, to go on from one, to fill bars of one."""
+"""The shipped models that are taken where none is named: for a new piece or to go on from one, to fill bars of one."""
 
 
 TOP_P_HELP = "nucleus sampling; 1 is off (default: the model's)"

@@ -17,6 +17,7 @@ from symbolic_music.generation.writing.limits import GrammarError
 from symbolic_music.generation.writing.request import Request, until_end
 from symbolic_music.generation.writing.sequences import write_sequences
 from symbolic_music.generation.writing.streaming import BarsWritten, BarWatch
+from symbolic_music.score.transforms.continued import first_bars, with_given_bars
 from symbolic_music.score.transforms.edit import count_bars
 from symbolic_music.tokenization.token_grammar import TokenGrammar
 
@@ -34,7 +35,7 @@ class Composition:
 
     Attributes:
         ids: its tokens from BOS on, without padding.
-        score: the decoded Score, or None when the tokens are not a complete piece.
+        score: the decoded Score, the bars of a prompt as they were given; None when the tokens are no complete piece.
         invalid_reason: why they are not, or None.
         num_notes: notes begun in the tokens.
         num_bars: bars begun in the tokens; a last note may sound beyond them.
@@ -201,7 +202,16 @@ def compose(
         written = _likeliest(model, processor, written, len(prompt_ids), best_of)
         if on_batch is not None:
             on_batch(len(written))
-    return [composition_of(processor, ids, len(prompt_ids)) for ids in written]
+    pieces = [composition_of(processor, ids, len(prompt_ids)) for ids in written]
+    return pieces if prompt is None else [_with_prompt(prompt, prompt_bars, piece) for piece in pieces]
+
+
+def _with_prompt(prompt: ScoreTick, prompt_bars: int | None, piece: Composition) -> Composition:
+    """With the prompt's bars as they were given, instead of as the codec writes them."""
+    if piece.score is None:
+        return piece
+    num_bars = count_bars(prompt) if prompt_bars is None else prompt_bars
+    return replace(piece, score=with_given_bars(prompt, num_bars, piece.score))
 
 
 def _likeliest(
@@ -262,7 +272,8 @@ def encode_prompt(
         prompt_bars: how many bars to keep; None keeps all.
     """
     num_bars = prompt_bars if prompt_bars is not None else count_bars(prompt)
-    return processor.encode_events(processor.codec.encode_opening(prompt, num_bars), add_eos=False)
+    opening = first_bars(prompt, num_bars) if prompt.note_num() else prompt  # which the codec refuses
+    return processor.encode_events(processor.codec.encode_opening(opening, num_bars), add_eos=False)
 
 
 def composition_of(

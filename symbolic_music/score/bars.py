@@ -1,6 +1,7 @@
 """Where the bars of a Score begin and end, through every change of meter. Knows nothing of pitches or files."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from symusic.core import ScoreTick as Score
@@ -125,6 +126,18 @@ def bar_table(score: Score) -> Bars:
     denominators = np.repeat(np.array([span.denominator for span in spans], np.int64), counts)
     ends = np.concatenate([starts[1:], edges[-1][-1:] if edges else starts])
     return Bars(starts, ends - starts, numerators, denominators)
+
+
+def bar_start(score: Score, number: int) -> int:
+    """The first tick of a bar, counted from 0; it may lie behind the last note, where the last meter goes on."""
+    changes = meters_in_force(score)
+    for (tick, *meter), (end, *_) in pairwise(changes):
+        span = MeterSpan(tick, end, *meter)
+        if number < span.count(score.ticks_per_quarter):
+            return int(span.edges(score.ticks_per_quarter)[number])
+        number -= span.count(score.ticks_per_quarter)
+    tick, numerator, denominator = changes[-1]
+    return tick + number * (4 * score.ticks_per_quarter * numerator) // denominator
 
 
 def bar_quarters(score: Score) -> list[float]:

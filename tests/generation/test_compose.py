@@ -115,11 +115,12 @@ def test_without_the_grammar_invalid_pieces_say_why(model, processor):
 def test_the_notes_of_a_prompt_stay_as_they_are(model, processor, prompt_bars):
     prompt = opening_of_two_tracks()
     options = SamplingOptions(num_bars=6, max_length=2000, seed=1)
-    kept = processor.codec.quantise(prompt)
-    end = (prompt_bars or 4) * 4 * kept.ticks_per_quarter
+    prompt.tracks[0].notes[1].time += 7  # off the grid
+    end = (prompt_bars or 4) * 1920
     for piece in compose(model, processor, 3, prompt, prompt_bars, options):
         assert piece.valid, piece.invalid_reason
-        assert notes_before(piece.score, end) == notes_before(kept, end)
+        assert piece.score.ticks_per_quarter == prompt.ticks_per_quarter
+        assert notes_before(piece.score, end) == notes_before(prompt, end)
         assert piece.num_bars == 6
         assert piece.ids[: piece.num_prompt_tokens] == encode_prompt(processor, prompt, prompt_bars)
 

@@ -14,7 +14,7 @@ from programs import PROGRAM_ENVIRONMENT, run_command
 from symusic import Pedal, TimeSignature
 
 from symbolic_music.cli import shared
-from symbolic_music.cli.shared import DEFAULT_COMPOSER, DEFAULT_CONTINUER, DEFAULT_FILLER
+from symbolic_music.cli.shared import DEFAULT_COMPOSER, DEFAULT_FILLER
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi.io import write_midi
 
@@ -313,7 +313,7 @@ def test_without_a_model_the_shipped_ones_compose_and_fill(tmp_path):
     piece = composed / "sample_0000.mid"
     given = ["--prompt", piece, "--prompt-bars", 3, "--bars", 4, "--num-samples", 1]
     succeed("generate", *given, "--output-dir", tmp_path / "continued")
-    assert Path(read_summary(tmp_path / "continued")["model"]).parts[-2:] == ("model_cards", DEFAULT_CONTINUER)
+    assert Path(read_summary(tmp_path / "continued")["model"]).parts[-2:] == ("model_cards", DEFAULT_COMPOSER)
     succeed("infill", piece, "--bars", "2", "--num-samples", 1, "--output-dir", filled)
     assert Path(read_summary(filled)["model"]).parts[-2:] == ("model_cards", DEFAULT_FILLER)
     assert (filled / "sample_0000.mid").exists()
