@@ -111,6 +111,17 @@ class Completion:
             return False
         return limit is None or limit >= self._ends.longest or limit >= self._shortest(state)
 
+    def all_within(self, states: np.ndarray, limit: int | None = None) -> np.ndarray:
+        """The same of states (n, A), (n,) bool; most of them are answered together."""
+        found = self._ends.lead_from_all(states)
+        if limit is not None and limit < self._ends.longest:
+            found[:] = False  # what is known may be too long
+        left = np.flatnonzero(~found)
+        if len(left):
+            different, which = np.unique(states[left], axis=0, return_inverse=True)
+            found[left] = np.array([self.within(state, limit) for state in different])[which.ravel()]
+        return found
+
     def _shortest(self, state: np.ndarray) -> int:
         """Events of the shortest end that is known, where one is."""
         number = self._ends.shortest(state)
