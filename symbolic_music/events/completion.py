@@ -116,10 +116,12 @@ class Completion:
         found = self._ends.lead_from_all(states)
         if limit is not None and limit < self._ends.longest:
             found[:] = False  # what is known may be too long
-        left = np.flatnonzero(~found)
-        if len(left):
-            different, which = np.unique(states[left], axis=0, return_inverse=True)
-            found[left] = np.array([self.within(state, limit) for state in different])[which.ravel()]
+        looked_at: dict[bytes, bool] = {}
+        for place in np.flatnonzero(~found).tolist():
+            key = states[place].tobytes()
+            if key not in looked_at:
+                looked_at[key] = self.within(states[place], limit)
+            found[place] = looked_at[key]
         return found
 
     def _shortest(self, state: np.ndarray) -> int:

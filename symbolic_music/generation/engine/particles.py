@@ -99,7 +99,7 @@ class Particle(Piece):
             return 1.0
         sums = probabilities.cumsum()
         places = np.searchsorted(sums, self.noise.uniform(_PROBES) * sums[-1], side="right")
-        if grammar.fitting(row, ids[np.unique(np.minimum(places, len(ids) - 1))]).all():
+        if grammar.fitting(row, ids[np.minimum(places, len(ids) - 1)]).all():
             return 1.0
         order = (-probabilities).argsort()
         head = order[: int(np.searchsorted(probabilities[order].cumsum(), _LOOKED_THROUGH * sums[-1])) + 1]
