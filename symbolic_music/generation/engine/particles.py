@@ -5,9 +5,11 @@ that the model would write if of its free pieces only the ones that obey were ke
 what it did not prepare. Here several particles write a piece side by side, and each is weighed by how much of the
 model's probability the masks left it. Where bars begin and the weights have become uneven, particles are drawn anew by
 them, so that those which were forced make way for copies of others; at last one is drawn by its weight. The more there
-are, the nearer a piece is to p(x | obeys). (Lew, Zhi-Xuan, Grand & Mansinghka, "Sequential Monte Carlo Steering of
-Large Language Models using Probabilistic Programs", 2023; Loula et al., "Syntactic and Semantic Control of Large
-Language Models via Sequential Monte Carlo", 2025.)
+are, the nearer a piece is to p(x | obeys), but for a reward for length: see `Population`.
+
+Lew, Zhi-Xuan, Grand & Mansinghka, "Sequential Monte Carlo Steering of Large Language Models using Probabilistic
+Programs", 2023; Loula et al., "Syntactic and Semantic Control of Large Language Models via Sequential Monte Carlo",
+2025.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,13 +44,14 @@ class Particle(Piece):
         free: says what may follow where nothing is asked for.
 
     Attributes:
-        log_weight: the logarithm of its weight.
+        log_weight: the logarithm of its weight, by all its tokens.
+        num_tokens: written behind the prompt.
     """
 
     def __init__(self, rule: Rule, prompt: list[int], noise: Noise, free: RowGrammar):
         super().__init__(rule, prompt, noise)
         self._free, self._free_row = free, free.begin(self.ids[rule.start :])
-        self.log_weight = 0.0
+        self.log_weight, self.num_tokens = 0.0, 0
 
     def copy(self, noise: Noise) -> "Particle":
         """Another that goes on from here, with numbers of its own."""
@@ -78,6 +81,7 @@ class Particle(Piece):
         self._free.advance(self._free_row, token)
         said = free[np.searchsorted(free_ids, token)] - asked[np.searchsorted(ids, token)]
         self.log_weight += float(said + np.log(share))
+        self.num_tokens += 1
         return token
 
     def _share_with_end(self, ids: np.ndarray, probabilities: np.ndarray) -> float:
@@ -113,28 +117,47 @@ class Particle(Piece):
 class Population:
     """The particles of one piece.
 
+    Nearly every token loses some weight to the masks, so that of the pieces that obey the short ones weigh most:
+    p(x | obeys) has fewer notes than what the masks alone bring. A reward for length, as beam search knows it (Wu et
+    al., "Google's Neural Machine Translation System", 2016), gives a part of the mean loss back with each token. Among
+    pieces of one length a constant reward changes nothing.
+
     Args:
         particles: at least one, alike but for their numbers.
         draws: for what is drawn of all particles together.
+        length_reward: the part of the mean loss of a token, over all particles, that each token gets back; 0 leads to
+            p(x | obeys), 1 weighs particles by their loss by token against the mean.
 
     Attributes:
         particles: all of them, each with the numbers of its place.
     """
 
-    def __init__(self, particles: list[Particle], draws: np.random.Generator):
-        self.particles, self._draws = particles, draws
+    def __init__(self, particles: list[Particle], draws: np.random.Generator, length_reward: float = 0.0):
+        self.particles, self._draws, self._reward = particles, draws, length_reward
+        # When particles were last drawn anew: what they weighed, their tokens, and the evidence up to there.
+        self._weighed, self._counted = np.zeros(len(particles)), np.zeros(len(particles))
+        self._evidence = 0.0
         # By particle that waits, what was read of it; None for one that is over.
         self._resting: dict[int, Reading | None] = {}
 
     @property
     def log_weights(self) -> np.ndarray:
-        """(N,) logarithms of weights."""
-        return np.array([particle.log_weight for particle in self.particles])
+        """(N,) logarithms of weights since particles were last drawn anew."""
+        weights, tokens = self._so_far()
+        mean = weights.sum() / max(tokens.sum(), 1)
+        return weights - self._weighed - self._reward * mean * (tokens - self._counted)
+
+    def _so_far(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) logarithms of weights by all tokens, and (N,) tokens."""
+        return (
+            np.array([particle.log_weight for particle in self.particles]),
+            np.array([particle.num_tokens for particle in self.particles]),
+        )
 
     @property
     def log_evidence(self) -> float:
-        """The logarithm of an estimate, right on average, of the model's probability of all that is asked for."""
-        return log_mean(self.log_weights)
+        """Without a reward, the log of an estimate, right on average, of the model's probability of what is asked."""
+        return self._evidence + log_mean(self.log_weights)
 
     def rest(self, number: int, reading: Reading | None) -> None:
         """Let a particle wait for the others, at a bar line with what was read, or at its end without."""
@@ -163,8 +186,8 @@ class Population:
             self.particles[source].copy(own.noise) for source, own in zip(taken, self.particles, strict=True)
         ]
         self._resting = {number: self._resting[source] for number, source in enumerate(taken)}
-        for particle in self.particles:
-            particle.log_weight = log_mean(weights)
+        self._evidence += log_mean(weights)
+        self._weighed, self._counted = self._so_far()
 
     def draw(self) -> Particle:
         """One of them by its weight."""

@@ -19,6 +19,9 @@ from symbolic_music.generation.engine.rows import RowGrammar
 from symbolic_music.generation.light import LightModel
 from symbolic_music.generation.writing.request import Request
 
+# See `Population`; what it changes is measured in `train/studies/README.md`, "Asking".
+_LENGTH_REWARD = 0.5
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -123,7 +126,7 @@ def _write_weighed(
         noises = [Noise(seed, number * size + place, model.config.vocab_size) for place in range(size)]
         # A third number, so that they draw nothing that particles do.
         draws = np.random.default_rng([seed, number, 1])
-        return Population([Particle(rule, request.prompt, noise, free) for noise in noises], draws)
+        return Population([Particle(rule, request.prompt, noise, free) for noise in noises], draws, _LENGTH_REWARD)
 
     written = write_populations(
         decoder,

@@ -145,7 +145,7 @@ def log_probabilities(model, pieces, temperature=1.0, grammar=FREE):
     return np.take_along_axis(said, ids[..., None], axis=2)[:, 1:, 0].sum(axis=1)
 
 
-def populations(model, count, size, asked=ASKED, temperature=1.0, seed=0, at_once=32):
+def populations(model, count, size, asked=ASKED, temperature=1.0, seed=0, at_once=32, length_reward=0.0):
     """Populations that were written, in order."""
     rule = Rule(Draw(temperature=temperature), RowGrammar(asked, CONTEXT))
     free = RowGrammar(FREE)
@@ -153,7 +153,7 @@ def populations(model, count, size, asked=ASKED, temperature=1.0, seed=0, at_onc
     def begin(number):
         noises = [Noise(seed, number * size + place, SIZE) for place in range(size)]
         particles = [Particle(rule, [BOS], noise, free) for noise in noises]
-        return Population(particles, np.random.default_rng([seed, number, 1]))
+        return Population(particles, np.random.default_rng([seed, number, 1]), length_reward)
 
     begins_bar = np.arange(SIZE) == BAR
     found = dict(

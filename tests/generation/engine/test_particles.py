@@ -6,6 +6,8 @@ import chain
 import numpy as np
 import pytest
 
+from symbolic_music.generation.engine.resampling import shares
+
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (pip extra 'fast')")
 pytest.importorskip("onnx", reason="onnx is not installed (pip extra 'fast')")
 
@@ -30,9 +32,20 @@ def weighed(populations):
     """How much all particles weigh, by piece."""
     found = Counter()
     for population in populations:
-        for particle in population.particles:
-            found[tuple(particle.ids)] += np.exp(particle.log_weight)
+        weights = np.exp(population.log_evidence) * shares(population.log_weights)
+        for particle, weight in zip(population.particles, weights, strict=True):
+            found[tuple(particle.ids)] += weight
     return found
+
+
+def mean_length(found):
+    return sum(len(ids) * share for ids, share in found.items()) / sum(found.values())
+
+
+def by_length(found, length):
+    alike = {ids: share for ids, share in found.items() if len(ids) == length}
+    total = sum(alike.values())
+    return {ids: share / total for ids, share in alike.items()}
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
@@ -46,6 +59,14 @@ def test_weighed_particles_are_the_pieces_that_the_model_would_keep(model, tempe
         for particle in population.particles
     )
     assert distance(masked, exact.shares) > 0.35, "the mask alone does as well: the weights are not tested"
+
+
+def test_a_reward_for_length_changes_little_but_lengths(model):
+    exact = chain.exact(model)
+    found = weighed(chain.populations(model, 50, 32, length_reward=0.5))
+    assert mean_length(found) > mean_length(exact.shares) + 0.05
+    for length in (8, 9):
+        assert distance(by_length(found, length), by_length(exact.shares, length)) < 0.2
 
 
 def test_pieces_that_are_drawn_come_nearer_with_more_particles(transformer):
