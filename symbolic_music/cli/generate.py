@@ -52,6 +52,13 @@ def add_generate(commands: Any) -> None:
     parser.add_argument(
         "--best-of", type=int, default=1, metavar="N", help="of N pieces each, the likeliest per note (default 1: off)"
     )
+    parser.add_argument(
+        "--particles",
+        type=int,
+        default=1,
+        metavar="N",
+        help="write each piece N times side by side and go on, bar by bar, with those least forced (default 1: off)",
+    )
     parser.add_argument("--title", default="", help="words before the piece (models that came from text)")
     _add_sampling(parser)
     parser.set_defaults(run=run_generate)
@@ -94,6 +101,8 @@ def run_generate(options: argparse.Namespace) -> None:
     _check_samples(options)
     if options.best_of < 1:
         raise UserError(f"--best-of is {options.best_of}; expected 1 or more")
+    if options.particles < 1:
+        raise UserError(f"--particles is {options.particles}; expected 1 or more")
     check_model_name(name)
 
     from tqdm import tqdm
@@ -120,6 +129,7 @@ def run_generate(options: argparse.Namespace) -> None:
                 words=options.title,
                 controls=controls,
                 best_of=options.best_of,
+                particles=options.particles,
             )
         except ValueError as error:  # prompts the grammar refuses, limits without room, Scores without notes
             raise UserError(str(error)) from error

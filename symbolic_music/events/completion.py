@@ -111,6 +111,19 @@ class Completion:
             return False
         return limit is None or limit >= self._ends.longest or limit >= self._shortest(state)
 
+    def all_within(self, states: np.ndarray, limit: int | None = None) -> np.ndarray:
+        """The same of states (n, A), (n,) bool; most of them are answered together."""
+        found = self._ends.lead_from_all(states)
+        if limit is not None and limit < self._ends.longest:
+            found[:] = False  # what is known may be too long
+        looked_at: dict[bytes, bool] = {}
+        for place in np.flatnonzero(~found).tolist():
+            key = states[place].tobytes()
+            if key not in looked_at:
+                looked_at[key] = self.within(states[place], limit)
+            found[place] = looked_at[key]
+        return found
+
     def _shortest(self, state: np.ndarray) -> int:
         """Events of the shortest end that is known, where one is."""
         number = self._ends.shortest(state)

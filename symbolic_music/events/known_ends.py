@@ -35,6 +35,10 @@ class KnownEnds:
         """Whether one of the sequences completes a piece from a state, (A,) rows."""
         return any(self._from(state).tolist())
 
+    def lead_from_all(self, states: np.ndarray) -> np.ndarray:
+        """The same of states (n, A), (n,) bool."""
+        return np.asarray(self._from(states).any(axis=-1))
+
     def shortest(self, state: np.ndarray) -> int | None:
         """The number of the shortest that does, or None."""
         bits = np.unpackbits(self._from(state).view(np.uint8), bitorder="little")
@@ -63,5 +67,5 @@ class KnownEnds:
         return new
 
     def _from(self, state: np.ndarray) -> np.ndarray:
-        """Bits of the sequences that complete a piece from a state."""
-        return np.bitwise_and.reduce(self._leads.take(state, axis=0))
+        """Bits of the sequences that complete a piece from states (..., A), (..., words)."""
+        return np.bitwise_and.reduce(self._leads.take(state, axis=0), axis=-2)

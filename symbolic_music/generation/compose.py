@@ -138,6 +138,7 @@ def compose(
     controls: Controls | None = None,
     best_of: int = 1,
     on_token: Callable[[int, list[int]], Any] | None = None,
+    particles: int = 1,
 ) -> list[Composition]:
     """Sample pieces.
 
@@ -156,13 +157,16 @@ def compose(
         controls: what every piece shall be; `options.num_bars` is one of them.
         best_of: of so many pieces each, the one is taken that costs the model the fewest bits per note.
         on_token: called with a piece's number and its ids after each token; what it raises ends the writing.
+        particles: of so many, written side by side and drawn anew at bar lines, each piece is the one that is drawn;
+            the more, the less is what is asked for forced upon it. See `engine.particles`.
 
     Raises:
         GrammarError: when the prompt leaves no room for more, or what is asked for does not fit.
         ControlError: when what is asked for cannot be had of this model, or contradicts itself.
         EncodingError: when the prompt has no notes.
         ValueError: when the model's pieces have no header or no words before them, or a field is out of range; when
-            bars are to be told and the model writes one voice after the other.
+            bars are to be told and the model writes one voice after the other; for several particles on a GPU, without
+            the grammar, of no temperature, or where pieces are heard as they are written.
     """
     if model.config.is_encoder_decoder:
         raise ValueError("this model fills in masked bars and composes nothing by itself: give it a piece to infill")
@@ -181,6 +185,10 @@ def compose(
         raise GrammarError(
             f"the prompt has {len(prompt_ids)} tokens; the limit is {max_length}, so nothing can follow"
         )
+    heard = on_bar is not None or on_token is not None
+    if best_of < 1 or (best_of > 1 and heard):
+        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where pieces are heard as they are written")
+    _check_particles(particles, options, heard)
     request = Request(
         prompt_ids,
         max_length,
@@ -190,9 +198,9 @@ def compose(
         grammar,
         num_bars,
         header,
+        particles=particles,
+        free=processor.grammar(),
     )
-    if best_of < 1 or (best_of > 1 and (on_bar is not None or on_token is not None)):
-        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where pieces are heard as they are written")
     numbers = range(first * best_of, (first + num_samples) * best_of)
     if on_bar is not None:
         on_token = _bar_teller(processor, numbers, on_bar, on_token)
@@ -212,6 +220,17 @@ def _with_prompt(prompt: ScoreTick, prompt_bars: int | None, piece: Composition)
         return piece
     num_bars = count_bars(prompt) if prompt_bars is None else prompt_bars
     return replace(piece, score=with_given_bars(prompt, num_bars, piece.score))
+
+
+def _check_particles(particles: int, options: SamplingOptions, heard: bool) -> None:
+    if particles < 1 or (particles > 1 and heard):
+        raise ValueError(
+            f"particles is {particles}; expected 1 or more, and 1 where pieces are heard as they are written"
+        )
+    if particles > 1 and not options.use_grammar:
+        raise ValueError(f"particles is {particles}; expected 1 without the grammar, by which they are weighed")
+    if particles > 1 and options.temperature == 0:
+        raise ValueError(f"particles is {particles}; expected 1 at temperature 0, where all of them are alike")
 
 
 def _likeliest(

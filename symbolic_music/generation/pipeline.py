@@ -15,6 +15,7 @@ from symbolic_music.score.files import read_scores
 logger = logging.get_logger(__name__)
 TASK = "symbolic-music-generation"
 OPTION_NAMES = {field.name for field in fields(SamplingOptions)}
+_OTHER_NAMES = {"num_samples", "prompt_bars", "controls", "ask", "best_of", "particles"}
 
 
 class SymbolicMusicGenerationPipeline(Pipeline):
@@ -41,7 +42,7 @@ class SymbolicMusicGenerationPipeline(Pipeline):
         return super().__call__({"prompt": prompt}, **kwargs)
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict, dict, dict]:
-        unknown = set(kwargs) - OPTION_NAMES - {"num_samples", "prompt_bars", "controls", "ask", "best_of"}
+        unknown = set(kwargs) - OPTION_NAMES - _OTHER_NAMES
         if kwargs.get("ask") is not None:
             if kwargs.get("controls") is not None:
                 raise TypeError("controls and ask both say what the pieces shall be; give one")

@@ -23,6 +23,7 @@ BENCHMARKS = {
     "bench_training_speed": [],
     "bench_grammar_cost": ["--model", MODEL],
     "bench_control_cost": ["--model", MODEL],
+    "bench_particles": ["--model", MODEL],
     "bench_sampling": ["--model", MODEL],
     "bench_encoding": [],
     "bench_precision": ["--model", MODEL, "--dataset", DATASET],

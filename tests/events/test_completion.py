@@ -72,3 +72,13 @@ def test_an_end_is_found_where_there_is_one(grammar, random, data):
             assert completion.within(keys[state], needed)
             assert not completion.within(keys[state], fewest[state] - 1)
             assert any(completion.within(keys[after], needed - 1) for after in following[state])
+
+
+@given(grammars(), st.integers(0, 8) | st.none())
+def test_many_states_at_once_are_answered_as_each_alone(grammar, limit):
+    following, _ = distances(grammar)
+    firsts = np.cumsum([0, *(len(automaton.states) for automaton in grammar.automata)])[:-1]
+    together, alone = (Completion(grammar, np.arange(len(grammar.events)), len(grammar.events)) for _ in range(2))
+    keys = together.key(firsts + np.array(list(following)))
+    for _ in range(2):  # with nothing known, and with all ends known
+        assert together.all_within(keys, limit).tolist() == [alone.within(key, limit) for key in keys]

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 JUNK = bytes(range(256)) * 8
 DATA = ["--dataset", "{dataset}", "--output", "{out}/x"]
 MODEL = ["--model", "{model}", *DATA]
+GENERATE = ["symbolic-music", "generate", "--model", "{model}", "--output-dir", "{out}/pieces"]
 EVALUATE = ["symbolic-music", "evaluate"]
 COPIES = ["--only", "copies"]
 TINY = ["--hidden_size=16", "--num_hidden_layers=1", "--num_attention_heads=2", "--max_steps=1", "--report_to=none"]
@@ -81,6 +82,9 @@ MISTAKES = [
         ["studies/compare_recipes", "--base-model", "x", *DATA, "--learning-rate", "nan"],
         "nan; expected a number above 0",
     ),
+    ([*GENERATE, "--particles", "0"], "--particles is 0; expected 1 or more"),
+    ([*GENERATE, "--particles", "2", "--temperature", "0"], "particles is 2; expected 1 at temperature 0"),
+    ([*GENERATE, "--particles", "2", "--no-grammar"], "particles is 2; expected 1 without the grammar"),
     (["tune_sampling", *MODEL, "--temperature", "-1"], "temperature is -1.0; expected 0 or"),
     (["tune_sampling", *MODEL, "--temperature", "1e99"], "temperature is 1e+99; expected 0 or"),
     ([*PRETRAIN, "--learning_rate=nan"], "--learning_rate is nan; expected 0 or more"),

@@ -97,6 +97,20 @@ class Decoder:
                 kept[:] = reading.states[state.name]
         self._lengths[place] = reading.length
 
+    def keep(self, place: int, logits: np.ndarray) -> Reading:
+        """The sequence of a place, to be put at others later.
+
+        Args:
+            place: of the sequence.
+            logits: (V,) that its last step gave.
+        """
+        length = int(self._lengths[place])
+        states = {
+            state.name: (self._cache[state.name][place, :, :length] if state.grows else self._cache[state.name][place])
+            for state in self.graph.states
+        }
+        return Reading({name: kept.copy() for name, kept in states.items()}, length, logits.copy())
+
     def move(self, source: int, target: int) -> None:
         """Put the sequence of one place at another."""
         length = self._lengths[source]

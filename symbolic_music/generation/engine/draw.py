@@ -39,6 +39,11 @@ class Draw:
             ids, weights = ids[kept], weights[kept]
         return int(ids[(weights / np.maximum(noise[ids], _TINY)).argmax()])
 
+    def log_probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """What scores (N,) stand for at the temperature, before top-p takes its part, (N,) float64."""
+        said = (scores - scores.max()).astype(np.float64) / self.temperature
+        return said - np.log(np.exp(said).sum())
+
 
 def _nucleus(weights: np.ndarray, top_p: float) -> np.ndarray:
     """Indices of the smallest set with this share of the sum: nucleus sampling (Holtzman et al. 2020).

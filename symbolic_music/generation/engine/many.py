@@ -33,7 +33,7 @@ def write_pieces(
         GrammarError: when nothing may follow in one.
     """
     decoder.open(places)
-    waiting, last_read = iter(enumerate(pieces)), _LastRead(decoder)
+    waiting, last_read = iter(enumerate(pieces)), LastRead(decoder)
     writing: list[tuple[int, Piece]] = []
 
     def goes_on(entry: tuple[int, Piece], logits: np.ndarray) -> bool:
@@ -65,7 +65,7 @@ def write_pieces(
                     writing[place] = last
 
 
-class _LastRead:
+class LastRead:
     """Reads prompts; one after the same is not read again."""
 
     def __init__(self, decoder: Decoder):

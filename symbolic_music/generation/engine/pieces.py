@@ -68,7 +68,12 @@ class Piece:
         """
         if self._noise is not None:
             noise = self._noise.draw()
-        ids, scores = self._options(logits)
+        token = self._choose(*self._options(logits), noise)
+        self.ids.append(token)
+        return token
+
+    def _choose(self, ids: np.ndarray, scores: np.ndarray, noise: np.ndarray | None) -> int:
+        """One of the tokens that may follow (N,), by scores (N,); the grammar follows it."""
         token = self._rule.draw.choose(ids, scores, noise)
         if self._row is not None:
             grammar = self._rule.grammar
@@ -81,7 +86,6 @@ class Piece:
                 if not len(ids):
                     raise GrammarError("what is asked for and other limits forbid all that the grammar allows")
                 token = self._rule.draw.choose(ids, scores, noise)
-        self.ids.append(token)
         return token
 
     def _options(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -121,3 +125,7 @@ class Noise:
     def draw(self) -> Any:
         """(V,) float32."""
         return self._generator.standard_exponential(self._size, dtype=np.float32)
+
+    def uniform(self, count: int) -> np.ndarray:
+        """Numbers from 0 to 1, (count,) float64."""
+        return self._generator.random(count)

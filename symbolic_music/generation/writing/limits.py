@@ -84,9 +84,7 @@ def fitting(grammar: TokenGrammar, rows: np.ndarray, ids: np.ndarray, remaining:
     if completion is None or not len(ids):
         return np.ones(len(ids), dtype=bool)
     after = grammar.next_state[rows[:, None], grammar.kinds[ids]].T
-    limit = most_needed(grammar, completion, rows, remaining)
-    states, which = np.unique(completion.key(after), axis=0, return_inverse=True)
-    return np.array([completion.within(state, limit) for state in states])[which.ravel()]
+    return completion.all_within(completion.key(after), most_needed(grammar, completion, rows, remaining))
 
 
 def most_needed(grammar: TokenGrammar, completion: Completion, rows: np.ndarray, remaining: int | None) -> int | None:

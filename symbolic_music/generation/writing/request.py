@@ -22,6 +22,8 @@ class Request:
         header: what stands first in it, or None.
         start: tokens of the prompt that are not of the piece.
         context: ids that an encoder reads, or None.
+        particles: sequences that are written for each one that is wanted; see `engine.particles`.
+        free: what may follow where nothing is asked for, by which particles are weighed; needed for more than one.
     """
 
     prompt: list[int]
@@ -34,6 +36,8 @@ class Request:
     header: Header | None = None
     start: int = 0
     context: list[int] | None = None
+    particles: int = 1
+    free: TokenGrammar | None = None
 
 
 def until_end(ids: list[int], eos: int) -> list[int]:

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,6 +46,24 @@ ALONE: dict[str, Controls] = {
 
 
 @dataclass(frozen=True)
+class Way:
+    """How pieces come to be what is asked for; by the mask alone, where nothing is said.
+
+    Attributes:
+        particles: see `compose`.
+        best_of: see `compose`.
+    """
+
+    particles: int = 1
+    best_of: int = 1
+
+    def told(self) -> dict[str, int]:
+        """What is not left as it is, for a row."""
+        named = {"particles": self.particles, "best of": self.best_of}
+        return {name: value for name, value in named.items() if value != 1}
+
+
+@dataclass(frozen=True)
 class Asked:
     """Pieces that were asked to be something.
 
@@ -52,13 +71,13 @@ class Asked:
         controls: what; of several wishes the first.
         accuracy: see `metrics.control.control_accuracy`; of the pieces as their MIDI files have them.
         measured: see `metrics.statistics.measure_pieces`.
-        bits_per_note: that the pieces cost the model, were they free.
+        bits: what the pieces cost the model, were they free, and how many notes that is; see `bits`.
     """
 
     controls: Controls
     accuracy: dict[str, dict[str, float]]
     measured: dict[str, np.ndarray]
-    bits_per_note: float
+    bits: dict[str, float]
 
 
 def combinations(count: int, seed: int = 0) -> list[Controls]:
@@ -100,6 +119,7 @@ def ask(
     num_samples: int,
     options: SamplingOptions,
     on_batch: Callable[[int], Any] | None = None,
+    way: Way | None = None,
 ) -> Asked:
     """Pieces that are asked to be something.
 
@@ -110,19 +130,30 @@ def ask(
         num_samples: of all pieces, at least one for each.
         options: how to sample.
         on_batch: called with how many pieces are done since the last call.
+        way: how they come to be it.
 
     Raises:
         ControlError: when they cannot be.
     """
+    way = way or Way()
     settled, pieces = [], []
     for wish in asked:
         count = max(num_samples // len(asked), 1)
         bars = wish.bars or (None if wish.given else BARS)
         settled += [settle(processor.codec, replace(wish, bars=bars))] * count
-        pieces += compose(model, processor, count, options=options, on_batch=on_batch, controls=settled[-1])
+        pieces += compose(
+            model,
+            processor,
+            count,
+            options=options,
+            on_batch=on_batch,
+            controls=settled[-1],
+            best_of=way.best_of,
+            particles=way.particles,
+        )
     scores = as_files([piece.score for piece in pieces])
     accuracy = control_accuracy(scores, settled)
-    return Asked(settled[0], accuracy, _measured(scores), bits_per_note(model, pieces))
+    return Asked(settled[0], accuracy, _measured(scores), bits(model, pieces))
 
 
 def as_files(scores: Sequence[ScoreTick | None]) -> list[ScoreTick | None]:
@@ -137,10 +168,13 @@ def as_files(scores: Sequence[ScoreTick | None]) -> list[ScoreTick | None]:
     return read
 
 
-def bits_per_note(model: Any, pieces: Sequence[Composition]) -> float:
-    """What pieces cost a model that is left alone."""
-    said = log_likelihoods(model, [piece.ids for piece in pieces], 1)
-    return -sum(said) / math.log(2) / max(sum(piece.num_notes for piece in pieces), 1)
+def bits(model: Any, pieces: Sequence[Composition]) -> dict[str, float]:
+    """What pieces cost a model that is left alone, by note and by bar; and their notes by bar."""
+    total = -sum(log_likelihoods(model, [piece.ids for piece in pieces], 1)) / math.log(2)
+    notes = max(sum(piece.num_notes for piece in pieces), 1)
+    bars = max(sum(piece.num_bars for piece in pieces), 1)
+    figures = {"bits per note": total / notes, "bits per bar": total / bars, "notes per bar": notes / bars}
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 def _measured(scores: Sequence[ScoreTick | None]) -> dict[str, np.ndarray]:
@@ -156,6 +190,7 @@ def measure_obedience(
     options: SamplingOptions,
     on_batch: Callable[[int], Any] | None = None,
     only: Collection[str] | None = None,
+    ways: Sequence[Way] = (Way(),),
 ) -> dict[str, Any]:
     """Obedience, bits per note and distance to human music of pieces asked for one thing, for many, and for nothing.
 
@@ -168,24 +203,25 @@ def measure_obedience(
         options: how to sample.
         on_batch: called with how many pieces are done since the last call.
         only: of things alone, those that are asked for; None for all.
+        ways: how pieces come to be it; a row for each.
     """
     theirs = measure_pieces(human)
     free = compose(model, processor, num_samples, options=replace(options, num_bars=BARS), on_batch=on_batch)
-    rows = [_row("free", None, _measured([piece.score for piece in free]), bits_per_note(model, free), theirs)]
+    rows = [_row("free", None, _measured([piece.score for piece in free]), bits(model, free), theirs)]
     several = {
         f"combination {number}": [asked] for number, asked in enumerate(combinations(num_combinations), start=1)
     }
     alone = {name: [asked] for name, asked in ALONE.items()} | asked_of_files(processor.codec, human, BARS)
     alone = {name: asked for name, asked in alone.items() if only is None or name in only}
-    for name, asked in (alone | several).items():
+    for (name, asked), way in product((alone | several).items(), ways):
         count = num_samples if name in alone else max(num_samples // 10, 1)
         try:
-            found = ask(model, processor, asked, count, options, on_batch)
+            found = ask(model, processor, asked, count, options, on_batch, way)
         except (ControlError, GrammarError) as error:
-            rows.append({"asked": name, "refused": str(error)})
+            rows.append({"asked": name, **way.told(), "refused": str(error)})
             continue
-        row = _row(name, found.accuracy["all"], found.measured, found.bits_per_note, theirs)
-        rows.append(row | {"controls": [wish.told() for wish in asked]})
+        row = _row(name, found.accuracy["all"], found.measured, found.bits, theirs)
+        rows.append(row | way.told() | {"controls": [wish.told() for wish in asked]})
     return {"bars": BARS, "human": len(human), "rows": rows}
 
 
@@ -193,7 +229,7 @@ def _row(
     name: str,
     kept: dict[str, float] | None,
     measured: dict[str, np.ndarray],
-    bits: float,
+    bits: dict[str, float],
     human: dict[str, np.ndarray],
 ) -> dict[str, Any]:
     """Obedience, and the mean over statistics of the distance in human standard deviations, its sign left out."""
@@ -201,6 +237,6 @@ def _row(
     return {
         "asked": name,
         **({} if kept is None else {"kept": int(kept["kept"]), "pieces": int(kept["asked"])}),
-        "bits per note": round(bits, 3),
+        **bits,
         "distance to human": round(distance, 3),
     }

@@ -144,3 +144,22 @@ def test_what_has_no_graph_says_why():
     }.items():
         with pytest.raises(UnsupportedModelError, match=f"^{reason}$"):
             step_graph(model, 64)
+
+
+def test_a_sequence_that_was_kept_goes_on_at_several_places(model):
+    decoder = Decoder(step_graph(model, 700), 1)
+    ids = np.random.default_rng(0).integers(0, VOCABULARY, (3, 12))
+    decoder.open(3)
+    for place, sequence in enumerate(ids):
+        decoder.put(place, decoder.read(sequence[:5]))
+    logits = decoder.step(ids[:, 5])
+    kept = decoder.keep(1, logits[1])
+    assert kept.length == 6
+    assert np.allclose(kept.logits, decoder.read(ids[1, :6]).logits, atol=1e-4)
+    decoder.step(ids[:, 6])  # writes into the memory of what was kept, and goes on without it
+    decoder.put(2, kept)
+    decoder.put(0, kept)
+    found = decoder.step(np.array([ids[0, 7], ids[1, 7], ids[2, 7]]))
+    for place, before in ((0, ids[1, :6]), (1, ids[1, :7]), (2, ids[1, :6])):
+        expected = decoder.read(np.array([*before, ids[place, 7]])).logits
+        assert np.allclose(found[place], expected, atol=1e-4)
