@@ -6,6 +6,7 @@ judged by `metrics.control`, which knows neither codecs nor automata.
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -14,7 +15,7 @@ from random_pieces import MEMBERS, accepts, member, random_piece
 
 from symbolic_music.events.controls.asked import EVERY, ControlError, Controls
 from symbolic_music.events.controls.automata.repeats import MOST_REPEATS
-from symbolic_music.events.controls.compiled import settle
+from symbolic_music.events.controls.compiled import controlled, settle
 from symbolic_music.metrics.control import (
     found_instruments,
     found_meters,
@@ -24,6 +25,7 @@ from symbolic_music.metrics.control import (
 )
 from symbolic_music.score.files import read_scores
 from symbolic_music.score.midi.io import write_midi
+from symbolic_music.tokenization.processing_music import MusicProcessor
 
 
 def as_read(score, tmp_path_factory):
@@ -101,6 +103,15 @@ def test_much_that_can_be_had_at_once_is_not_refused(name, instruments):
     needed = grammar.completion.needed(grammar.completion.initial)
     _, score = random_piece(processor, grammar, asked.bars, needed + 100, 0)
     assert all(kept_controls(score, asked).values())
+
+
+@pytest.mark.parametrize("name", ["abc-notes-30-voices", "remi-ensemble", "track-text-30-tracks"])
+@pytest.mark.parametrize("bars", [8, 16])
+def test_a_density_of_whoever_plays_is_not_refused(name, bars):
+    """In track text each number of lines has a share of its own, over many bars that all must be full."""
+    codec = MusicProcessor.from_pretrained(Path(__file__).parents[3] / "tokenizer_assets" / name).codec
+    _, completion = controlled(codec, settle(codec, Controls(bars=bars, density=(4, 10))))
+    assert completion.needed(completion.initial) >= 4 * bars
 
 
 @cache

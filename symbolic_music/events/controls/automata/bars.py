@@ -49,10 +49,7 @@ def density_automata(dialect: Dialect, asked: Controls) -> list[Automaton]:
     if not 0 <= low <= high or high < 1:
         raise ControlError(f"the density is {low}-{high} notes in a bar; expected fewest first, and most at least 1")
     if dialect.kind == "track_text":
-        lines = len(asked.instruments or ())
-        if lines and asked.bars is not None and -(-low // lines) <= high // lines:
-            return [_of_known_lines(dialect, -(-low // lines), high // lines, lines, asked.bars)]
-        return [_of_lines(dialect, low, high)]
+        return [_of_lines(dialect, asked) if asked.bars is None else _of_lines_and_bars(dialect, asked, asked.bars)]
     name = "{} notes in this bar".format
     builder = AutomatonBuilder("density", dialect.events, ["before the first bar", *map(name, range(high + 1))])
     builder.stay_on(dialect.events)
@@ -74,69 +71,102 @@ def _count(builder: AutomatonBuilder, dialect: Dialect, state: str, following: s
         builder.add(state, dialect.notes, following)
 
 
-def _of_known_lines(dialect: Dialect, fewest: int, most: int, lines: int, bars: int) -> Automaton:
-    """For track text whose lines and bars are known: how far the piece is can be read off, so an end is soon found."""
-    header, line = "header", "line {}".format
-    name = "line {}, bar {}, {} notes".format
-    places = [(number, bar) for number in range(1, lines + 1) for bar in range(1, bars + 1)]
-    states = [header, *(line(number) for number in range(1, lines + 1))]
-    states += [name(*place, count) for place in places for count in range(most + 1)]
-    builder = AutomatonBuilder("density", dialect.events, states)
+def _of_lines_and_bars(dialect: Dialect, asked: Controls, bars: int) -> Automaton:
+    """For track text whose bars are known: notes and bars that are still to come show the way to the end."""
+    shares, openings = _shares(dialect, asked), dialect.columns("Track")
+    lines = [(of, number) for of in shares for number in range(1, of + 1)]
+    places = list(product(lines, range(1, bars + 1)))
+    longest = max((of * bars * (fewest + 1) for of, (fewest, _) in shares.items()), default=0)
+    way = {_header(of): longest for of in range(max(shares, default=0) + 1)}
+    for of, (fewest, _) in shares.items():
+        way |= {_line(of, number): (of - max(number - 1, 0)) * bars * (fewest + 1) for number in range(of + 1)}
+    for (of, number), bar in places:
+        fewest, most = shares[of]
+        later = ((of - number) * bars + bars - bar) * (fewest + 1)
+        way |= {_bar(of, number, bar, count): later + max(fewest - count, 0) for count in range(most + 1)}
+    builder = AutomatonBuilder("density", dialect.events, list(way))
     builder.stay_on(dialect.events)
-    openings = dialect.columns("Track")
-    builder.add(header, openings, line(1))
-    builder.forbid(header, dialect.end)
-    for number in range(1, lines + 1):
-        builder.add(line(number), dialect.bar, name(number, 1, 0))
-        builder.forbid(line(number), dialect.end)
-    for (number, bar), count in product(places, range(most + 1)):
-        here = name(number, bar, count)
-        _count(builder, dialect, here, name(number, bar, count + 1) if count < most else None)
-        is_full, is_last = count >= fewest, bar == bars
-        if is_full and not is_last:
-            builder.add(here, dialect.bar, name(number, bar + 1, 0))
-        else:
-            builder.forbid(here, dialect.bar)
-        if is_full and is_last and number < lines:
-            builder.add(here, openings, line(number + 1))
-        else:
-            builder.forbid(here, openings)
-        if not (is_full and is_last and number == lines):
-            builder.forbid(here, dialect.end)
-    return builder.build()
-
-
-def _of_lines(dialect: Dialect, low: int, high: int) -> Automaton:
-    """For track text: by the number of lines, each line's share."""
-    header = "a header of {} instruments".format
-    name = "a bar of one of {} lines, {} notes".format
-    line = "a line of {}".format
-    most = min(dialect.max_voices or high, high)
-    states = [header(number) for number in range(most + 1)]
-    for number in range(1, most + 1):
-        states += [line(number), *(name(number, count) for count in range(high // number + 1))]
-    builder = AutomatonBuilder("density", dialect.events, states)
-    builder.stay_on(dialect.events)
-    instruments, tracks, openings = (dialect.columns(kind) for kind in ("Instrument", "Tracks", "Track"))
-    for number in range(most + 1):
-        if number < most:
-            builder.add(header(number), instruments, header(number + 1))
-        else:
-            builder.forbid(header(number), instruments)
-        if not number:
+    _add_header(builder, dialect, {of: _line(of, 0) for of in shares})
+    for of in shares:
+        builder.add(_line(of, 0), openings, _line(of, 1))
+    for of, number in lines:
+        builder.add(_line(of, number), dialect.bar, _bar(of, number, 1, 0))
+    for ((of, number), bar), count in (
+        (place, count) for place in places for count in range(shares[place[0][0]][1] + 1)
+    ):
+        here, (fewest, most) = _bar(of, number, bar, count), shares[of]
+        _count(builder, dialect, here, _bar(of, number, bar, count + 1) if count < most else None)
+        for columns in (dialect.bar, openings, dialect.end):
+            builder.forbid(here, columns)
+        if count < fewest:
             continue
-        fewest, share = -(-low // number), high // number
-        if fewest > share:
-            builder.forbid(header(number), tracks)
+        if bar < bars:
+            builder.add(here, dialect.bar, _bar(of, number, bar + 1, 0))
+        elif number < of:
+            builder.add(here, openings, _line(of, number + 1))
         else:
-            builder.add(header(number), tracks, line(number))
-        builder.add(line(number), dialect.bar, name(number, 0))
-        for count in range(share + 1):
-            here = name(number, count)
-            _count(builder, dialect, here, name(number, count + 1) if count < share else None)
-            builder.add(here, dialect.bar, name(number, 0))
-            builder.add(here, openings, line(number))
+            builder.add(here, dialect.end, here)
+    return builder.build(way)
+
+
+def _header(of: int) -> str:
+    return f"a header of {of}"
+
+
+def _line(of: int, number: int) -> str:
+    return f"line {number} of {of}"
+
+
+def _bar(of: int, number: int, bar: int, count: int) -> str:
+    return f"{_line(of, number)}, bar {bar}, {count} notes"
+
+
+def _of_lines(dialect: Dialect, asked: Controls) -> Automaton:
+    """For track text, by the number of lines."""
+    shares = _shares(dialect, asked)
+    line, name = "a line of {}".format, "a bar of one of {} lines, {} notes".format
+    states = [_header(of) for of in range(max(shares, default=0) + 1)]
+    for of in shares:
+        states += [line(of), *(name(of, count) for count in range(shares[of][1] + 1))]
+    builder = AutomatonBuilder("density", dialect.events, states)
+    builder.stay_on(dialect.events)
+    _add_header(builder, dialect, {of: line(of) for of in shares})
+    openings = dialect.columns("Track")
+    for of, (fewest, most) in shares.items():
+        builder.add(line(of), dialect.bar, name(of, 0))
+        for count in range(most + 1):
+            here = name(of, count)
+            _count(builder, dialect, here, name(of, count + 1) if count < most else None)
+            builder.add(here, dialect.bar, name(of, 0))
+            builder.add(here, openings, line(of))
             if count < fewest:
                 for columns in (dialect.bar, openings, dialect.end):
                     builder.forbid(here, columns)
     return builder.build()
+
+
+def _shares(dialect: Dialect, asked: Controls) -> dict[int, tuple[int, int]]:
+    """By the number of lines that a piece may have, the fewest and most notes in a bar of each of them."""
+    assert asked.density is not None
+    low, high = asked.density
+    if asked.instruments:
+        numbers = range(len(asked.instruments), len(asked.instruments) + 1)
+    else:
+        numbers = range(1, min(dialect.max_voices or high, high) + 1)
+    return {of: (-(-low // of), high // of) for of in numbers if -(-low // of) <= high // of}
+
+
+def _add_header(builder: AutomatonBuilder, dialect: Dialect, begun: dict[int, str]) -> None:
+    """Count the instruments of a header; `begun` is the state behind it, by the numbers of lines that there may be."""
+    instruments, tracks = dialect.columns("Instrument"), dialect.columns("Tracks")
+    most = max(begun, default=0)
+    for number in range(most + 1):
+        here = _header(number)
+        if number < most:
+            builder.add(here, instruments, _header(number + 1))
+        else:
+            builder.forbid(here, instruments)
+        if number in begun:
+            builder.add(here, tracks, begun[number])
+        else:
+            builder.forbid(here, tracks)
