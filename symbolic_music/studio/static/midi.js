@@ -4,6 +4,7 @@ const DRUM_CHANNEL = 9;
 const LONGEST_NAME = 60;
 const MOST_BARS = 20000;
 const [TRACK_NAME, END_OF_TRACK, TEMPO, METER, KEY] = [0x03, 0x2f, 0x51, 0x58, 0x59];
+const SILENCING_CONTROLS = [120, 123, 124, 125, 126, 127];
 // Of messages that do not belong in a file; those of no data are left out.
 const STRAY_DATA_BYTES = { 0xf1: 1, 0xf2: 2, 0xf3: 1 };
 
@@ -44,13 +45,14 @@ class Reader {
  * @param {Uint8Array} bytes
  * @returns {{ticksPerQuarter: number, tempos: {time, microseconds}[], meters: {time, beats, unit}[],
  *   keys: {time, sharps, isMinor}[], tracks: {name: string, program: number, isDrum: boolean, chunk: number,
- *   channel: number, notes: {time, duration, pitch, velocity, on, off}[]}[], end: number}}
+ *   channel: number, notes: {time, duration, pitch, velocity, on, off}[]}[], endless: object[], end: number}}
  *   Times in ticks. Tracks are those with notes: what a track of the file plays on a channel with a program, in the order
- *   of these. `on` and `off` are the numbers of a note's events in its track of the file, whose number is `chunk`.
+ *   of these. `on` and `off` are the numbers of a note's events in its track of the file, whose number is `chunk`; `off` is
+ *   null where a controller ends it. Notes that nothing ends are `endless`, and in no track.
  */
 export function readMidi(bytes) {
   const { ticksPerQuarter, chunks } = readChunks(bytes);
-  const song = { ticksPerQuarter, tempos: [], meters: [], keys: [], tracks: [], end: 0 };
+  const song = { ticksPerQuarter, tempos: [], meters: [], keys: [], tracks: [], endless: [], end: 0 };
   const tracks = chunks.map((chunk) => [...eventsOf(bytes, chunk)]);
   const changes = programChanges(tracks);
   tracks.forEach((events, number) => readTrack(events, number, changes, song));
@@ -140,11 +142,13 @@ function readTrack(events, number, changes, song) {
   const parts = new Map();
   const sounding = new Map();
   const programs = changes.map((own) => programsIn(number, own));
+  const silences = [];
   let name = "";
   events.forEach(({ time, status, type, data }, place) => {
     if (type === TRACK_NAME) name = new TextDecoder().decode(data).slice(0, LONGEST_NAME);
     else if (status >= 0xf0) readConductor(song, time, type, data);
     const [kind, channel, [pitch, velocity]] = [status >> 4, status & 15, data];
+    if (kind === 0xb && SILENCING_CONTROLS.includes(data[0])) silences.push({ channel, time, place });
     if (kind !== 0x8 && kind !== 0x9) return;
     const key = channel * 128 + pitch;
     if (kind === 0x9 && velocity > 0) {
@@ -160,9 +164,17 @@ function readTrack(events, number, changes, song) {
       if (note) Object.assign(note, { duration: Math.max(time - note.time, 1), off: place });
     }
   });
-  const last = events.at(-1)?.time ?? 0;
-  for (const notes of sounding.values()) for (const note of notes) note.duration = Math.max(last - note.time, 1);
-  for (const part of [...parts.keys()].sort((a, b) => a - b)) song.tracks.push({ name, ...parts.get(part) });
+  for (const [key, notes] of sounding) {
+    for (const note of notes) {
+      const silence = silences.find(({ channel, place }) => channel === Math.floor(key / 128) && place > note.on);
+      if (silence) note.duration = Math.max(silence.time - note.time, 1);
+    }
+  }
+  for (const key of [...parts.keys()].sort((a, b) => a - b)) {
+    const [part, notes] = [parts.get(key), parts.get(key).notes.filter(({ duration }) => duration > 0)];
+    song.endless.push(...part.notes.filter(({ duration }) => !duration).map((note) => ({ ...note, chunk: number, channel: part.channel })));
+    if (notes.length) song.tracks.push({ name, ...part, notes });
+  }
 }
 
 function readConductor(song, time, type, data) {

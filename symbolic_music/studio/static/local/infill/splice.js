@@ -65,8 +65,9 @@ function notesBeside(song, track, edit) {
   edit.beside ??= new Map();
   if (!edit.beside.has(track.channel)) {
     const found = new Map();
-    const others = song.tracks.filter(({ chunk: own, channel }) => own === track.chunk && channel === track.channel);
-    for (const { notes } of others) for (const note of notes) if (!edit.gone.has(note.on)) keep(found, note);
+    const isBeside = ({ chunk: own, channel }) => own === track.chunk && channel === track.channel;
+    const others = [...song.endless.filter(isBeside), ...song.tracks.filter(isBeside).flatMap(({ notes }) => notes)];
+    for (const note of others) if (!edit.gone.has(note.on)) keep(found, note);
     edit.beside.set(track.channel, found);
   }
   return edit.beside.get(track.channel);
@@ -96,7 +97,7 @@ function checkKept(song, bytes, changes) {
 /** Whether note-offs, of which each ends the first note of its pitch that began, end two notes where they should. */
 function canShare(one, other) {
   if (one.pitch !== other.pitch) return true;
-  const [oneEnd, otherEnd] = [one.time + one.duration, other.time + other.duration];
+  const [oneEnd, otherEnd] = [one, other].map((note) => (note.off === null ? Infinity : note.time + note.duration));
   if (one.time === other.time) return oneEnd === otherEnd;
   return one.time < other.time ? oneEnd <= otherEnd : otherEnd <= oneEnd;
 }
