@@ -4,6 +4,9 @@ const HIDDEN = new Set(["max_length", "first_bar", "last_bar", "tracks"]);
 const TITLES = { ask: "In words", num_bars: "Bars", num_samples: "Pieces", prompt_bars: "Bars to keep" };
 const LONG_TEXT = 200;
 
+// Of one piece there are several that go on, or have other bars.
+const VARIANTS = { title: "Variants", description: "how many to choose from" };
+
 function titled(name) { return TITLES[name] ?? name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase()); }
 
 function typesOf(entry) { return [entry.type].flat(); }
@@ -15,8 +18,10 @@ export function makeForm(container, schema, prefix) {
   container.replaceChildren(...Object.entries(schema.properties)
     .filter(([name]) => !HIDDEN.has(name))
     .sort(([, one], [, other]) => isWide(other) - isWide(one))
-    .map(([name, entry]) => makeRow(name, entry, `${prefix}-${name}`)));
+    .map(([name, entry]) => makeRow(name, ofAction(name, entry, prefix), `${prefix}-${name}`)));
 }
+
+function ofAction(name, entry, action) { return name === "num_samples" && action !== "compose" ? { ...entry, ...VARIANTS } : entry; }
 
 function makeRow(name, entry, id) {
   const label = document.createElement("label");
@@ -24,7 +29,7 @@ function makeRow(name, entry, id) {
   field.id = id;
   field.name = name;
   label.htmlFor = id;
-  label.append(titled(name));
+  label.append(entry.title ?? titled(name));
   const row = document.createElement("div");
   row.className = "field";
   if (field.type === "checkbox") {

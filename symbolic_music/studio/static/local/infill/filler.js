@@ -28,11 +28,13 @@ export class Filler {
   async pieces(action, wishes, given, onEvent, signal) {
     const bytes = fromBase64(given.midi);
     const asked = this.asked(readMidi(bytes), wishes);
+    await breathe();
     const stepper = new Stepper(this.ort, this.session, this.how);
     const logits = await stepper.read(asked.prompt);
     const pieces = [];
-    for (let number = 0; number < (wishes.num_samples ?? 1); number++) {
-      onEvent("begun", { piece: number });
+    const count = wishes.num_samples ?? 1;
+    for (let number = 0; number < count; number++) {
+      onEvent("variant", { piece: number, of: count });
       const fill = await this.fill(asked, { stepper: stepper.copy(), logits }, wishes, number, signal);
       const { midi, numNotes } = this.result(asked, bytes, fill);
       pieces.push({ piece: number, num_bars: asked.bars[1] - asked.bars[0], num_notes: numNotes, midi: toBase64(midi) });

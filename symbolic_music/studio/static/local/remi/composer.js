@@ -37,6 +37,8 @@ export class Composer {
       const tell = (data) => onEvent("bars", { piece: number, ...data });
       pieces.push({ piece: number, ...(await this.write(prompt, wishes, number, tell, signal)) });
     }
+    const short = pieces.filter((piece) => piece.num_bars < wishes.num_bars).length;
+    onEvent("end", short ? { notice: noticeOf(short, pieces.length, wishes.num_bars) } : {});
     return pieces;
   }
 
@@ -106,4 +108,9 @@ export class Composer {
     const notes = song.tracks.reduce((sum, track) => sum + track.notes.length, 0);
     return { num_bars: bars, num_notes: notes, midi: notes ? toBase64(writeMidi(song)) : "" };
   }
+}
+
+/** The same words as the package's generation/compose.py has. */
+function noticeOf(short, count, bars) {
+  return `${short} of ${count} pieces ended before bar ${bars} for want of room: ask for fewer bars or instruments`;
 }
