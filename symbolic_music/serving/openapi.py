@@ -151,6 +151,7 @@ def _values(schema: dict[str, Any]) -> str:
         values = ", ".join(inner["enum"])
     elif "minimum" in inner:
         values += f", {inner['minimum']} " + (f"to {inner['maximum']}" if "maximum" in inner else "or more")
+    values += " in base64" if schema.get("contentEncoding") == "base64" else ""
     default = f"; such as {schema['examples'][0]}" if "examples" in schema else ""
     default += f"; default {schema['default']}" if "default" in schema else ""
     return f"{'list of ' if inner is not schema else ''}{values}{default}"

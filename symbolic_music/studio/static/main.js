@@ -17,7 +17,7 @@ const MOST_SECONDS_APART = 900; // of all tracks together, as the server has it
 const session = new Session();
 const player = new Player();
 const roll = new Roll($("roll"), selectBars, beginInfilling);
-const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, asked: null, notice: null, playing: null, sound: null };
+const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, answered: null, notice: null, playing: null, sound: null };
 
 function tell(text, isError = false) {
   $("status").textContent = text;
@@ -220,8 +220,8 @@ function showAction() {
   roll.select(action === "infill" && state.song ? Number($("first-bar").value) : null, Number($("last-bar").value));
 }
 
-function readWishes(action) {
-  const wishes = { model: $("model").value, ...readForm($("form")) };
+async function readWishes(action) {
+  const wishes = { model: $("model").value, ...(await readForm($("form"))) };
   if (action === "infill") {
     wishes.first_bar = Number($("first-bar").value);
     wishes.last_bar = Number($("last-bar").value);
@@ -243,33 +243,33 @@ function expectedBars(action, wishes) {
   return wishes.num_bars ?? (others.some((name) => name in wishes) ? null : usual ?? null);
 }
 
-/** Wishes; where the very same were asked before, with the next seed, for the same would come of them. */
-function withNewSeed(action, wishes) {
-  const question = () => JSON.stringify([action, wishes, action === "compose" ? null : session.now]);
-  if (question() === state.asked) {
+/** What is asked: the same again, with the next seed where it was answered before, for the same would come of it. */
+async function question(action, given) {
+  const wishes = await readWishes(action);
+  if (JSON.stringify([action, wishes, given]) === state.answered) {
     wishes.seed = (wishes.seed ?? 0) + 1;
     $("form").querySelector("[name=seed]").value = wishes.seed;
   }
-  state.asked = question();
   return wishes;
 }
 
 const ask = guarded(async () => {
-  const action = $("action").value;
-  const wishes = withNewSeed(action, readWishes(action));
-  const expected = expectedBars(action, wishes);
-  const started = performance.now();
+  if (state.asking) return;
+  const [action, started] = [$("action").value, performance.now()];
+  const given = action === "compose" ? null : session.now;
   state.asking = new AbortController();
   state.notice = null;
-  $("progress").hidden = false;
-  $("progress").removeAttribute("value");
   showAction();
-  tell(`${VERBS[action]} …`);
   showReading($("reading"), null);
   try {
-    const given = action === "compose" ? null : session.now;
+    const wishes = await question(action, given);
+    const expected = expectedBars(action, wishes);
+    $("progress").hidden = false;
+    $("progress").removeAttribute("value");
+    tell(`${VERBS[action]} …`);
     const pieces = await state.source.ask(action, wishes, given, (kind, data) => hear(kind, data, expected), state.asking.signal);
     if (!pieces.length) throw new Error("the model wrote nothing that can be played");
+    state.answered = JSON.stringify([action, wishes, given]);
     showVariants(pieces, action, wishes);
     const written = pieces.length === 1 ? "One piece" : `${pieces.length} pieces`;
     const notice = state.notice ? ` ${state.notice}.` : "";
