@@ -275,7 +275,8 @@ def notice_of_room(pieces: Sequence[Composition], num_bars: int | None) -> str |
     short = sum(piece.valid and piece.num_bars < num_bars for piece in pieces) if num_bars else 0
     if not short:
         return None
-    return f"{short} of {len(pieces)} pieces ended before bar {num_bars} for want of room: ask for fewer bars or instruments"
+    told = f"{short} of {len(pieces)} pieces ended before bar {num_bars} for want of room"
+    return f"{told}: ask for fewer bars or instruments"
 
 
 def composition_of(

@@ -25,10 +25,10 @@ _ABOUT = {
 _EVENTS = (
     "With `Accept: text/event-stream`, server-sent events come while it is written: queued (job, waiting), begun, "
     "understood (what words mean, and which say nothing), tokens (piece, tokens), bars (piece, num_bars, midi), piece "
-    "(piece, valid, midi, …), then end (seconds), or refused, failed, timed_out or cancelled (status, error). Else one "
-    "JSON answer: job, pieces, seconds, and what words were understood as. Where pieces have fewer bars than were asked, "
-    "because tokens ran out, the end or the answer has a notice that says so. MIDI is base64. An `X-Client` header names "
-    "one of several clients of a machine, which take turns."
+    "(piece, valid, midi, …), then end (seconds), or refused, failed, timed_out or cancelled (status, error). Else "
+    "one JSON answer: job, pieces, seconds, and what words were understood as. Where pieces have fewer bars than were "
+    "asked, because tokens ran out, the end or the answer has a notice that says so. MIDI is base64. An `X-Client` "
+    "header names one of several clients of a machine, which take turns."
 )
 
 

@@ -48,8 +48,8 @@ tags:
 
 Compose, continue, write bars anew and hear music in the browser: {models}, in ONNX with weights of 8 bits, stepped by
 onnxruntime-web (MIT) under a grammar that lets nothing but music through, and played by SpessaSynth (Apache-2.0) with
-Tim Brechbill's soundfont TimGM6mb (GPL-2.0), its samples as Vorbis. Nothing leaves the machine of whoever looks at the page, and nothing is
-loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
+Tim Brechbill's soundfont TimGM6mb (GPL-2.0), its samples as Vorbis. Nothing leaves the machine of whoever looks at the
+page, and nothing is loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
 """
 
 

@@ -141,7 +141,12 @@ def test_notes_of_a_file_are_kept(visit, motif_file):
 def test_a_rhythm_and_pitches_are_taken_until_they_are_cleared(visit, motif_file, clear):
     asked, notes, unit = compose_with(visit, rhythm=motif_file)
     assert {"rhythm"} == {"keep", "rhythm", "pitches"} & asked.keys()
-    assert sorted((note.time / unit, note.duration / unit) for note in notes) == [(0, 0.5), (0.5, 0.5), (1, 0.5), (1.5, 2)]
+    assert sorted((note.time / unit, note.duration / unit) for note in notes) == [
+        (0, 0.5),
+        (0.5, 0.5),
+        (1, 0.5),
+        (1.5, 2),
+    ]
     visit.page.click(clear)
     asked, notes, _ = compose_with(visit, pitches=motif_file)
     assert {"pitches"} == {"keep", "rhythm", "pitches"} & asked.keys()

@@ -197,7 +197,9 @@ def test_who_asks_the_same_again_gets_something_else(visit, duet, tmp_path):
     page.select_option("#action", "infill")
     for seed in ("0", "1"):
         page.click("#go")
-        visit.until(f"!studio.state.asking && document.querySelector('#variants').innerText.includes('seed {seed}, C')")
+        visit.until(
+            f"!studio.state.asking && document.querySelector('#variants').innerText.includes('seed {seed}, C')"
+        )
         assert page.input_value("#infill-seed") == seed
 
 
