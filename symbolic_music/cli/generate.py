@@ -198,6 +198,7 @@ def _report_pieces(
     about: dict[str, Any],
     title: str = "",
 ) -> None:
+    from symbolic_music.generation.compose import notice_of_room
     from symbolic_music.score.errors import ScoreError
 
     try:
@@ -206,10 +207,9 @@ def _report_pieces(
         raise UserError(f"{options.output_dir}: cannot write every piece as {', '.join(formats)}: {error}") from error
     valid = sum(piece.valid for piece in pieces)
     print(f"{valid} of {len(pieces)} pieces are valid; {summary['tokens_per_second']:.0f} tokens/s")
-    asked = about["options"]["num_bars"]
-    short = sum(piece.valid and piece.num_bars < asked for piece in pieces) if asked else 0
-    if short:
-        print(f"{short} of them ended before bar {asked} for want of room: ask for fewer bars or instruments")
+    notice = notice_of_room(pieces, about["options"]["num_bars"])
+    if notice:
+        print(notice)
     print(f"written to {options.output_dir} ({', '.join(formats)}, {SUMMARY_FILE})")
 
 

@@ -16,7 +16,7 @@ from symbolic_music.cli.shared import (
 
 DEFAULT_PORT = 7860
 DEFAULT_MODELS = (DEFAULT_COMPOSER, DEFAULT_FILLER)
-PAGE_MODEL = "remi-transformer-folk"
+PAGE_MODEL, PAGE_FILLER = "remi-transformer-folk", "gpt2-music-infill"
 """What a page without a server has: small, so that it is there soon."""
 
 
@@ -81,7 +81,7 @@ def add_studio(commands: Any) -> None:
         "--static",
         type=Path,
         metavar="FOLDER",
-        help="write the page with models into a folder that needs no server of ours (REMI; takes npm)",
+        help="write the page with models into a folder that needs no server of ours (takes npm)",
     )
     parser.set_defaults(run=run_studio)
 
@@ -97,10 +97,10 @@ def run_studio(options: argparse.Namespace) -> None:
 
 
 def write_site(folder: Path, models: list[str] | None) -> None:
-    """The studio's page with models in a folder; the shipped one where none is named."""
+    """The studio's page with models in a folder; the shipped ones where none is named."""
     from symbolic_music.studio.site import build_site
 
-    _write(build_site, folder, models, (PAGE_MODEL,))
+    _write(build_site, folder, models, (PAGE_MODEL, PAGE_FILLER))
     print(f"written to {folder}: {_mebibytes(folder):.1f} MiB; see it with: python -m http.server -d {folder}")
 
 

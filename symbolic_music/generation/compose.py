@@ -1,6 +1,6 @@
 """New pieces from a model: from nothing, or continuing a given Score. Knows nothing of files or training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -293,6 +293,20 @@ def encode_prompt(
     num_bars = prompt_bars if prompt_bars is not None else count_bars(prompt)
     opening = first_bars(prompt, num_bars) if prompt.note_num() else prompt  # which the codec refuses
     return processor.encode_events(processor.codec.encode_opening(opening, num_bars), add_eos=False)
+
+
+def notice_of_room(pieces: Sequence[Composition], num_bars: int | None) -> str | None:
+    """What to tell of pieces that ended before the last bar, for there was no room for all; None where none did.
+
+    Args:
+        pieces: as they were written.
+        num_bars: of each, as asked; None where the end was left to the model.
+    """
+    short = sum(piece.valid and piece.num_bars < num_bars for piece in pieces) if num_bars else 0
+    if not short:
+        return None
+    told = f"{short} of {len(pieces)} pieces ended before bar {num_bars} for want of room"
+    return f"{told}: ask for fewer bars or instruments"
 
 
 def composition_of(

@@ -25,9 +25,10 @@ _ABOUT = {
 _EVENTS = (
     "With `Accept: text/event-stream`, server-sent events come while it is written: queued (job, waiting), begun, "
     "understood (what words mean, and which say nothing), tokens (piece, tokens), bars (piece, num_bars, midi), piece "
-    "(piece, valid, midi, …), then end, or refused, failed, timed_out or cancelled (status, error). Else one JSON "
-    "answer: job, pieces, seconds, and what words were understood as. MIDI is base64. An `X-Client` header names one "
-    "of several clients of a machine, which take turns."
+    "(piece, valid, midi, …), then end (seconds), or refused, failed, timed_out or cancelled (status, error). Else "
+    "one JSON answer: job, pieces, seconds, and what words were understood as. Where pieces have fewer bars than were "
+    "asked, because tokens ran out, the end or the answer has a notice that says so. MIDI is base64. An `X-Client` "
+    "header names one of several clients of a machine, which take turns."
 )
 
 
@@ -150,6 +151,7 @@ def _values(schema: dict[str, Any]) -> str:
         values = ", ".join(inner["enum"])
     elif "minimum" in inner:
         values += f", {inner['minimum']} " + (f"to {inner['maximum']}" if "maximum" in inner else "or more")
+    values += " in base64" if schema.get("contentEncoding") == "base64" else ""
     default = f"; such as {schema['examples'][0]}" if "examples" in schema else ""
     default += f"; default {schema['default']}" if "default" in schema else ""
     return f"{'list of ' if inner is not schema else ''}{values}{default}"

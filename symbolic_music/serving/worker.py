@@ -98,7 +98,7 @@ def _served(writer: Any, order: Order, tell: Tell, is_cancelled: Callable[[], bo
     started = time.perf_counter()
     tell(Event("begun"))
     try:
-        writer.serve(order, tell, is_cancelled)
+        said = writer.serve(order, tell, is_cancelled)
     except _CancelledError:
         return Event("cancelled")
     except MemoryError:
@@ -107,7 +107,7 @@ def _served(writer: Any, order: Order, tell: Tell, is_cancelled: Callable[[], bo
         return Event("refused", {"error": _one_line(error)})
     except Exception as error:  # one request is lost, the model goes on
         return Event("failed", {"error": f"{type(error).__name__}: {_one_line(error)}"})
-    return Event("end", {"seconds": round(time.perf_counter() - started, 3)})
+    return Event("end", {**said, "seconds": round(time.perf_counter() - started, 3)})
 
 
 def _one_line(error: BaseException) -> str:
@@ -120,8 +120,8 @@ class _Converter:
     def __init__(self, limits: ServerLimits):
         self._limits = limits
 
-    def serve(self, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> None:
-        """Answer "convert" by one event "file"."""
+    def serve(self, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """Answer "convert" by one event "file"; nothing more is to be said."""
         assert order.file is not None
         piece, suffix = read_given(order.file, self._limits), order.wishes["to"]
         if suffix in (".wav", ".mp3"):
@@ -133,6 +133,7 @@ class _Converter:
         else:
             pages = self._written(piece, order)
         tell(Event("file", {"pages": [b64encode(page).decode() for page in pages]}))
+        return {}
 
     def _written(self, piece: "Piece", order: Order) -> list[bytes]:
         from symbolic_music.score.output import write_piece
@@ -149,11 +150,15 @@ class _Writer:
     def __init__(self, model: Any, processor: Any, description: "Description", limits: ServerLimits):
         self._model, self._processor, self._description, self._limits = model, processor, description, limits
 
-    def serve(self, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> None:
+    def serve(self, order: Order, tell: Tell, is_cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Answer an order by events: "understood" where words ask for something, "tokens" and "bars" while pieces are
-        written, and a "piece" for each."""
+        written, and a "piece" for each.
+
+        Returns:
+            What is to be said at the end: "notice", of pieces for which there was no room for all bars.
+        """
         from symbolic_music.events.controls.asked import Controls
-        from symbolic_music.generation.compose import SamplingOptions
+        from symbolic_music.generation.compose import SamplingOptions, notice_of_room
         from symbolic_music.serving.controls.wishes import asked_of
 
         wishes = self._with_files(order)
@@ -172,8 +177,11 @@ class _Writer:
         hear = _Listener(tell, is_cancelled, self._watches(order))
         write = self._infill if order.action == "infill" else self._compose
         controls = None if asked.controls == Controls(bars=asked.controls.bars) else asked.controls
-        for number, piece in enumerate(write(wishes, options, given, hear, controls)):
+        pieces = write(wishes, options, given, hear, controls)
+        for number, piece in enumerate(pieces):
             tell(Event("piece", _piece_data(number, piece)))
+        notice = notice_of_room(pieces, options.num_bars)
+        return {"notice": notice} if notice else {}
 
     def _with_files(self, order: Order) -> dict[str, Any]:
         """The wishes, of files that are asked for what they give."""

@@ -10,16 +10,25 @@ import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from symbolic_music._extras import MissingExtraError
 from symbolic_music.score.render.audio import SOUNDFONT, soundfont_bytes
 from symbolic_music.studio import PAGE
+from symbolic_music.studio.soundfont import vorbis_soundfont
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from symbolic_music.tokenization.processing_music import MusicProcessor
 
 PACKAGES = Path(__file__).parent / "packages.json"
 """Packages of npm that the page needs, with the hash of each, and what the files that are taken of it are called."""
 
 # What the packages call each other.
 _IMPORTS = {"spessasynth_core": "./vendor/spessasynth_core.js", "stb-vorbis": "./vendor/stb-vorbis.js"}
+# By whose rules `static/local/infill/` moves notes to the grid; see `events.codec.EDITION`.
+_EDITION_OF_FILLERS = 2
 _CARD = """---
 title: symbolic_music studio
 emoji: 🎼
@@ -37,10 +46,10 @@ tags:
 
 # symbolic_music studio
 
-Compose, continue and hear music in the browser: {models}, in ONNX with weights of 8 bits, stepped by
+Compose, continue, write bars anew and hear music in the browser: {models}, in ONNX with weights of 8 bits, stepped by
 onnxruntime-web (MIT) under a grammar that lets nothing but music through, and played by SpessaSynth (Apache-2.0) with
-Tim Brechbill's soundfont TimGM6mb (GPL-2.0). Nothing leaves the machine of whoever looks at the page, and nothing is
-loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
+Tim Brechbill's soundfont TimGM6mb (GPL-2.0), its samples as Vorbis. Nothing leaves the machine of whoever looks at the
+page, and nothing is loaded from elsewhere. Any server of files shows the folder: `python -m http.server`.
 """
 
 
@@ -53,7 +62,7 @@ def build_site(folder: Path, names: Sequence[str], on_step: Callable[[str], None
 
     Args:
         folder: which must not exist, or be empty.
-        names: of models that compose in REMI: folders or Hub ids.
+        names: of models that compose in REMI or fill in bars of track text: folders or Hub ids.
         on_step: called with what is done next.
 
     Raises:
@@ -90,13 +99,14 @@ def _make_alone(page: Path) -> None:
 def _add_soundfont(folder: Path, on_step: Callable[[str], None]) -> str | None:
     """The soundfont that WAV and MP3 are made with, where it is installed; its path on the page."""
     try:
-        data = soundfont_bytes()
+        data = vorbis_soundfont(soundfont_bytes())
     except MissingExtraError as error:
         on_step(f"the page has no soundfont: {error}")
         return None
     folder.mkdir(exist_ok=True)
-    (folder / SOUNDFONT).write_bytes(data)
-    return f"{folder.name}/{_pack(folder / SOUNDFONT).name}"
+    path = (folder / SOUNDFONT).with_suffix(".sf3")
+    path.write_bytes(data)
+    return f"{folder.name}/{_pack(path).name}"
 
 
 def _add_model(folder: Path, name: str) -> dict:
@@ -107,28 +117,56 @@ def _add_model(folder: Path, name: str) -> dict:
     from symbolic_music.serving.worker import short_name
 
     model, processor = load_model(name, "cpu")
-    if processor.codec.codec_type != "remi":
-        raise SiteError(f"{name} writes {processor.codec.codec_type}; a page without a server reads remi alone")
+    refusal = _why_not(model, processor)
+    if refusal is not None:
+        raise SiteError(f"{name} {refusal}")
     called = short_name(name)
     try:
         export_model(model, processor, folder / called, int8=True)
     except UnsupportedModelError as error:
         raise SiteError(f"{name} cannot be exported: {error}") from error
-    _pack_tables(folder / called)
+    _pack_files(folder / called, steps_by_tables=processor.codec.codec_type == "remi")
     credits = Path(name) / "ATTRIBUTION.md"  # of the music that a model has learnt from
     if credits.exists():
         shutil.copy(credits, folder / called / credits.name)
     return describe(called, model, processor, has_controls=False).to_json()
 
 
-def _pack_tables(folder: Path) -> None:
-    """Pack those of an exported model's files that get much smaller, and name them in what the page reads."""
+def _why_not(model: "PreTrainedModel", processor: "MusicProcessor") -> str | None:
+    """Why a page without a server cannot run a model; None where it can."""
+    from symbolic_music.events.voices.track_text import TrackTextCodec
+
+    codec = processor.codec
+    if codec.codec_type == "remi":
+        return None
+    if not isinstance(codec, TrackTextCodec) or not codec.settings.max_masks:
+        return f"writes {codec.codec_type}; a page without a server composes in REMI, and fills in bars of track text"
+    if model.config.is_encoder_decoder:
+        return "has an encoder; a page without a server fills in with causal models alone"
+    if codec.settings.edition != _EDITION_OF_FILLERS:
+        return f"rounds by rules of edition {codec.settings.edition}; the page knows those of {_EDITION_OF_FILLERS}"
+    if processor.grammar().token_events != [(event,) for event in range(len(processor.tokenizer))]:
+        return "has tokens of several events; the page fills in with one event each"
+    return None
+
+
+def _pack_files(folder: Path, steps_by_tables: bool) -> None:
+    """Pack an exported model's files, and name them in what the page reads.
+
+    Args:
+        folder: of the model.
+        steps_by_tables: False where the page makes the grammar of each request by itself, and reads no tokenizer.
+    """
     from symbolic_music.export.folder import STEP_FILE
 
     step = folder / STEP_FILE
     said = json.loads(step.read_text(encoding="utf-8"))
     for kind in ("grammar", "tokenizer"):
-        said["files"][kind] = _pack(folder / said["files"][kind]).name
+        if steps_by_tables:
+            said["files"][kind] = _pack(folder / said["files"][kind]).name
+        else:
+            (folder / said["files"].pop(kind)).unlink()
+    said["files"]["graph"] = _pack(folder / said["files"]["graph"]).name
     step.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
 
 

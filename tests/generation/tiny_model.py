@@ -45,6 +45,19 @@ def tiny_gpt2():
     return GPT2LMHeadModel(GPT2Config(vocab_size=len(processor.tokenizer), **sizes)), processor
 
 
+def tiny_filler():
+    """A stock GPT-2 that fills track text with masks, and its processor."""
+    settings = TrackTextSettings(lowest_pitch=36, highest_pitch=84, max_bars=4, max_tracks=4, max_masks=16)
+    processor = build_word_level_tokenizer(TrackTextCodec(settings))
+    torch.manual_seed(0)
+    sizes = {"n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 300}
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=len(processor.tokenizer), **sizes)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
+    return model, processor
+
+
 def tiny_bart():
     """A stock mBART that fills track text with masks, and its processor."""
     settings = TrackTextSettings(lowest_pitch=60, highest_pitch=66, max_bars=4, max_tracks=2, max_masks=8)

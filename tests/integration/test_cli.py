@@ -100,7 +100,7 @@ def test_pieces_without_room_for_all_bars_are_counted(checkpoint, tmp_path):
     asked = ["--num-samples", 2, "--bars", 16, "--max-tokens", 30, "--output-dir", tmp_path]
     printed = succeed("generate", "--model", checkpoint, *asked)
     assert all(sample["bars"] < 16 for sample in read_summary(tmp_path)["samples"])
-    assert "2 of them ended before bar 16 for want of room: ask for fewer bars or instruments" in printed
+    assert "2 of 2 pieces ended before bar 16 for want of room: ask for fewer bars or instruments" in printed
 
 
 @pytest.mark.slow

@@ -65,6 +65,19 @@ def test_infilling_leaves_all_else_as_it_is(server, tune):
         assert outside(score_of(piece)) == outside(given)
 
 
+def test_what_has_no_room_for_all_bars_is_told(server):
+    """In the words of the command line, in one answer and at the end of a stream."""
+    wishes = {"num_bars": 16, "num_samples": 2, "max_length": 60, "seed": 1}
+    status, said = server.ask("/compose", **wishes)
+    assert status == 200, said
+    assert all(piece["valid"] and piece["num_bars"] < 16 for piece in said["pieces"])
+    notice = "2 of 2 pieces ended before bar 16 for want of room: ask for fewer bars or instruments"
+    assert said["notice"] == notice
+    assert list(server.listen("/compose", **wishes))[-1][1]["notice"] == notice
+    status, said = server.ask("/compose", num_bars=2)
+    assert "notice" not in said
+
+
 def vars_of(note):
     return note.time, note.duration, note.pitch, note.velocity
 

@@ -1,5 +1,6 @@
 """The page in a real browser: opened, played with by mouse and by keyboard, on a wide screen and on a phone."""
 
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,73 @@ def test_the_form_has_all_that_can_be_asked(visit):
     assert visit.page.evaluate("studio.state.song.tracks.map((track) => track.program)") == [40, 42]
 
 
+@pytest.fixture
+def motif_file(tmp_path) -> Path:
+    """Four notes of different lengths."""
+    from made_up_music import melody_score
+
+    from symbolic_music.score.midi.io import write_midi
+
+    score = melody_score([60, 64, 67, 72])
+    score.tracks[0].notes[3].duration = 960
+    write_midi(score, tmp_path / "motif.mid")
+    return tmp_path / "motif.mid"
+
+
+def compose_with(visit, **files):
+    """What is asked of the server with files in fields, and the notes of the piece that stands then."""
+    from symbolic_music.score.midi.io import read_midi
+
+    for name, path in files.items():
+        visit.page.set_input_files(f"#compose-{name}", path)
+    place = visit.page.evaluate("studio.session.place")
+    with visit.page.expect_request("**/compose") as sent:
+        visit.page.click("#go")  # at once: the file is read by then
+    visit.until(f"studio.session.place > {place} && !studio.state.asking")
+    score = read_midi(visit.piece())
+    return sent.value.post_data_json, [note for track in score.tracks for note in track.notes], score.ticks_per_quarter
+
+
+def test_notes_of_a_file_are_kept(visit, motif_file):
+    asked, notes, unit = compose_with(visit, keep=motif_file)
+    assert b64decode(asked["keep"]) == motif_file.read_bytes()
+    given = {(0, 0.5, 60), (0.5, 0.5, 64), (1, 0.5, 67), (1.5, 2, 72)}
+    assert given <= {(note.time / unit, note.duration / unit, note.pitch) for note in notes}
+
+
+@pytest.mark.parametrize("clear", ["#compose-rhythm-clear", "#reset"])
+def test_a_rhythm_and_pitches_are_taken_until_they_are_cleared(visit, motif_file, clear):
+    asked, notes, unit = compose_with(visit, rhythm=motif_file)
+    assert {"rhythm"} == {"keep", "rhythm", "pitches"} & asked.keys()
+    assert sorted((note.time / unit, note.duration / unit) for note in notes) == [
+        (0, 0.5),
+        (0.5, 0.5),
+        (1, 0.5),
+        (1.5, 2),
+    ]
+    visit.page.click(clear)
+    asked, notes, _ = compose_with(visit, pitches=motif_file)
+    assert {"pitches"} == {"keep", "rhythm", "pitches"} & asked.keys()
+    assert [note.pitch for note in sorted(notes, key=lambda note: note.time)] == [60, 64, 67, 72]
+
+
+def test_a_file_that_cannot_be_read_is_one_line(visit, tmp_path):
+    (tmp_path / "broken.mid").write_bytes(b"MThd" + bytes(60))
+    visit.page.set_input_files("#compose-keep", tmp_path / "broken.mid")
+    visit.page.click("#go")
+    visit.until("document.querySelector('#status').className === 'error'")
+    assert visit.status().startswith("keep.mid: corrupt_timing: expected")
+    visit.complaints.clear()  # the browser says that the server refused
+
+
+def test_what_has_no_room_for_all_bars_is_told(visit):
+    visit.page.fill("#compose-num_bars", "500")
+    visit.page.click("#go")
+    visit.until("studio.session.now && !studio.state.asking", 60)
+    said = "1 of 1 pieces ended before bar 500 for want of room: ask for fewer bars or instruments."
+    assert visit.status().endswith(said)
+
+
 def test_an_impossible_wish_is_told(visit):
     visit.page.fill("#compose-chords", "C | Xyz")
     visit.page.click("#go")
@@ -140,12 +208,13 @@ def test_a_drag_over_the_roll_selects_bars(visit, tune_file):
     page = visit.page
     page.set_input_files("#file", tune_file)
     visit.until("studio.session.now")
-    page.select_option("#action", "infill")
+    assert page.input_value("#action") == "compose"  # who drags wants bars written anew
     box = page.locator("#roll").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
     page.mouse.up()
+    assert page.input_value("#action") == "infill"
     assert (page.input_value("#first-bar"), page.input_value("#last-bar")) == ("2", "3")
 
 

@@ -1,15 +1,13 @@
 """What the page does in JavaScript is what the package does: the same tokens, the same states, the same notes."""
 
-import json
 import re
-import shutil
-import subprocess
 from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up_music import melody_score, random_melody
+from page_in_node import NODE, run_page, values
 from symusic.core import NoteTick, NoteTickList, ScoreTick, TempoTick, TimeSignatureTick
 from tiny_model import tiny_model, tiny_processor
 
@@ -24,32 +22,8 @@ from symbolic_music.serving.worker import _MOST_SECONDS_OF_SOUND
 from symbolic_music.studio import PAGE
 
 ROOT = Path(__file__).parents[2]
-NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
 PIECES = 120
-
-
-def run_page(place, **job):
-    (place / "job.json").write_text(json.dumps(job))
-    # The page's files are modules by how they are named in HTML; node is told so by a package.json beside a copy.
-    page = place / "page"
-    shutil.copytree(PAGE, page, dirs_exist_ok=True)
-    (page / "package.json").write_text('{"type": "module"}')
-    script = Path(__file__).with_name("parity.mjs")
-    done = subprocess.run(
-        [NODE, script, page, place / "job.json"], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def values(seed, step, count):
-    """(count,) float32 from 0 to 1, which both languages compute alike."""
-    x = np.arange(count, dtype=np.uint32) * np.uint32(2654435761)
-    x = x + np.uint32((seed * 40503 + step * 2246822519) % 2**32)
-    x = (x ^ (x >> np.uint32(15))) * np.uint32(2246822519)
-    x = x ^ (x >> np.uint32(13))
-    return (x >> np.uint32(8)).astype(np.float32) / np.float32(2**24)
 
 
 def written_by_the_package(processor, job):

@@ -124,7 +124,7 @@ def test_a_wheel_is_the_same_twice_and_whole(tmp_path):
     assert wheels[0].read_bytes() == wheels[1].read_bytes()
     with zipfile.ZipFile(wheels[0]) as archive:
         names = set(archive.namelist())
-    assert {"symbolic_music/studio/static/local/models.js", "symbolic_music/serving/app.py"} <= names
+    assert {"symbolic_music/studio/static/local/infill/window.js", "symbolic_music/serving/app.py"} <= names
     assert not any("__pycache__" in name for name in names)
 
 

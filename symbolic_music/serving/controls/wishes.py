@@ -129,7 +129,7 @@ def _ending(name: str, said: Any, codec: ScoreCodec) -> Control:
 
 
 def _file(name: str, said: Any, codec: ScoreCodec) -> Control:
-    about = f"{said}; MIDI in base64; bars, meter and tempo are its own where no others are asked for"
+    about = f"{said}; MIDI; bars, meter and tempo are its own where no others are asked for"
     return Control(name, "file", about, field=name)
 
 

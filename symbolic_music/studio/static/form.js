@@ -1,22 +1,37 @@
 // A form made of a model's description: whatever can be asked of it, each with its label, its bounds and its default.
 
+import { toBase64 } from "./midi.js";
+
 const HIDDEN = new Set(["max_length", "first_bar", "last_bar", "tracks"]);
-const TITLES = { ask: "In words", num_bars: "Bars", num_samples: "Pieces", prompt_bars: "Bars to keep" };
+const TITLES = {
+  ask: "In words", num_bars: "Bars", num_samples: "Pieces", prompt_bars: "Bars to keep",
+  keep: "Notes to keep", rhythm: "Rhythm to take", pitches: "Pitches to take",
+};
 const LONG_TEXT = 200;
+
+// Of one piece there are several that go on, or have other bars.
+const VARIANTS = { title: "Variants", description: "how many to choose from" };
 
 function titled(name) { return TITLES[name] ?? name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase()); }
 
 function typesOf(entry) { return [entry.type].flat(); }
 
-function isWide(entry) { return entry.maxLength > LONG_TEXT; }
+function isFile(entry) { return entry.contentEncoding === "base64"; }
 
-/** Fill a container with the fields of an action's schema, long texts first. */
+function isWide(entry) { return entry.maxLength > LONG_TEXT || isFile(entry); }
+
+/** Long texts come first, files last, for few have one. */
+function place(entry) { return isFile(entry) ? 2 : isWide(entry) ? 0 : 1; }
+
+/** Fill a container with the fields of an action's schema. */
 export function makeForm(container, schema, prefix) {
   container.replaceChildren(...Object.entries(schema.properties)
     .filter(([name]) => !HIDDEN.has(name))
-    .sort(([, one], [, other]) => isWide(other) - isWide(one))
-    .map(([name, entry]) => makeRow(name, entry, `${prefix}-${name}`)));
+    .sort(([, one], [, other]) => place(one) - place(other))
+    .map(([name, entry]) => makeRow(name, ofAction(name, entry, prefix), `${prefix}-${name}`)));
 }
+
+function ofAction(name, entry, action) { return name === "num_samples" && action !== "compose" ? { ...entry, ...VARIANTS } : entry; }
 
 function makeRow(name, entry, id) {
   const label = document.createElement("label");
@@ -24,7 +39,7 @@ function makeRow(name, entry, id) {
   field.id = id;
   field.name = name;
   label.htmlFor = id;
-  label.append(titled(name));
+  label.append(entry.title ?? titled(name));
   const row = document.createElement("div");
   row.className = "field";
   if (field.type === "checkbox") {
@@ -33,6 +48,8 @@ function makeRow(name, entry, id) {
   } else {
     row.append(label, field);
   }
+  if (field.type === "file") field.after(makeClearing(field));
+  if (isFile(entry)) row.classList.add("with-file");
   if (isWide(entry)) row.classList.add("wide");
   if (entry.description) {
     const hint = document.createElement("small");
@@ -44,23 +61,26 @@ function makeRow(name, entry, id) {
   return row;
 }
 
-/** A field for a MIDI file, whose content in base64 is kept beside it. */
+/** What empties a field for a file, beside it. */
+function makeClearing(field) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.id = `${field.id}-clear`;
+  button.textContent = "Clear";
+  button.setAttribute("aria-label", `Clear: ${titled(field.name)}`);
+  button.addEventListener("click", () => { field.value = ""; });
+  return button;
+}
+
 function makeFileField() {
   const input = document.createElement("input");
   input.type = "file";
-  input.accept = ".mid,.midi";
-  input.addEventListener("change", () => {
-    input.dataset.content = "";
-    if (!input.files.length) return;
-    const reader = new FileReader();
-    reader.addEventListener("load", () => { input.dataset.content = reader.result.split(",")[1]; });
-    reader.readAsDataURL(input.files[0]);
-  });
+  input.accept = ".mid,.midi,.kar";
   return input;
 }
 
 function makeField(entry) {
-  if (entry.contentEncoding === "base64") return makeFileField();
+  if (isFile(entry)) return makeFileField();
   const values = entry.enum ?? entry.items?.enum;
   if (values) return makeSelect(values, entry.type === "array", entry.default);
   const input = document.createElement("input");
@@ -97,15 +117,17 @@ function makeSelect(values, isMultiple, chosen) {
   return select;
 }
 
-/** What the fields of a container say; what is left empty is left out. */
-export function readForm(container) {
+/** What the fields of a container say, files in base64; what is left empty is left out. */
+export async function readForm(container) {
   const wishes = {};
   for (const field of container.querySelectorAll("input, select")) {
-    const value = valueOf(field);
+    const value = field.type === "file" ? await contentOf(field) : valueOf(field);
     if (value !== null) wishes[field.name] = value;
   }
   return wishes;
 }
+
+async function contentOf({ files }) { return files.length ? toBase64(new Uint8Array(await files[0].arrayBuffer())) : null; }
 
 function valueOf(field) {
   if (field.multiple) {
@@ -113,7 +135,6 @@ function valueOf(field) {
     return chosen.length ? chosen : null;
   }
   if (field.type === "checkbox") return field.checked || null;
-  if (field.type === "file") return field.dataset.content || null;
   if (field.validity.badInput) throw new Error(`${field.labels[0].textContent} is no number.`);
   const text = field.value.trim();
   if (text === "") return null;

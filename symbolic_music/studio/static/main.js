@@ -7,6 +7,7 @@ import { COLOURS, Roll } from "./roll.js";
 import { ServerModels } from "./server.js";
 import { Session } from "./session.js";
 import { trackName } from "./names.js";
+import { showVariant, variantName } from "./variants.js";
 
 const $ = (id) => document.getElementById(id);
 const VERBS = { compose: "Compose", continue: "Continue", infill: "Write anew" };
@@ -15,8 +16,8 @@ const MOST_SECONDS_APART = 900; // of all tracks together, as the server has it
 
 const session = new Session();
 const player = new Player();
-const roll = new Roll($("roll"), selectBars);
-const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, playing: null, sound: null };
+const roll = new Roll($("roll"), selectBars, beginInfilling);
+const state = { source: null, song: null, muted: new Set(), solo: new Set(), anew: new Set(), asking: null, answered: null, notice: null, playing: null, sound: null };
 
 function tell(text, isError = false) {
   $("status").textContent = text;
@@ -98,6 +99,13 @@ function selectBars(first, last) {
   $("first-bar").value = begin;
   $("last-bar").value = end;
   roll.select(state.song && $("action").value === "infill" ? begin : null, end);
+}
+
+/** Who drags over bars wants them written anew. */
+function beginInfilling() {
+  if ($("action").value === "infill" || !modelsFor("infill").length || state.asking) return;
+  $("action").value = "infill";
+  showModels();
 }
 
 const open = guarded(async (file) => {
@@ -212,8 +220,8 @@ function showAction() {
   roll.select(action === "infill" && state.song ? Number($("first-bar").value) : null, Number($("last-bar").value));
 }
 
-function readWishes(action) {
-  const wishes = { model: $("model").value, ...readForm($("form")) };
+async function readWishes(action) {
+  const wishes = { model: $("model").value, ...(await readForm($("form"))) };
   if (action === "infill") {
     wishes.first_bar = Number($("first-bar").value);
     wishes.last_bar = Number($("last-bar").value);
@@ -235,23 +243,37 @@ function expectedBars(action, wishes) {
   return wishes.num_bars ?? (others.some((name) => name in wishes) ? null : usual ?? null);
 }
 
+/** What is asked: the same again, with the next seed where it was answered before, for the same would come of it. */
+async function question(action, given) {
+  const wishes = await readWishes(action);
+  if (JSON.stringify([action, wishes, given]) === state.answered) {
+    wishes.seed = (wishes.seed ?? 0) + 1;
+    $("form").querySelector("[name=seed]").value = wishes.seed;
+  }
+  return wishes;
+}
+
 const ask = guarded(async () => {
-  const action = $("action").value;
-  const wishes = readWishes(action);
-  const expected = expectedBars(action, wishes);
-  const started = performance.now();
+  if (state.asking) return;
+  const [action, started] = [$("action").value, performance.now()];
+  const given = action === "compose" ? null : session.now;
   state.asking = new AbortController();
-  $("progress").hidden = false;
-  $("progress").removeAttribute("value");
+  state.notice = null;
   showAction();
-  tell(`${VERBS[action]} …`);
   showReading($("reading"), null);
   try {
-    const given = action === "compose" ? null : session.now;
+    const wishes = await question(action, given);
+    const expected = expectedBars(action, wishes);
+    $("progress").hidden = false;
+    $("progress").removeAttribute("value");
+    tell(`${VERBS[action]} …`);
     const pieces = await state.source.ask(action, wishes, given, (kind, data) => hear(kind, data, expected), state.asking.signal);
     if (!pieces.length) throw new Error("the model wrote nothing that can be played");
+    state.answered = JSON.stringify([action, wishes, given]);
     showVariants(pieces, action, wishes);
-    tell(`${pieces.length === 1 ? "One piece" : `${pieces.length} pieces`} in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+    const written = pieces.length === 1 ? "One piece" : `${pieces.length} pieces`;
+    const notice = state.notice ? ` ${state.notice}.` : "";
+    tell(`${written} in ${((performance.now() - started) / 1000).toFixed(1)} s.${notice}`);
   } finally {
     state.asking = null;
     $("progress").hidden = true;
@@ -262,6 +284,11 @@ const ask = guarded(async () => {
 function hear(kind, data, expected) {
   if (kind === "queued" && data.waiting > 1) tell(`${data.waiting - 1} requests come before.`);
   if (kind === "understood") showReading($("reading"), data);
+  if (kind === "end") state.notice = data.notice;
+  if (kind === "variant") {
+    Object.assign($("progress"), { max: data.of, value: data.piece });
+    tell(`Writing variant ${data.piece + 1} of ${data.of} …`);
+  }
   if (kind !== "bars") return;
   if (expected) Object.assign($("progress"), { max: expected, value: data.num_bars });
   tell(`Bar ${data.num_bars} is written.`);
@@ -269,43 +296,15 @@ function hear(kind, data, expected) {
 }
 
 function showVariants(pieces, action, wishes) {
-  const name = (number) => `${VERBS[action]}, seed ${wishes.seed ?? 0}, ${String.fromCharCode(65 + number)}`;
   $("variants").replaceChildren();
   $("variants-title").hidden = false;
   if (action === "compose" && pieces.length === 1) {
-    accept(pieces[0], name(0));
+    accept(pieces[0], variantName(VERBS, action, wishes, 0));
     $("variants-title").hidden = true;
     return;
   }
-  pieces.forEach((piece, number) => $("variants").append(variant(piece, name(number))));
-  for (const canvas of $("variants").querySelectorAll("canvas")) {
-    const small = new Roll(canvas);
-    small.show(canvas.song);
-    if (action === "infill") small.select(wishes.first_bar, wishes.last_bar);
-  }
-}
-
-function variant(piece, name) {
-  const item = document.createElement("li");
-  const canvas = document.createElement("canvas");
-  canvas.song = readMidi(fromBase64(piece.midi));
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `Piano roll of ${name}`);
-  const row = document.createElement("div");
-  row.className = "row";
-  const title = document.createElement("span");
-  title.textContent = name;
-  const listen = document.createElement("button");
-  listen.textContent = "Play";
-  listen.setAttribute("aria-label", `Play ${name}`);
-  listen.addEventListener("click", () => play(canvas.song, listen, piece.midi));
-  const take = document.createElement("button");
-  take.textContent = "Accept";
-  take.setAttribute("aria-label", `Accept ${name}`);
-  take.addEventListener("click", () => accept(piece, name));
-  row.append(title, listen, take);
-  item.append(row, canvas);
-  return item;
+  const bars = action === "infill" ? [wishes.first_bar, wishes.last_bar] : [];
+  pieces.forEach((piece, number) => showVariant($("variants"), piece, variantName(VERBS, action, wishes, number), bars, { play, accept }));
 }
 
 function accept(piece, name) {

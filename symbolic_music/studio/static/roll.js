@@ -10,14 +10,15 @@ export class Roll {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {(first: number, last: number) => void} onSelect told bars from 1 when they are dragged over.
+   * @param {() => void} onDrag told when a drag reaches a second bar.
    */
-  constructor(canvas, onSelect = null) {
+  constructor(canvas, onSelect = null, onDrag = () => {}) {
     this.canvas = canvas;
     this.song = null;
     this.selection = null;
     this.shown = () => true;
     this.pixelsPerBar = 0;
-    if (onSelect) this.listen(onSelect);
+    if (onSelect) this.listen(onSelect, onDrag);
   }
 
   show(song, shown = () => true) {
@@ -107,7 +108,7 @@ export class Roll {
     return bar;
   }
 
-  listen(onSelect) {
+  listen(onSelect, onDrag) {
     let from = 0;
     this.canvas.addEventListener("pointerdown", (event) => {
       if (!this.song) return;
@@ -118,6 +119,7 @@ export class Roll {
     this.canvas.addEventListener("pointermove", (event) => {
       if (!from) return;
       const bar = this.barAt(event);
+      if (bar !== from) onDrag();
       onSelect(Math.min(from, bar), Math.max(from, bar));
     });
     for (const kind of ["pointerup", "pointercancel"]) this.canvas.addEventListener(kind, () => { from = 0; });

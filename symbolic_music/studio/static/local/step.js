@@ -13,6 +13,9 @@ export class Stepper {
     Object.assign(this, { ort, session, how, length: 0, capacity: 0, states: {} });
   }
 
+  /** One that goes on from here by itself: a step leaves the states that it begins with as they are. */
+  copy() { return Object.assign(new Stepper(this.ort, this.session, this.how), { ...this, states: { ...this.states } }); }
+
   /** Room for so many tokens; what the states hold is kept. Each step copies them, so they are no larger than needed. */
   makeRoom(length) {
     if (length <= this.capacity) return;

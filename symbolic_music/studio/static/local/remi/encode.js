@@ -1,6 +1,6 @@
 // Notes as REMI events and as ids: the package's events/remi/quantise.py and encode.py, in the first edition of its rules.
 
-import { barStarts } from "../midi.js";
+import { barStarts } from "../../midi.js";
 
 const DEFAULT_METER = { time: 0, beats: 4, unit: 4 };
 const DEFAULT_MICROSECONDS = 500000;
