@@ -41,16 +41,26 @@ function nearest(values, wanted) {
   return Math.abs(wanted - values[below]) < Math.abs(values[above] - wanted) ? below : above;
 }
 
-/** The first bars of a song; notes end with them at the latest. */
+/** The first bars of a song; notes end with them at the latest, and those of the next bar that are played early are left out. */
 export function cutSong(song, numBars) {
   const starts = barStarts(song);
   const end = starts[Math.min(numBars, starts.length - 1)];
   const inside = (events) => events.filter((event) => event.time < end);
-  const tracks = song.tracks.map((track) => ({
-    ...track,
-    notes: inside(track.notes).map((note) => ({ ...note, duration: Math.min(note.duration, end - note.time) })),
-  }));
+  const tracks = song.tracks.map((track) => {
+    const early = earlyNotes(track, end, song.ticksPerQuarter);
+    const kept = inside(track.notes).filter((note) => !early.has(placeOf(note)));
+    return { ...track, notes: kept.map((note) => ({ ...note, duration: Math.min(note.duration, end - note.time) })) };
+  });
   return { ...song, tempos: inside(song.tempos), meters: inside(song.meters), tracks, end };
+}
+
+const placeOf = (note) => `${note.time} ${note.pitch}`;
+
+/** Where notes begin at most a 32nd before a bar line and are held beyond it for longer: score/transforms/continued.py. */
+function earlyNotes(track, end, ticksPerQuarter) {
+  const isEarly = ({ time, duration }) =>
+    time < end && (end - time) * 8 <= ticksPerQuarter && time + duration - end > end - time;
+  return new Set(track.notes.filter(isEarly).map(placeOf));
 }
 
 /** Stretches of one meter: each begins at the next bar line of the one before. */
