@@ -18,12 +18,13 @@ ZIP_DAMAGE = (
     OSError,
     ValueError,
     OverflowError,
+    NotImplementedError,
     zipfile.BadZipFile,
     lzma.LZMAError,
     zlib.error,
     struct.error,
 )
-"""What zipfile raises for archives that are not whole."""
+"""What zipfile raises for archives that are not whole, or of a later version than it knows."""
 _MAX_DIRECTORY_BYTES = 48 * 2**20
 """The list of members of an archive of 500,000 files has about this size."""
 
@@ -83,7 +84,7 @@ def _zip_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Read:
             with archive.open(info) as file:
                 # The size in the directory may lie; zipfile never gives more than it says, and checks the sum.
                 return file.read(MAX_FILE_BYTES + 1)
-        except (*ZIP_DAMAGE, NotImplementedError, RuntimeError) as error:
+        except (*ZIP_DAMAGE, RuntimeError) as error:
             detail = " ".join(str(error).split()) or type(error).__name__
             raise ScoreError(Refusal.UNREADABLE, info.filename, f"the archive's copy is damaged: {detail}") from error
 
