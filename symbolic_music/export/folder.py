@@ -58,7 +58,7 @@ def export_model(
         UnsupportedModelError: for a family without a graph.
         MissingExtraError: when onnx is not installed.
     """
-    graph = step_graph(model, model.config.max_position_embeddings)
+    graph = step_graph(model, model.config.max_position_embeddings, portable=True)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in ((GRAPH_FILE, graph.model), (ENCODER_FILE, graph.encoder)):
         if content is not None:

@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from symbolic_music._extras import require
+from symbolic_music.generation.engine.cache import Cache
 from symbolic_music.generation.engine.graphs.builder import StepGraph
-
-# Tokens that the buffers hold at first; they are doubled when they are full.
-_FIRST_CAPACITY = 256
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Decoder:
     so many go on by one token each.
 
     Args:
-        graph: of the model.
+        graph: of the model, not a portable one.
         num_threads: of the matrix products.
     """
 
@@ -54,13 +52,16 @@ class Decoder:
         self._encoder = None if graph.encoder is None else session(graph.encoder)
         self._source: list[int] | None = None
         self._heard: dict[str, np.ndarray] = {}
-        self.open(0)
+        self._cache = Cache(graph.states, 0, graph.max_length)
+        self._bound: _Bound | None = None
 
     def open(self, places: int) -> None:
         """Forget all sequences, and make room for so many."""
-        self._lengths = np.zeros(places, np.int32)
-        self._capacity, self._cache = 0, self._empty(places, 0)
-        self._bound: Any = None
+        if len(self._cache.lengths) == places:
+            self._cache.forget()
+        else:
+            self._cache = Cache(self.graph.states, places, self.graph.max_length)
+        self._bound = None
 
     def listen(self, source: list[int]) -> None:
         """Let the encoder read what all sequences are to look at; only a graph with an encoder can.
@@ -80,22 +81,19 @@ class Decoder:
         Args:
             ids: (T,) int64, at least one.
         """
-        length, start = len(ids), np.zeros(1, np.int32)
-        cache = self._empty(1, length)
-        bound = self._bind(cache, 1)
-        self._run(bound, ids[None], start)
-        return Reading({name: bound.outputs[name][0] for name in cache}, length, bound.logits[0])
+        length = len(ids)
+        cache = Cache(self.graph.states, 1, length)
+        cache.fit(length, 1)
+        bound = self._bind(
+            cache, 1, np.where(np.tri(length, dtype=bool), np.float32(0), np.float32(-np.inf))[None, None]
+        )
+        self._run(bound, ids[None], cache.lengths)
+        return Reading({name: bound.outputs[name][0] for name in cache.arrays}, length, bound.logits[0])
 
     def put(self, place: int, reading: Reading) -> None:
         """Let a sequence begin at a place, behind a prompt."""
-        self._make_room(reading.length)
-        for state in self.graph.states:
-            kept = self._cache[state.name][place]
-            if state.grows:
-                kept[:, : reading.length] = reading.states[state.name]
-            else:
-                kept[:] = reading.states[state.name]
-        self._lengths[place] = reading.length
+        if self._cache.put(place, reading.states, reading.length):
+            self._bound = None
 
     def keep(self, place: int, logits: np.ndarray) -> Reading:
         """The sequence of a place, to be put at others later.
@@ -113,14 +111,7 @@ class Decoder:
 
     def move(self, source: int, target: int) -> None:
         """Put the sequence of one place at another."""
-        length = self._lengths[source]
-        for state in self.graph.states:
-            kept = self._cache[state.name]
-            if state.grows:
-                kept[target, :, :length] = kept[source, :, :length]
-            else:
-                kept[target] = kept[source]
-        self._lengths[target] = length
+        self._cache.move(source, target)
 
     def step(self, tokens: np.ndarray) -> np.ndarray:
         """Read one more token of each of the first sequences.
@@ -131,85 +122,92 @@ class Decoder:
         Returns:
             (B, V) float32, the logits of what comes next; the next step writes into the same memory.
         """
-        count = len(tokens)
-        lengths = self._lengths[:count]
-        self._make_room(int(lengths.max()) + 1)
-        if self._bound is None or self._bound.count != count:
-            self._bound = self._bind(self._cache, count)
+        cache, count = self._cache, len(tokens)
+        lengths = cache.lengths[:count]
+        moved = cache.fit(int(lengths.max()) + 1, count)
+        if moved or self._bound is None or self._bound.count != count:
+            self._bound = self._bind(cache, count, cache.bias[:count])
+        self._bound.bias[self._bound.rows, 0, 0, lengths] = 0
         self._run(self._bound, tokens[:, None], lengths)
         for state in self.graph.states:
             if not state.grows:
-                self._cache[state.name][:count] = self._bound.outputs[state.name]
+                cache.arrays[state.name][:count] = self._bound.outputs[state.name]
         lengths += 1
         return self._bound.logits
 
     def _run(self, bound: "_Bound", ids: np.ndarray, past: np.ndarray) -> None:
         """A step of (B, S) ids behind (B,) tokens."""
-        length = ids.shape[1]
-        places = {
-            "before": lambda: past + np.int32(length - 1),
-            "total": lambda: np.array([int(past.max()) + length], np.int32),
-            "positions": lambda: past[:, None] + np.arange(length),
-        }
-        bound.binding.bind_cpu_input("input_ids", ids)
-        for name in self.graph.inputs:
-            bound.binding.bind_cpu_input(name, places[name]())
+        bound.ids[:] = ids
+        if self.graph.inputs:
+            places = bound.positions
+            np.add(past[:, None], np.arange(ids.shape[1]), out=places)
+            bound.slots[..., 2] = places[..., None]
         self._session.run_with_iobinding(bound.binding)
 
-    def _bind(self, cache: dict[str, np.ndarray], count: int) -> "_Bound":
-        """A step for the first sequences of a cache. What grows is written where it lies."""
+    def _bind(self, cache: Cache, count: int, bias: np.ndarray) -> "_Bound":
+        """A step for the first sequences of a cache, of as many tokens as a bias is for."""
         binding, values = self._session.io_binding(), []
 
         def value(array: np.ndarray) -> Any:
             values.append(self._runtime.OrtValue.ortvalue_from_numpy(array))  # shares the array's memory
             return values[-1]
 
-        logits = np.zeros((count, self.graph.vocab_size), np.float32)
-        binding.bind_ortvalue_output("logits", value(logits))
-        for name, given in self._heard.items():
-            binding.bind_ortvalue_input(name, value(given))
-        outputs = {}
+        length = bias.shape[2]
+        heads = next((state.shape[0] for state in self.graph.states if state.grows), 0)
+        slots = np.zeros((count, length, heads, 3), np.int64)
+        slots[..., 0], slots[..., 1] = np.arange(count)[:, None, None], np.arange(heads)
+        bound = _Bound(
+            binding,
+            count,
+            np.zeros((count, length), np.int64),
+            np.zeros((count, length), np.int64),
+            slots,
+            bias,
+            np.zeros((count, self.graph.vocab_size), np.float32),
+            {},
+            np.arange(count),
+            values,
+        )
+        places = {"positions": bound.positions, "slots": slots, "bias": bias}
+        given = {"input_ids": bound.ids, **{name: places[name] for name in self.graph.inputs}, **self._heard}
+        for name, array in given.items():
+            binding.bind_ortvalue_input(name, value(array))
+        binding.bind_ortvalue_output("logits", value(bound.logits))
         for state in self.graph.states:
-            past = cache[state.name][:count]
-            outputs[state.name] = past if state.grows else np.zeros_like(past)
-            binding.bind_ortvalue_input(f"past_{state.name}", value(past))
-            binding.bind_ortvalue_output(state.name, value(outputs[state.name]))
-        return _Bound(binding, count, logits, outputs, values)
-
-    def _make_room(self, length: int) -> None:
-        """Buffers for so many tokens; what they hold is kept."""
-        if length <= self._capacity:
-            return
-        capacity = max(length, min(self.graph.max_length, max(_FIRST_CAPACITY, 2 * self._capacity)))
-        grown = self._empty(len(self._lengths), capacity)
-        for state in self.graph.states:
-            if state.grows:
-                grown[state.name][:, :, : self._capacity] = self._cache[state.name]
-            else:
-                grown[state.name] = self._cache[state.name]
-        self._cache, self._capacity, self._bound = grown, capacity, None
-
-    def _empty(self, places: int, capacity: int) -> dict[str, np.ndarray]:
-        return {
-            state.name: np.zeros((places, *(size or capacity for size in state.shape)), np.float32)
-            for state in self.graph.states
-        }
+            past = cache.arrays[state.name][:count]
+            bound.outputs[state.name] = past if state.grows else np.zeros_like(past)
+            before = after = value(past)  # what grows is written in place
+            if not state.grows:
+                after = value(bound.outputs[state.name])
+            binding.bind_ortvalue_input(f"past_{state.name}", before)
+            binding.bind_ortvalue_output(state.name, after)
+        return bound
 
 
 @dataclass(frozen=True)
 class _Bound:
-    """A step with its inputs and outputs in place.
+    """A step with its inputs and outputs in place, for B sequences and S tokens of each.
 
     Attributes:
         binding: ONNX Runtime's.
-        count: sequences.
+        count: B.
+        ids: (B, S) int64.
+        positions: (B, S) int64.
+        slots: (B, S, heads, 3) int64; see `StepGraph.inputs`.
+        bias: (B, 1, S, capacity) float32.
         logits: (B, V), written by each step.
         outputs: by state, what a step writes.
+        rows: (B,), 0, 1, 2 ...
         values: keep the memory.
     """
 
     binding: Any
     count: int
+    ids: np.ndarray
+    positions: np.ndarray
+    slots: np.ndarray
+    bias: np.ndarray
     logits: np.ndarray
     outputs: dict[str, np.ndarray]
+    rows: np.ndarray
     values: list[Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from symbolic_music.generation.engine.draw import Draw
+from symbolic_music.generation.engine.draw import Draw, Exponentials
 from symbolic_music.generation.engine.rows import Row, RowGrammar, weigh
 from symbolic_music.generation.writing.header import Header
 from symbolic_music.generation.writing.limits import GrammarError, check_vocabulary
@@ -56,12 +56,12 @@ class Piece:
             bos = rule.header.bos_token_id
             self._behind_bos = 1 + (self.ids.index(bos) if bos in self.ids else 0)
 
-    def take(self, logits: np.ndarray, noise: np.ndarray | None = None) -> int:
+    def take(self, logits: np.ndarray, noise: Exponentials | None = None) -> int:
         """Go on by one token.
 
         Args:
             logits: (V,) of the model.
-            noise: (V,) numbers, where the piece draws none of its own.
+            noise: numbers of all tokens, where the piece draws none of its own.
 
         Raises:
             GrammarError: when nothing may follow.

@@ -6,7 +6,8 @@ of numpy; with others, the processors and criteria are called as they are. What 
 transformers' loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from transformers import (
 
 from symbolic_music.generation.engine.decoder import Decoder
 from symbolic_music.generation.engine.decoders import decoder_of, tell_once
-from symbolic_music.generation.engine.draw import Draw
+from symbolic_music.generation.engine.draw import Draw, Exponentials, FromUniform
 from symbolic_music.generation.engine.graphs.nodes import UnsupportedModelError
 from symbolic_music.generation.engine.pieces import Piece, Rule
 from symbolic_music.generation.engine.rows import RowGrammar
@@ -176,21 +177,36 @@ class _ByRule:
 
     def __call__(self, ids: torch.Tensor, logits: np.ndarray) -> torch.Tensor:
         """(B,) tokens."""
-        noise = None
-        if self._is_random:  # as torch.multinomial draws them, for sequences that are over too
-            noise = torch.empty(logits.shape).exponential_().numpy()
-        tokens = torch.empty(len(ids), dtype=torch.long)
+        noise = _exponentials(*logits.shape) if self._is_random else None
+        tokens = []
         for number, piece in enumerate(self._pieces):
             if self._ended[number] and self._pad is not None:
-                tokens[number] = self._pad
+                tokens.append(self._pad)
                 continue
-            tokens[number] = token = piece.take(logits[number], None if noise is None else noise[number])
+            token = piece.take(logits[number], None if noise is None else noise[number])
             self._ended[number] = token in self._ends
-        return tokens
+            tokens.append(token)
+        return torch.tensor(tokens)
 
     def is_over(self, ids: torch.Tensor) -> bool:
         """Whether no sequence goes on behind (B, T) ids."""
         return ids.shape[1] >= self._max_length or all(self._ended)
+
+
+def _exponentials(sequences: int, vocab_size: int) -> Sequence[Exponentials]:
+    """Numbers as `torch.multinomial` draws them, for sequences that are over too."""
+    if not _inverts_uniform():
+        return list(torch.empty(sequences, vocab_size).exponential_().numpy())
+    return [FromUniform(row) for row in torch.empty(sequences, vocab_size, dtype=torch.double).uniform_().numpy()]
+
+
+@cache
+def _inverts_uniform() -> bool:
+    """Whether this torch makes its exponentials of uniform numbers, four fifths of whose time are logarithms."""
+    generator, ids = torch.Generator(), np.arange(100)
+    exponentials = torch.empty(len(ids)).exponential_(generator=generator.manual_seed(0)).numpy()
+    uniform = torch.empty(len(ids), dtype=torch.double).uniform_(generator=generator.manual_seed(0)).numpy()
+    return np.allclose(FromUniform(uniform)[ids], exponentials, rtol=1e-6, atol=0)
 
 
 def _rule_of(processors: LogitsProcessorList, generation_config: GenerationConfig) -> Rule | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph
+from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph, divide_queries
 from symbolic_music.generation.engine.graphs.nodes import MICROSOFT, Nodes, Source
 
 # torch's own, of every LayerNorm of these models.
@@ -100,14 +100,18 @@ class _Side:
             return added
         return self.nodes.norm(added, f"{norm}_{layer}", self._layer(layer, norm), _EPSILON)
 
-    def linear(self, states: str, layer: int, *parts: str, scale: float = 1.0) -> str:
-        """A linear layer, or several side by side, times a number."""
-        weights, biases = (
-            np.concatenate([self.nodes.weight(f"{self._layer(layer, part)}.{kind}") for part in parts]) * scale
-            for kind in ("weight", "bias")
+    def linear(self, states: str, layer: int, part: str, scale: float = 1.0) -> str:
+        """A linear layer, times a number."""
+        matrix, bias = (weights * np.float32(scale) for weights in self._weights(layer, part))
+        return self.nodes.linear(states, f"{part}_{layer}", matrix, bias)
+
+    def qkv(self, states: str, layer: int) -> str:
+        """Queries, keys and values of self-attention side by side, as `GraphBuilder.attention` takes them."""
+        parts = [self._weights(layer, f"self_attn.{part}_proj") for part in "qkv"]
+        matrix, bias = (
+            divide_queries(np.concatenate(kind, axis=-1), self.head_size) for kind in zip(*parts, strict=True)
         )
-        name = f"{parts[0]}_{layer}"
-        return self.nodes.linear(states, name, weights.T.astype(np.float32), biases.astype(np.float32))
+        return self.nodes.linear(states, f"self_attn.qkv_{layer}", matrix, bias)
 
     def feed_forward(self, hidden: str, layer: int) -> str:
         """The last sublayer of a layer."""
@@ -121,6 +125,11 @@ class _Side:
         shape = self.nodes.table(f"{name}.shape", np.array([0, 0, self.heads, self.head_size]))
         parted = self.nodes.node("Reshape", [states, shape], [f"{name}.parted"])
         return self.nodes.node("Transpose", [parted], [name], perm=[0, 2, 1, 3])
+
+    def _weights(self, layer: int, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """A linear layer's matrix (in, out) and bias."""
+        weight, bias = (self.nodes.weight(f"{self._layer(layer, part)}.{kind}") for kind in ("weight", "bias"))
+        return weight.T, bias
 
     def _layer(self, layer: int, part: str) -> str:
         return f"{self.prefix}.layers.{layer}.{part}"
@@ -168,8 +177,7 @@ def _numbers(nodes: Nodes) -> str:
 def _decoder_layer(builder: GraphBuilder, side: _Side, layer: int, hidden: str) -> str:
     """Attention to what is written, attention to what was read, and the feed-forward layer."""
     normed = side.before(hidden, layer, "self_attn_layer_norm")
-    qkv = side.linear(normed, layer, *(f"self_attn.{part}_proj" for part in "qkv"))
-    attended = builder.attention(qkv, layer, side.heads, side.head_size)
+    attended = builder.attention(side.qkv(normed, layer), layer, side.heads, side.head_size)
     mixed = side.linear(attended, layer, "self_attn.out_proj")
     hidden = side.behind(hidden, mixed, layer, "self_attn_layer_norm")
     hidden = side.behind(hidden, _look_at_source(builder, side, layer, hidden), layer, "encoder_attn_layer_norm")

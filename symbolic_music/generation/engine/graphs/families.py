@@ -25,12 +25,13 @@ FAMILIES: dict[str, Callable[[Source, int], StepGraph]] = {
 _MOST_PARAMETERS = 400_000_000
 
 
-def step_graph(model: "PreTrainedModel", max_length: int) -> StepGraph:
+def step_graph(model: "PreTrainedModel", max_length: int, portable: bool = False) -> StepGraph:
     """The step of a model.
 
     Args:
         model: any; the graph computes in float32.
         max_length: longest sequence.
+        portable: whether other runtimes than this package's are to step the graph; see `StepGraph.inputs`.
 
     Raises:
         UnsupportedModelError: when it has none.
@@ -42,4 +43,4 @@ def step_graph(model: "PreTrainedModel", max_length: int) -> StepGraph:
     if model.num_parameters() > _MOST_PARAMETERS:
         raise UnsupportedModelError(f"its {model.num_parameters():,} weights do not fit into one graph")
     weights = {name: weight.detach().float().cpu().numpy() for name, weight in model.state_dict().items()}
-    return FAMILIES[name](Source(model.config, weights), max_length)
+    return FAMILIES[name](Source(model.config, weights, portable), max_length)

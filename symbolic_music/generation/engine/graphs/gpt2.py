@@ -1,6 +1,8 @@
 """The step of a stock GPT-2."""
 
-from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph
+import numpy as np
+
+from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph, divide_queries
 from symbolic_music.generation.engine.graphs.nodes import Source, UnsupportedModelError
 
 
@@ -37,11 +39,15 @@ def _layer(builder: GraphBuilder, layer: int, normed: str, hidden: str) -> tuple
     config, prefix = builder.source.config, f"transformer.h.{layer}"
     following = "transformer.ln_f" if layer == config.n_layer - 1 else f"transformer.h.{layer + 1}.ln_1"
 
-    def linear(states: str, part: str) -> str:  # a Conv1D: its matrix is (in, out) as it stands
-        matrix, bias = (builder.weight(f"{prefix}.{part}.{name}") for name in ("weight", "bias"))
-        return builder.linear(states, f"{part}_{layer}", matrix, bias)
+    def weights(part: str) -> list[np.ndarray]:  # a Conv1D: its matrix is (in, out) as it stands
+        return [builder.weight(f"{prefix}.{part}.{name}") for name in ("weight", "bias")]
 
-    attended = builder.attention(linear(normed, "attn.c_attn"), layer, config.n_head, config.n_embd // config.n_head)
+    def linear(states: str, part: str) -> str:
+        return builder.linear(states, f"{part}_{layer}", *weights(part))
+
+    size = config.n_embd // config.n_head
+    matrix, bias = (divide_queries(part, size) for part in weights("attn.c_attn"))
+    attended = builder.attention(builder.linear(normed, f"qkv_{layer}", matrix, bias), layer, config.n_head, size)
     mixed = linear(attended, "attn.c_proj")
     normed, hidden = builder.add_and_norm(
         mixed, hidden, f"middle_{layer}", f"{prefix}.ln_2", config.layer_norm_epsilon

@@ -24,10 +24,12 @@ class Source:
     Attributes:
         config: of the model.
         weights: by their names in the model, float32.
+        portable: whether other runtimes than this package's are to step the graph; see `StepGraph.inputs`.
     """
 
     config: Any
     weights: dict[str, np.ndarray]
+    portable: bool = False
 
 
 @dataclass
@@ -96,10 +98,8 @@ class Nodes:
 
     def add_and_norm(self, added: str, hidden: str, name: str, weight: str, epsilon: float) -> tuple[str, str]:
         """LayerNorm of a sum; returns what it gives, and the sum."""
-        outputs = [f"{name}.normed", "", "", f"{name}.sum"]
-        tables = self._norm_tables(weight)
-        self.node("SkipLayerNormalization", [added, hidden, *tables], outputs, domain=MICROSOFT, epsilon=epsilon)
-        return outputs[0], outputs[3]
+        total = self.node("Add", [added, hidden], [f"{name}.sum"])
+        return self.norm(total, f"{name}.normed", weight, epsilon), total
 
     def activation(self, states: str, name: str, kind: str) -> str:
         """An activation by transformers' name of it.

@@ -1,14 +1,14 @@
 """The step of a Music Transformer.
 
-Attention with its cache, the rotary positions and the normalisation of a sum are ONNX Runtime's own operators
-(`com.microsoft`: GroupQueryAttention, SkipLayerNormalization), which run on its CPUs, on GPUs and in the browser.
+Attention with its cache and the rotary positions are ONNX Runtime's own operators (`com.microsoft`), which run on its
+CPUs, on GPUs and in the browser.
 """
 
 import math
 
 import numpy as np
 
-from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph
+from symbolic_music.generation.engine.graphs.builder import GraphBuilder, StepGraph, divide_queries
 from symbolic_music.generation.engine.graphs.nodes import Source, UnsupportedModelError
 
 # GroupQueryAttention turns heads of such widths alone.
@@ -66,10 +66,14 @@ def _layer(builder: GraphBuilder, layer: int, normed: str, hidden: str, turns: l
     config, prefix = builder.source.config, f"model.layers.{layer}"
     following = "model.norm" if layer == config.num_hidden_layers - 1 else f"model.layers.{layer + 1}.input_layernorm"
 
-    def linear(states: str, part: str) -> str:
-        return builder.linear(states, f"{part}_{layer}", builder.weight(f"{prefix}.{part}.weight").T)
+    def matrix(part: str) -> np.ndarray:
+        return builder.weight(f"{prefix}.{part}.weight").T
 
-    qkv = linear(normed, "self_attn.qkv_proj")
+    def linear(states: str, part: str) -> str:
+        return builder.linear(states, f"{part}_{layer}", matrix(part))
+
+    qkv_matrix = divide_queries(matrix("self_attn.qkv_proj"), config.head_dim)
+    qkv = builder.linear(normed, f"qkv_{layer}", qkv_matrix)
     attended = builder.attention(qkv, layer, config.num_attention_heads, config.head_dim, turns)
     mixed = linear(attended, "self_attn.o_proj")
     normed, hidden = builder.add_and_norm(
