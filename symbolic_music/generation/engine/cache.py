@@ -71,6 +71,12 @@ class Cache:
         self._set_length(place, length)
         return moved
 
+    def keep(self, place: int) -> dict[str, np.ndarray]:
+        """Copies of the states of a sequence, as `put` takes them."""
+        kept = {name: array[place] for name, array in self.arrays.items()}
+        kept |= {state.name: kept[state.name][:, : self.lengths[place]] for state in self._growing}
+        return {name: array.copy() for name, array in kept.items()}
+
     def move(self, source: int, target: int) -> None:
         """Put the sequence of one place at another."""
         length = int(self.lengths[source])

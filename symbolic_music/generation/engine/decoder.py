@@ -102,12 +102,7 @@ class Decoder:
             place: of the sequence.
             logits: (V,) that its last step gave.
         """
-        length = int(self._lengths[place])
-        states = {
-            state.name: (self._cache[state.name][place, :, :length] if state.grows else self._cache[state.name][place])
-            for state in self.graph.states
-        }
-        return Reading({name: kept.copy() for name, kept in states.items()}, length, logits.copy())
+        return Reading(self._cache.keep(place), int(self._cache.lengths[place]), logits.copy())
 
     def move(self, source: int, target: int) -> None:
         """Put the sequence of one place at another."""

@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from symbolic_music.generation.engine.decoder import Decoder, Reading
+from symbolic_music.generation.engine.draw import Exponentials
 from symbolic_music.generation.engine.many import LastRead
 from symbolic_music.generation.engine.pieces import Noise, Piece, Rule
 from symbolic_music.generation.engine.resampling import effective_sample_size, log_mean, shares, systematic
@@ -68,7 +69,7 @@ class Particle(Piece):
         assert self._noise is not None
         return self._noise
 
-    def take(self, logits: np.ndarray, noise: np.ndarray | None = None) -> int:
+    def take(self, logits: np.ndarray, noise: Exponentials | None = None) -> int:
         """Go on by one token, and be weighed anew; see `Piece.take`."""
         noise, draw = self.noise.draw(), self._rule.draw
         ids, scores = self._options(logits)

@@ -72,7 +72,7 @@ class Piece:
         self.ids.append(token)
         return token
 
-    def _choose(self, ids: np.ndarray, scores: np.ndarray, noise: np.ndarray | None) -> int:
+    def _choose(self, ids: np.ndarray, scores: np.ndarray, noise: Exponentials | None) -> int:
         """One of the tokens that may follow (N,), by scores (N,); the grammar follows it."""
         token = self._rule.draw.choose(ids, scores, noise)
         if self._row is not None:
