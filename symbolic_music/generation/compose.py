@@ -186,9 +186,7 @@ def compose(
             f"the prompt has {len(prompt_ids)} tokens; the limit is {max_length}, so nothing can follow"
         )
     heard = on_bar is not None or on_token is not None
-    if best_of < 1 or (best_of > 1 and heard):
-        raise ValueError(f"best_of is {best_of}; expected 1 or more, and 1 where pieces are heard as they are written")
-    _check_particles(particles, options, heard)
+    _check_several(best_of, particles, options, heard)
     request = Request(
         prompt_ids,
         max_length,
@@ -222,11 +220,12 @@ def _with_prompt(prompt: ScoreTick, prompt_bars: int | None, piece: Composition)
     return replace(piece, score=with_given_bars(prompt, num_bars, piece.score))
 
 
-def _check_particles(particles: int, options: SamplingOptions, heard: bool) -> None:
-    if particles < 1 or (particles > 1 and heard):
-        raise ValueError(
-            f"particles is {particles}; expected 1 or more, and 1 where pieces are heard as they are written"
-        )
+def _check_several(best_of: int, particles: int, options: SamplingOptions, heard: bool) -> None:
+    for name, value in (("best_of", best_of), ("particles", particles)):
+        if value < 1 or (value > 1 and heard):
+            raise ValueError(
+                f"{name} is {value}; expected 1 or more, and 1 where pieces are heard as they are written"
+            )
     if particles > 1 and not options.use_grammar:
         raise ValueError(f"particles is {particles}; expected 1 without the grammar, by which they are weighed")
     if particles > 1 and options.temperature == 0:

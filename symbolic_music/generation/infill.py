@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from symusic.core import NoteTick, NoteTickList, ScoreTick, TrackTick
 
 from symbolic_music.events.codec import DecodingError, EncodingError
@@ -23,7 +22,7 @@ from symbolic_music.generation.writing.request import Request
 from symbolic_music.generation.writing.sequences import write_sequences
 from symbolic_music.score.bars import bar_table
 from symbolic_music.score.programs import DRUMS, program_name
-from symbolic_music.score.transforms.edit import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars, median_velocity
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -294,7 +293,7 @@ def _splice(codec: TrackTextCodec, request: _Request, voices: Sequence[Voice]) -
         new[request.piece.voices[voice.source].source] += voice.chords
     for track, chords in new.items():
         kept = _notes_outside(request, track)
-        loudness = round(float(np.median([note.velocity for note in kept]))) if kept else VELOCITY
+        loudness = median_velocity(kept, VELOCITY)
         written = [
             NoteTick(onset, max(end - onset, 1), pitch, loudness)
             for onset, end, pitches in ((_tick(codec, request, a), _tick(codec, request, b), p) for a, b, p in chords)

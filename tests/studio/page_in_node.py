@@ -33,3 +33,12 @@ def values(seed, step, count):
     x = (x ^ (x >> np.uint32(15))) * np.uint32(2246822519)
     x = x ^ (x >> np.uint32(13))
     return (x >> np.uint32(8)).astype(np.float32) / np.float32(2**24)
+
+
+def notes_of(score):
+    """By program, the notes in order, drums as -1."""
+    found = {}
+    for track in score.tracks:
+        notes = [(note.time, note.duration, note.pitch, note.velocity) for note in track.notes]
+        found.setdefault(-1 if track.is_drum else track.program, []).extend(notes)
+    return {program: sorted(notes) for program, notes in found.items()}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from page_in_node import NODE, run_page, values
+from page_in_node import NODE, notes_of, run_page, values
 from symusic.core import (
     ControlChangeTick,
     KeySignatureTick,
@@ -74,15 +74,6 @@ def filled_by_the_package(processor, context, job):
     return SimpleNamespace(
         error=None, given=score, request=request, asked=asked, ids=piece.ids, rows=rows, score=composition.score
     )
-
-
-def notes_of(score):
-    """By program, the notes in order, drums as -1."""
-    found = {}
-    for track in score.tracks:
-        notes = [(note.time, note.duration, note.pitch, note.velocity) for note in track.notes]
-        found.setdefault(-1 if track.is_drum else track.program, []).extend(notes)
-    return {program: sorted(notes) for program, notes in found.items()}
 
 
 def check(processor, page, ours):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_up_music import melody_score, random_melody
-from page_in_node import NODE, run_page, values
+from page_in_node import NODE, notes_of, run_page, values
 from symusic.core import NoteTick, NoteTickList, ScoreTick, TempoTick, TimeSignatureTick
 from tiny_model import tiny_model, tiny_processor
 
@@ -41,15 +41,6 @@ def written_by_the_package(processor, job):
         grammar.advance(row, token)
         rows.append(row.states.tolist())
     return piece.ids, rows
-
-
-def notes_of(score):
-    """By program, the notes in order, drums as -1."""
-    found = {}
-    for track in score.tracks:
-        notes = [(note.time, note.duration, note.pitch, note.velocity) for note in track.notes]
-        found.setdefault(-1 if track.is_drum else track.program, []).extend(notes)
-    return {program: sorted(notes) for program, notes in found.items()}
 
 
 def notes_of_page(song):

@@ -15,12 +15,10 @@ from symusic.core import ScoreTick as Score
 from symbolic_music.score.bars import bar_start, bar_table
 from symbolic_music.score.midi.messages import PEDAL
 from symbolic_music.score.programs import DRUMS
-from symbolic_music.score.transforms.edit import cut_bars
+from symbolic_music.score.transforms.edit import cut_bars, median_velocity
 
 # A written note is the given one of its pitch that begins within a sixteenth: grids move notes by less.
 _NEAR = 4
-
-
 # A note that begins so many parts of a quarter note before a bar, and is held into it for longer, is played early.
 _EARLY = 8
 
@@ -66,12 +64,13 @@ def with_given_bars(given: Score, num_bars: int, written: Score) -> Score:
     clock = _Clock(*starts, given.ticks_per_quarter, written.ticks_per_quarter)
     for track in opening.tracks:
         _end_with(track, clock.here)
-    is_flat = len({note.velocity for track in written.tracks for note in track.notes}) == 1
-    usual = _loudness([note for track in opening.tracks for note in track.notes])
+    velocities = {note.velocity for track in written.tracks for note in track.notes}
+    given_notes = [note for track in opening.tracks for note in track.notes]
+    usual = median_velocity(given_notes, max(velocities, default=0))
     new: list[tuple[TrackTick, list[NoteTick]]] = [(track, []) for track in opening.tracks]
     for source in written.tracks:
         track, notes = _part_of(source, new, clock)
-        loudness = _loudness(track.notes, usual) if is_flat else None
+        loudness = median_velocity(track.notes, usual) if len(velocities) == 1 else None
         _hold_on(track, source, clock)
         notes += [_moved_note(note, clock, loudness) for note in source.notes if note.time >= clock.there]
     for track, notes in new:
@@ -160,12 +159,6 @@ def _moved_note(note: NoteTick, clock: _Clock, loudness: int | None) -> NoteTick
     time = clock.tick(note.time)
     velocity = note.velocity if loudness is None else loudness
     return NoteTick(time, max(clock.tick(note.end) - time, 1), note.pitch, velocity)
-
-
-def _loudness(notes: Iterable[NoteTick], usual: int | None = None) -> int | None:
-    """The median velocity, or the usual one where there are no notes."""
-    found = [note.velocity for note in notes]
-    return round(float(np.median(found))) if found else usual
 
 
 def _changes(events: Iterable[Any], clock: _Clock, value: Callable[[Any], Any]) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from symusic.core import (
     ControlChangeTickList,
     KeySignatureTickList,
+    NoteTick,
     NoteTickList,
     PedalTickList,
     PitchBendTickList,
@@ -31,6 +32,7 @@ __all__ = [
     "count_notes",
     "cut_bars",
     "delay",
+    "median_velocity",
     "scale_tempo",
     "transpose",
     "transposed_key",
@@ -45,6 +47,12 @@ _MAX_MICROSECONDS = 2**24 - 1
 def count_notes(score: Score) -> int:
     """Notes in all tracks, drums included."""
     return score.note_num()
+
+
+def median_velocity(notes: Iterable[NoteTick], usual: int) -> int:
+    """How loud notes are; the usual where there are none."""
+    found = [note.velocity for note in notes]
+    return round(float(np.median(found))) if found else usual
 
 
 def transpose(score: Score, semitones: int) -> Score:
